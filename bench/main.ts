@@ -1,0 +1,54 @@
+/**
+ * Benchmarks: `npm run -s bench -- NAME [options]`. Each prints one JSON object with `--json`, else one line a figure.
+ */
+
+/** What a benchmark found: figures by name, units last. */
+export type Figures = Record<string, unknown>;
+
+interface Benchmark {
+  readonly summary: string;
+  readonly load: () => Promise<{ measure: (args: string[]) => Figures | Promise<Figures> }>;
+}
+
+const BENCHMARKS: Record<string, Benchmark> = {
+  phold: {
+    summary: 'the event schedule alone, against a timing wheel in C++  [--lps N] [--per-lp M] [--events E]',
+    load: () => import('./phold.ts'),
+  },
+};
+
+function describeUsage(): string {
+  const width = Math.max(...Object.keys(BENCHMARKS).map((name) => name.length));
+  const lines = Object.entries(BENCHMARKS).map(
+    ([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
+  );
+  return ['usage: npm run -s bench -- NAME [options] [--json]', ...lines].join('\n');
+}
+
+async function main(): Promise<number> {
+  const [name, ...rest] = process.argv.slice(2);
+  if (name === '--help') {
+    console.log(describeUsage());
+    return 0;
+  }
+  const benchmark = name !== undefined && Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+  if (benchmark === undefined) {
+    if (name !== undefined) console.error(`there is no benchmark ${JSON.stringify(name)}`);
+    console.error(describeUsage());
+    return 2;
+  }
+  const { measure } = await benchmark.load();
+  const figures = await measure(rest.filter((arg) => arg !== '--json'));
+  if (rest.includes('--json')) console.log(JSON.stringify(figures));
+  else for (const [key, value] of Object.entries(figures)) console.log(`${key}: ${JSON.stringify(value)}`);
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const isUsage =
+    error instanceof TypeError && String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS');
+  console.error(isUsage ? `${error.message}\n${describeUsage()}` : error);
+  process.exitCode = isUsage ? 2 : 1;
+}

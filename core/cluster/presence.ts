@@ -1,0 +1,68 @@
+import type { Peer } from '../base/peers.ts';
+import { drawBelow } from '../base/rng.ts';
+import type { Now } from '../base/time.ts';
+import { Encoder } from '../machine/codec.ts';
+import type { Outbox } from '../machine/envelope.ts';
+import { BEAT, MANIFEST, type Announcement } from '../machine/kinds.ts';
+import type { Node } from '../machine/node-state.ts';
+import { integer, list, record, shared } from '../machine/shape.ts';
+import { loadOf } from '../roles/compute.ts';
+import { keepValid } from '../trust/attestation.ts';
+import {
+  attestationShape,
+  manifestShape,
+  manifestVersionShape,
+  type Manifest,
+  type ManifestVersion,
+} from './manifest.ts';
+
+/** How a node makes itself known to the index nodes of its cluster: heartbeats, and its manifest when asked for. */
+export const presenceShape = record({
+  nextBeatUs: integer,
+  beats: integer,
+  /** Those of the node's own attestations that count in its cluster. */
+  attestations: shared(list(attestationShape, 8)),
+});
+
+const signedShape = record({ manifest: manifestShape, version: manifestVersionShape });
+
+/** What a node signs, and an index node verifies, of a manifest (R4-3). */
+export function hashManifest(node: Node, manifest: Manifest, version: ManifestVersion): string {
+  return node.pure.hash(new Encoder(node.pure).document(signedShape, { manifest, version }));
+}
+
+export function startPresence(node: Node, now: Now, out: Outbox): void {
+  node.presence.attestations = keepValid(node, node.config.manifest, node.config.attestations);
+  for (const index of node.config.indexNodes) announceTo(node, out, index);
+  const periodUs = node.config.parameters.heartbeatUs;
+  node.presence.nextBeatUs = now.monoUs + 1 + drawBelow(node.random, Math.min(periodUs, 1 << 20));
+}
+
+export function announceTo(node: Node, out: Outbox, index: Peer): void {
+  const { manifest, attestations } = node.config;
+  const body: Announcement = {
+    manifest,
+    version: versionOf(node),
+    signature: node.signature,
+    attestations: attestations as Announcement['attestations'],
+  };
+  out.send(MANIFEST, node.self, index, node.self, node.bootCount, node.nextN++, 0, body);
+}
+
+export function onPresenceAlarm(node: Node, now: Now, out: Outbox): void {
+  if (now.monoUs < node.presence.nextBeatUs) return;
+  beat(node, out);
+  node.presence.nextBeatUs = now.monoUs + node.config.parameters.heartbeatUs;
+}
+
+function beat(node: Node, out: Outbox): void {
+  const body = { version: versionOf(node), load: loadOf(node) };
+  const n = node.presence.beats++;
+  for (const index of node.config.indexNodes) {
+    out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, body);
+  }
+}
+
+function versionOf(node: Node): ManifestVersion {
+  return { epoch: node.epoch, version: node.manifestVersion };
+}

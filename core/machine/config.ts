@@ -1,0 +1,35 @@
+import type { Peer } from '../base/peers.ts';
+import type { Attestation, Manifest } from '../cluster/manifest.ts';
+import type { Parameters } from './parameters.ts';
+
+/** A model that the federation knows of, whoever offers it. */
+export interface KnownModel {
+  readonly name: string;
+  readonly requiredMemoryBytes: number;
+}
+
+/** A bridge of a cluster that this cluster has a peering with. */
+export interface PeeredBridge {
+  readonly peer: Peer;
+  readonly cluster: string;
+  readonly region: string;
+}
+
+/** What an operator gives a node at boot. Never changed by a step; nodes may share parts of it. */
+export interface NodeConfig {
+  readonly manifest: Manifest;
+  readonly attestations: readonly Attestation[];
+  /** Whose attestations count in this cluster (R4-4). */
+  readonly attestors: readonly Peer[];
+  readonly indexNodes: readonly Peer[];
+  readonly peeredBridges: readonly PeeredBridge[];
+  /** Models that the cluster offers to its peerings; `*` stands for all (R5.2-4: nothing unless said). */
+  readonly exports: readonly string[];
+  readonly models: readonly KnownModel[];
+  /** On disk here, and held in memory from the start; sorted. */
+  readonly installedModels: readonly string[];
+  /** Jobs that the accelerator works on at once, and jobs that may wait. */
+  readonly slots: number;
+  readonly queueLimit: number;
+  readonly parameters: Parameters;
+}

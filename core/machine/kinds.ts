@@ -1,0 +1,279 @@
+import {
+  attestationShape,
+  loadShape,
+  manifestShape,
+  manifestVersionShape,
+  MAX_MODELS,
+  name,
+} from '../cluster/manifest.ts';
+import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
+import { wantShape } from '../routing/want.ts';
+import {
+  flag,
+  integer,
+  list,
+  mayHoldRefs,
+  optional,
+  peer,
+  record,
+  ref,
+  text,
+  upTo,
+  type Of,
+  type Shape,
+} from './shape.ts';
+
+/** The six message types of §5.2, and the devices of a node. kind = type × 32 + operation. */
+export const TYPES = [
+  'DISCOVER',
+  'ANNOUNCE',
+  'REQUEST',
+  'RESPONSE',
+  'REPLICATE',
+  'HEARTBEAT',
+  'DEVICE',
+] as const;
+const DISCOVER = 0;
+const ANNOUNCE = 1;
+const REQUEST = 2;
+const RESPONSE = 3;
+const HEARTBEAT = 5;
+const DEVICE = 6;
+
+/** In which order a busy node serves what waits for it, and what is dropped first when too much waits. */
+export const CLASSES = ['membership', 'control', 'requests', 'replication', 'telemetry'] as const;
+export type MessageClass = 0 | 1 | 2 | 3 | 4;
+const MEMBERSHIP: MessageClass = 0;
+const CONTROL: MessageClass = 1;
+const REQUESTS: MessageClass = 2;
+const TELEMETRY: MessageClass = 4;
+
+export interface KindEntry {
+  readonly kind: number;
+  /** `TYPE/operation`. */
+  readonly name: string;
+  readonly direction: string;
+  readonly body: Shape;
+  readonly hasRefs: boolean;
+  readonly class: MessageClass;
+  /** What a step of this kind costs a node of speed 1, µs; measured by `bench steps`, rounded up. */
+  readonly costUs: number;
+  readonly section: string;
+}
+
+export const struckShape = record({ peer, cluster: name, reason: upTo(STRIKES.length - 1) });
+/** One candidate that was passed over, and why. NOBODY's place is taken by the one who says so. */
+export type Struck = Readonly<Of<typeof struckShape>>;
+export const MAX_STRUCK = 64;
+const struckList = list(struckShape, MAX_STRUCK);
+
+// DISCOVER
+const findBody = record({ model: name, withBridges: flag });
+const offersBody = record({});
+// ANNOUNCE
+const manifestBody = record({
+  manifest: manifestShape,
+  version: manifestVersionShape,
+  signature: text(256),
+  attestations: list(attestationShape, 8),
+});
+const wantedBody = record({});
+const exportsBody = record({ version: integer, models: list(name, MAX_MODELS) });
+// REQUEST
+const askBody = wantShape;
+const crossBody = record({ want: wantShape, path: list(name, 8) });
+// RESPONSE
+export const candidateShape = record({
+  peer,
+  region: name,
+  /** Effective trust, R4-4. */
+  trust: upTo(4),
+  gpuMemoryBytes: integer,
+  isOffered: flag,
+  load: loadShape,
+  ageUs: integer,
+});
+export type Candidate = Readonly<Of<typeof candidateShape>>;
+export const MAX_CANDIDATES = 32;
+export const MAX_BRIDGES = 8;
+const foundBody = record({
+  candidates: list(candidateShape, MAX_CANDIDATES),
+  bridges: list(peer, MAX_BRIDGES),
+  isModelKnown: flag,
+});
+const workingBody = record({ by: peer, ahead: integer });
+export const answerShape = record({
+  answer: ref,
+  contextTokens: integer,
+  generatedTokens: integer,
+  servedBy: peer,
+  cluster: name,
+  region: name,
+  stage: upTo(STAGES.length - 1),
+  /** What ran it: the execution provider's name as the accelerator reports it. */
+  provider: text(64),
+  queuedUs: integer,
+  computedUs: integer,
+});
+export const refusedShape = record({
+  code: upTo(ERROR_CODES.length - 1),
+  retryAfterUs: integer,
+  detail: text(256),
+  struck: struckList,
+});
+const offeredBody = record({ models: list(name, MAX_MODELS) });
+// HEARTBEAT
+const beatBody = record({ version: manifestVersionShape, load: loadShape });
+const sessionBody = record({
+  /** The version of what the sender exports, and of what it last heard that the receiver exports. */
+  exportsVersion: integer,
+  heardVersion: integer,
+  /** The sender's steady clock; the receiver's as last heard; and how long ago that was: their difference is the round trip. */
+  sentUs: integer,
+  echoUs: integer,
+  heldUs: integer,
+});
+// Devices
+const storedStateBody = record({ epoch: integer, manifestVersion: integer });
+const loadedBody = record({ state: optional(storedStateBody) });
+const storedBody = record({});
+const inferBody = record({ model: name, prompt: ref, contextTokens: integer, maxTokens: integer });
+const inferredBody = record({
+  answer: optional(ref),
+  generatedTokens: integer,
+  provider: text(64),
+  computedUs: integer,
+  error: text(256),
+});
+const signBody = record({ hash: text(128) });
+const signedBody = record({ signature: text(256) });
+const notedBody = record({
+  /** What happened, see NOTES. */
+  note: upTo(15),
+  model: text(128),
+  /** Whom the decision chose or heard from, or NOBODY as the node itself. */
+  chosen: peer,
+  stage: upTo(STAGES.length - 1),
+  code: upTo(ERROR_CODES.length - 1),
+  struck: struckList,
+});
+
+export type Find = Readonly<Of<typeof findBody>>;
+export type Announcement = Readonly<Of<typeof manifestBody>>;
+export type Exports = Readonly<Of<typeof exportsBody>>;
+export type Cross = Readonly<Of<typeof crossBody>>;
+export type Found = Readonly<Of<typeof foundBody>>;
+export type Working = Readonly<Of<typeof workingBody>>;
+export type Answer = Readonly<Of<typeof answerShape>>;
+export type Refused = Readonly<Of<typeof refusedShape>>;
+export type Offered = Readonly<Of<typeof offeredBody>>;
+export type Beat = Readonly<Of<typeof beatBody>>;
+export type Session = Readonly<Of<typeof sessionBody>>;
+export type StoredState = Readonly<Of<typeof storedStateBody>>;
+export type Loaded = Readonly<Of<typeof loadedBody>>;
+export type Infer = Readonly<Of<typeof inferBody>>;
+export type Inferred = Readonly<Of<typeof inferredBody>>;
+export type Sign = Readonly<Of<typeof signBody>>;
+export type Signed = Readonly<Of<typeof signedBody>>;
+export type Noted = Readonly<Of<typeof notedBody>>;
+
+/** What a node tells its observer. It never answers, and nothing in the core depends on it. */
+export const NOTES = ['opened', 'asked', 'struck', 'outcome', 'joined', 'removed', 'ready'] as const;
+export const NOTE_OPENED = 0;
+export const NOTE_ASKED = 1;
+export const NOTE_STRUCK = 2;
+export const NOTE_OUTCOME = 3;
+export const NOTE_JOINED = 4;
+export const NOTE_REMOVED = 5;
+export const NOTE_READY = 6;
+
+export const FIND = DISCOVER * 32;
+export const FIND_OFFERS = DISCOVER * 32 + 1;
+export const MANIFEST = ANNOUNCE * 32;
+export const MANIFEST_WANTED = ANNOUNCE * 32 + 1;
+export const EXPORTS = ANNOUNCE * 32 + 2;
+export const ASK = REQUEST * 32;
+export const RUN = REQUEST * 32 + 1;
+export const CROSS = REQUEST * 32 + 2;
+export const FOUND = RESPONSE * 32;
+export const OFFERED = RESPONSE * 32 + 1;
+export const WORKING = RESPONSE * 32 + 2;
+export const ANSWER = RESPONSE * 32 + 3;
+export const REFUSED = RESPONSE * 32 + 4;
+export const BEAT = HEARTBEAT * 32;
+export const SESSION = HEARTBEAT * 32 + 1;
+export const STORE = DEVICE * 32;
+export const STORED = DEVICE * 32 + 1;
+export const LOAD = DEVICE * 32 + 2;
+export const LOADED = DEVICE * 32 + 3;
+export const INFER = DEVICE * 32 + 4;
+export const INFERRED = DEVICE * 32 + 5;
+export const NOTED = DEVICE * 32 + 6;
+export const SIGN = DEVICE * 32 + 7;
+export const SIGNED = DEVICE * 32 + 8;
+
+const KIND_COUNT = TYPES.length * 32;
+
+/** The protocol table: every kind there is, by number; holes are operations not known here. */
+export const KINDS: readonly (KindEntry | undefined)[] = (() => {
+  const entries: (KindEntry | undefined)[] = new Array<undefined>(KIND_COUNT).fill(undefined);
+  const add = (
+    kind: number,
+    operation: string,
+    direction: string,
+    body: Shape,
+    messageClass: MessageClass,
+    costUs: number,
+    section: string,
+  ): void => {
+    const named = `${TYPES[typeOfKind(kind)]}/${operation}`;
+    entries[kind] = {
+      kind,
+      name: named,
+      direction,
+      body,
+      hasRefs: mayHoldRefs(body),
+      class: messageClass,
+      costUs,
+      section,
+    };
+  };
+  add(FIND, 'find', 'gateway or bridge → index', findBody, REQUESTS, 20, '§5.2, R3-3');
+  add(FIND_OFFERS, 'offers', 'bridge → index', offersBody, CONTROL, 20, '§5.2');
+  add(MANIFEST, 'manifest', 'node → index', manifestBody, CONTROL, 40, '§4.2, R4-3');
+  add(MANIFEST_WANTED, 'wanted', 'index → node', wantedBody, CONTROL, 5, '§5.2');
+  add(EXPORTS, 'exports', 'bridge → bridge of a peered cluster', exportsBody, CONTROL, 10, 'R5.2-4');
+  add(ASK, 'ask', 'user → gateway', askBody, REQUESTS, 30, '§5.3');
+  add(RUN, 'run', 'gateway or bridge → compute', askBody, REQUESTS, 20, '§5.3');
+  add(CROSS, 'cross', 'gateway → bridge → bridge', crossBody, REQUESTS, 30, 'R5.2-4');
+  add(FOUND, 'found', 'index → gateway or bridge', foundBody, REQUESTS, 20, 'R3-3');
+  add(OFFERED, 'offered', 'index → bridge', offeredBody, CONTROL, 10, 'R5.2-4');
+  add(WORKING, 'working', 'compute → asker, and back along the path', workingBody, REQUESTS, 10, '§5.3');
+  add(ANSWER, 'answer', 'compute → asker, and back along the path', answerShape, REQUESTS, 20, '§5.3');
+  add(REFUSED, 'refused', 'asked → asker', refusedShape, REQUESTS, 20, 'R5.3-1');
+  add(BEAT, 'beat', 'node → index', beatBody, MEMBERSHIP, 5, '§5.2');
+  add(SESSION, 'session', 'bridge → bridge of a peered cluster', sessionBody, MEMBERSHIP, 5, 'R5.2-4');
+  add(STORE, 'store', 'node → DISK', storedStateBody, CONTROL, 0, 'R4-3');
+  add(STORED, 'stored', 'DISK → node', storedBody, CONTROL, 5, 'R4-3');
+  add(LOAD, 'load', 'node → DISK', record({}), CONTROL, 0, 'R4-3');
+  add(LOADED, 'loaded', 'DISK → node', loadedBody, CONTROL, 10, 'R4-3');
+  add(INFER, 'infer', 'node → ACCELERATOR', inferBody, REQUESTS, 0, '§5.3');
+  add(INFERRED, 'inferred', 'ACCELERATOR → node', inferredBody, REQUESTS, 10, '§5.3');
+  add(NOTED, 'noted', 'node → OBSERVER', notedBody, TELEMETRY, 0, 'R5.3-1');
+  add(SIGN, 'sign', 'node → KEYS', signBody, CONTROL, 0, 'R4-3');
+  add(SIGNED, 'signed', 'KEYS → node', signedBody, CONTROL, 5, 'R4-3');
+  return entries;
+})();
+
+export function typeOfKind(kind: number): number {
+  return kind >> 5;
+}
+
+/** Types 0 … 6. A message of another type is refused; an unknown operation of a known type is ignored and counted. */
+export function isKnownType(type: number): boolean {
+  return type >= 0 && type < TYPES.length;
+}
+
+export function nameOfKind(kind: number): string {
+  return KINDS[kind]?.name ?? `unknown/${kind}`;
+}

@@ -1,0 +1,88 @@
+import type { Peer, Pure } from '../base/peers.ts';
+import { NEVER_US } from '../base/time.ts';
+import { createRandom } from '../base/rng.ts';
+import { Digest } from '../base/digest.ts';
+import { presenceShape } from '../cluster/presence.ts';
+import { bridgeShape } from '../roles/bridge.ts';
+import { computeShape } from '../roles/compute.ts';
+import { gatewayShape } from '../roles/gateway.ts';
+import { indexNodeShape } from '../roles/index-node.ts';
+import type { NodeConfig } from './config.ts';
+import { cloneValue, diffValues, foldValue } from './snapshot.ts';
+import { integer, optional, record, text, upTo, word, type Of } from './shape.ts';
+
+/** A node is down until it is booted, loads what its disk kept, stores and signs what it will say, and is ready. */
+export const DOWN = 0;
+export const LOADING = 1;
+export const STORING = 2;
+export const SIGNING = 3;
+export const READY = 4;
+
+/** All that a step may change. */
+export const nodeStateShape = record({
+  phase: upTo(READY),
+  bootCount: integer,
+  /** Numbers the requests that this node opens itself. */
+  nextN: integer,
+  epoch: integer,
+  manifestVersion: integer,
+  signature: text(256),
+  random: record({ a: word, b: word, c: word, d: word }),
+  /** When the driver is to call `wake`, by the steady clock of this boot. Waking early is harmless. */
+  wakeAtUs: integer,
+  /** Envelopes of a known type whose operation this version does not know, or that are not for this node's roles. */
+  ignored: integer,
+  /** Envelopes that came too late, or answered what was never asked. */
+  late: integer,
+  presence: presenceShape,
+  gateway: optional(gatewayShape),
+  index: optional(indexNodeShape),
+  compute: optional(computeShape),
+  bridge: optional(bridgeShape),
+});
+
+export interface Node extends Of<typeof nodeStateShape> {
+  readonly self: Peer;
+  readonly config: NodeConfig;
+  readonly pure: Pure;
+}
+
+/** A node that is down. The one birthplace of the shape of a node. */
+export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
+  return {
+    self,
+    config,
+    pure,
+    phase: DOWN,
+    bootCount: 0,
+    nextN: 1,
+    epoch: 0,
+    manifestVersion: 0,
+    signature: '',
+    random: createRandom([0, 0, 0, 0]),
+    wakeAtUs: NEVER_US,
+    ignored: 0,
+    late: 0,
+    presence: { nextBeatUs: NEVER_US, beats: 0, attestations: [] },
+    gateway: null,
+    index: null,
+    compute: null,
+    bridge: null,
+  };
+}
+
+/** A node that shares nothing that can change with the original: the ground of checkpoints and forks. */
+export function cloneNode(node: Node): Node {
+  return Object.assign(createNode(node.self, node.config, node.pure), cloneValue(nodeStateShape, node));
+}
+
+/** Absorbs the state of a node, in a canonical way, into a digest. */
+export function foldNode(node: Node, digest = new Digest()): Digest {
+  foldValue(nodeStateShape, node, digest, (peer) => node.pure.rank(peer));
+  return digest;
+}
+
+/** Where the states of two nodes differ, a line each. */
+export function diffNodes(left: Node, right: Node): string[] {
+  return diffValues(nodeStateShape, left, right);
+}

@@ -1,0 +1,232 @@
+import { DISK, KEYS } from '../base/peers.ts';
+import { createRandom } from '../base/rng.ts';
+import { NEVER_US, type Now } from '../base/time.ts';
+import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
+import { hasType } from '../cluster/manifest.ts';
+import { onExports, onSession } from '../cluster/sessions.ts';
+import * as bridges from '../roles/bridge.ts';
+import * as computes from '../roles/compute.ts';
+import * as gateways from '../roles/gateway.ts';
+import * as indexes from '../roles/index-node.ts';
+import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
+import { findAwaiting, onAnswer, onFound, onRefused, onWorking } from '../routing/search.ts';
+import type { Search, Searcher } from '../routing/search-state.ts';
+import type { Envelope, Outbox } from './envelope.ts';
+import * as kinds from './kinds.ts';
+import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
+import { note, reply } from './speech.ts';
+
+/** What a driver supplies with each boot. */
+export interface Boot {
+  /** How often this node has been booted, this time included; the driver keeps the count. */
+  readonly bootCount: number;
+  /** Four fresh words of chance. */
+  readonly seedWords: readonly number[];
+}
+
+/** Starts a node. Whatever it held in memory before is gone; it says nothing until its disk has answered. */
+export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out: Outbox): void {
+  const { manifest } = node.config;
+  node.phase = LOADING;
+  node.bootCount = bootCount;
+  node.nextN = 1;
+  node.random = createRandom(seedWords);
+  node.ignored = 0;
+  node.late = 0;
+  node.presence = { nextBeatUs: NEVER_US, beats: 0, attestations: [] };
+  node.gateway = hasType(manifest, 'gateway') ? gateways.createGateway() : null;
+  node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
+  node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
+  node.bridge = hasType(manifest, 'bridge') ? bridges.createBridge() : null;
+  askDevice(node, out, kinds.LOAD, DISK, {});
+  setAlarm(node);
+}
+
+/** Takes in one envelope. */
+export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
+  if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
+  else if (!receiveByRole(node, now, envelope, out)) node.ignored++;
+  setAlarm(node);
+}
+
+/** Does what is due by now. Waking early is harmless. */
+export function wake(node: Node, now: Now, out: Outbox): void {
+  if (node.phase === READY) {
+    onPresenceAlarm(node, now, out);
+    if (node.gateway !== null) gateways.onGatewayAlarm(node, node.gateway, now, out);
+    if (node.index !== null) indexes.onIndexAlarm(node, node.index, now, out);
+    if (node.compute !== null) computes.onComputeAlarm(node, node.compute, now, out);
+    if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
+  }
+  setAlarm(node);
+}
+
+/** The one switch. False if the envelope is none for this node. */
+function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): boolean {
+  const { gateway, index, compute, bridge } = node;
+  switch (envelope.kind) {
+    case kinds.ASK:
+      if (gateway === null) return false;
+      gateways.onAsk(node, gateway, now, out, envelope);
+      return true;
+    case kinds.RUN:
+      if (compute === null) return false;
+      computes.onRun(node, compute, now, out, envelope);
+      return true;
+    case kinds.CROSS:
+      if (bridge === null) return false;
+      bridges.onCross(node, bridge, now, out, envelope);
+      return true;
+    case kinds.FIND:
+      if (index === null) return false;
+      indexes.onFind(node, index, now, out, envelope);
+      return true;
+    case kinds.FIND_OFFERS:
+      if (index === null) return false;
+      indexes.onFindOffers(node, index, out, envelope);
+      return true;
+    case kinds.MANIFEST:
+      if (index === null) return false;
+      indexes.onManifest(node, index, now, out, envelope);
+      return true;
+    case kinds.BEAT:
+      if (index === null) return false;
+      indexes.onBeat(node, index, now, out, envelope);
+      return true;
+    case kinds.MANIFEST_WANTED:
+      if (!node.config.indexNodes.includes(envelope.from)) return false;
+      announceTo(node, out, envelope.from);
+      return true;
+    case kinds.SESSION:
+      if (bridge === null) return false;
+      onSession(node, bridge.sessions, now, out, envelope);
+      return true;
+    case kinds.EXPORTS:
+      if (bridge === null) return false;
+      onExports(node, bridge.sessions, envelope);
+      return true;
+    case kinds.OFFERED:
+      if (bridge === null || !node.config.indexNodes.includes(envelope.from)) return false;
+      bridges.onOffered(node, bridge, out, envelope);
+      return true;
+    case kinds.INFERRED:
+      if (compute === null) return false;
+      computes.onInferred(node, compute, now, out, envelope);
+      return true;
+    case kinds.FOUND:
+    case kinds.WORKING:
+    case kinds.ANSWER:
+    case kinds.REFUSED:
+      receiveAnswer(node, now, envelope, out);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Finds the search that waits for this; one that nothing waits for comes too late and changes nothing. */
+function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
+  const { gateway, bridge } = node;
+  if (gateway !== null) {
+    const search = findAwaiting(gateway.searcher, envelope);
+    if (search !== null) {
+      const outcome = outcomeOf(node, gateway.searcher, search, now, envelope, out);
+      gateways.endSearch(node, gateway, now, out, search, outcome);
+      return;
+    }
+  }
+  if (bridge !== null) {
+    for (const searcher of [bridge.outward, bridge.inward]) {
+      const search = findAwaiting(searcher, envelope);
+      if (search === null) continue;
+      bridges.endCrossing(node, searcher, search, out, outcomeOf(node, searcher, search, now, envelope, out));
+      return;
+    }
+  }
+  node.late++;
+}
+
+function outcomeOf(
+  node: Node,
+  searcher: Searcher,
+  search: Search,
+  now: Now,
+  envelope: Envelope,
+  out: Outbox,
+) {
+  switch (envelope.kind) {
+    case kinds.FOUND:
+      return onFound(node, searcher, search, now, out, envelope);
+    case kinds.WORKING:
+      onWorking(node, searcher, search, now);
+      return null;
+    case kinds.ANSWER:
+      return onAnswer(searcher, search, envelope);
+    default:
+      return onRefused(node, searcher, search, now, out, envelope);
+  }
+}
+
+/** Before it is ready a node hears its devices, refuses requests, and nothing else: no announcement, no acknowledgement. */
+function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
+  if (envelope.from >= 0) {
+    const isRequest = kinds.typeOfKind(envelope.kind) === kinds.typeOfKind(kinds.ASK);
+    if (isRequest || envelope.kind === kinds.FIND) {
+      const retryAfterUs = isRetryable(NOT_READY) ? 1_000_000 : 0;
+      reply(node, out, envelope, kinds.REFUSED, {
+        code: NOT_READY,
+        retryAfterUs,
+        detail: 'starting',
+        struck: [],
+      });
+    } else node.ignored++;
+    return;
+  }
+  if (envelope.originBoot !== node.bootCount) {
+    node.late++;
+    return;
+  }
+  if (node.phase === LOADING && envelope.kind === kinds.LOADED) {
+    const { state } = envelope.body as kinds.Loaded;
+    // A node without a past takes its epoch from the calendar, above whatever it may have said before a wipe.
+    node.epoch = state?.epoch ?? Math.floor(now.wallUs / 1_000_000);
+    node.manifestVersion = (state?.manifestVersion ?? 0) + 1;
+    node.phase = STORING;
+    askDevice(node, out, kinds.STORE, DISK, { epoch: node.epoch, manifestVersion: node.manifestVersion });
+  } else if (node.phase === STORING && envelope.kind === kinds.STORED) {
+    node.phase = SIGNING;
+    const version = { epoch: node.epoch, version: node.manifestVersion };
+    askDevice(node, out, kinds.SIGN, KEYS, { hash: hashManifest(node, node.config.manifest, version) });
+  } else if (node.phase === SIGNING && envelope.kind === kinds.SIGNED) {
+    node.signature = (envelope.body as kinds.Signed).signature;
+    node.phase = READY;
+    startPresence(node, now, out);
+    if (node.index !== null) indexes.startIndexNode(node, node.index, now);
+    if (node.bridge !== null) bridges.startBridge(node, node.bridge, now);
+    note(node, out, null, kinds.NOTE_READY, node.self);
+  } else node.late++;
+}
+
+function askDevice(node: Node, out: Outbox, kind: number, device: number, body: unknown): void {
+  out.send(kind, node.self, device, node.self, node.bootCount, node.nextN++, 0, body);
+}
+
+/** All deadlines of a node reduce to one. */
+function setAlarm(node: Node): void {
+  const { presence, gateway, index, compute, bridge } = node;
+  let nextUs = presence.nextBeatUs;
+  if (gateway !== null) {
+    nextUs = Math.min(nextUs, nextOf(gateway.searcher), gateway.remembered.deadlines.nextUs);
+  }
+  if (index !== null) nextUs = Math.min(nextUs, index.nextSweepUs);
+  if (compute !== null) nextUs = Math.min(nextUs, compute.nextWorkingUs);
+  if (bridge !== null) {
+    nextUs = Math.min(nextUs, bridge.sessions.nextBeatUs, bridge.nextOffersUs);
+    nextUs = Math.min(nextUs, nextOf(bridge.outward), nextOf(bridge.inward));
+  }
+  node.wakeAtUs = nextUs;
+}
+
+function nextOf(searcher: Searcher): number {
+  return Math.min(searcher.nextWorkingUs, searcher.searches.deadlines.nextUs);
+}

@@ -1,0 +1,65 @@
+import { MINUTE_US, MS_US, SECOND_US } from '../base/time.ts';
+
+export interface ParameterEntry {
+  readonly default: number;
+  readonly unit: 'us' | 'count' | 'ppm';
+  readonly least: number;
+  readonly most: number;
+  readonly source: string;
+  readonly about: string;
+}
+
+function us(value: number, most: number, source: string, about: string): ParameterEntry {
+  return { default: value, unit: 'us', least: 1, most, source, about };
+}
+
+function count(value: number, most: number, source: string, about: string): ParameterEntry {
+  return { default: value, unit: 'count', least: 0, most, source, about };
+}
+
+/**
+ * Every number of the protocol that a scenario may change, in one place. Sources: rule ids of the
+ * specification's semantics, or `own` where the rules leave the figure to us.
+ */
+export const PARAMETERS = {
+  heartbeatUs: us(SECOND_US, MINUTE_US, 'R5.2-2', 'between two heartbeats of a node to its index nodes'),
+  silentAfterUs: us(5 * SECOND_US, 10 * MINUTE_US, 'own', 'an index node removes a node silent for so long'),
+  sweepUs: us(500 * MS_US, MINUTE_US, 'own', 'between two searches of an index node for silent nodes'),
+  findTimeoutUs: us(
+    500 * MS_US,
+    MINUTE_US,
+    'own',
+    'an index node that has not answered by then is passed over',
+  ),
+  workingUs: us(SECOND_US, MINUTE_US, 'own', 'who holds a request says so to its asker this often'),
+  silenceUs: us(3 * SECOND_US, MINUTE_US, 'own', 'an asked peer silent for so long is passed over'),
+  retries: count(2, 16, 'R5.3-3', 'tries of a request after the first, each on another node'),
+  retryBudgetPpm: {
+    default: 200_000,
+    unit: 'ppm',
+    least: 0,
+    most: 1_000_000,
+    source: 'R5.3-3',
+    about: 'share of the requests in flight that may be retries',
+  },
+  retryBudgetLeast: count(3, 1_000, 'R5.3-3', 'retries in flight that are always allowed'),
+  maxSearches: count(1_024, 100_000, 'own', 'requests a gateway or bridge holds at once; more are refused'),
+  rememberUs: us(2 * MINUTE_US, 10 * MINUTE_US, 'R5.3-3', 'outcomes are remembered for duplicates so long'),
+  maxRemembered: count(16_384, 1_000_000, 'own', 'outcomes remembered at most; the oldest go first'),
+  maxDirectory: count(4_096, 1_000_000, 'own', 'nodes an index node lists at most; more are not listed'),
+  sessionUs: us(SECOND_US, MINUTE_US, 'own', 'between two heartbeats of a session of bridges'),
+  sessionSilentUs: us(3 * SECOND_US, 10 * MINUTE_US, 'own', 'a session silent for so long is down'),
+  offersUs: us(
+    5 * SECOND_US,
+    10 * MINUTE_US,
+    'own',
+    'a bridge asks its index nodes this often what to export',
+  ),
+} as const satisfies Record<string, ParameterEntry>;
+
+export type ParameterName = keyof typeof PARAMETERS;
+export type Parameters = Readonly<Record<ParameterName, number>>;
+
+export const DEFAULT_PARAMETERS: Parameters = Object.fromEntries(
+  Object.entries(PARAMETERS).map(([key, entry]) => [key, entry.default]),
+) as Record<ParameterName, number>;

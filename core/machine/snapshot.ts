@@ -1,0 +1,174 @@
+import { assert } from '../base/assert.ts';
+import { Digest } from '../base/digest.ts';
+import { DISK, type Peer } from '../base/peers.ts';
+import type { Own, Ref, Shape } from './shape.ts';
+
+/** A copy that shares nothing that can change with the original. */
+export function cloneValue<T>(shape: Shape<T>, value: T): T {
+  return clone(shape as Shape, value) as T;
+}
+
+function clone(shape: Shape, value: unknown): unknown {
+  switch (shape.tag) {
+    case 'optional':
+      return value === null ? null : clone(shape.item, value);
+    case 'list':
+      return (value as unknown[]).map((item) => clone(shape.item, item));
+    case 'record': {
+      const copy: Record<string, unknown> = {};
+      const fields = value as Record<string, unknown>;
+      for (let i = 0; i < shape.names.length; i++) {
+        copy[shape.names[i]] = clone(shape.shapes[i], fields[shape.names[i]]);
+      }
+      return copy;
+    }
+    case 'table': {
+      const copy = new Map<unknown, unknown>();
+      for (const [key, item] of value as Map<unknown, unknown>) copy.set(key, clone(shape.value, item));
+      return copy;
+    }
+    case 'own':
+      return (value as Own).clone();
+    default:
+      return value;
+  }
+}
+
+/**
+ * Absorbs a value into a digest in a canonical way: peers by rank, the entries of tables as a sum, so that
+ * neither the driver's numbers nor the order of insertion can be told from the result.
+ */
+export function foldValue<T>(shape: Shape<T>, value: T, digest: Digest, rank: (peer: Peer) => number): void {
+  fold(shape as Shape, value, digest, rank);
+}
+
+function fold(shape: Shape, value: unknown, digest: Digest, rank: (peer: Peer) => number): void {
+  switch (shape.tag) {
+    case 'integer':
+      digest.integer(value as number);
+      return;
+    case 'flag':
+      digest.word(value === true ? 1 : 0);
+      return;
+    case 'peer':
+      digest.integer(rankOrDevice(value as Peer, rank));
+      return;
+    case 'text':
+      digest.text(value as string);
+      return;
+    case 'ref': {
+      const content = value as Ref;
+      digest.text(content.hash).integer(content.sizeBytes).integer(content.keyId);
+      return;
+    }
+    case 'optional':
+      digest.word(value === null ? 0 : 1);
+      if (value !== null) fold(shape.item, value, digest, rank);
+      return;
+    case 'list':
+      digest.word((value as unknown[]).length);
+      for (const item of value as unknown[]) fold(shape.item, item, digest, rank);
+      return;
+    case 'record': {
+      const fields = value as Record<string, unknown>;
+      for (let i = 0; i < shape.names.length; i++)
+        fold(shape.shapes[i], fields[shape.names[i]], digest, rank);
+      return;
+    }
+    case 'table': {
+      const sum = new Digest();
+      for (const [key, item] of value as Map<unknown, unknown>) {
+        const entry = new Digest();
+        fold(shape.key, key, entry, rank);
+        fold(shape.value, item, entry, rank);
+        sum.add(entry.high, entry.low);
+      }
+      digest
+        .word((value as Map<unknown, unknown>).size)
+        .word(sum.high)
+        .word(sum.low);
+      return;
+    }
+    case 'shared':
+      fold(shape.shape, value, digest, rank);
+      return;
+    case 'own':
+      (value as Own).fold(digest, rank);
+      return;
+  }
+}
+
+/** Devices and NOBODY have fixed numbers; everyone else has a rank. */
+export function rankOrDevice(peer: Peer, rank: (peer: Peer) => number): number {
+  return peer <= DISK ? peer : rank(peer);
+}
+
+/** Where two values of one shape differ: a line each, `path: left ≠ right`, at most `limit` of them. */
+export function diffValues<T>(shape: Shape<T>, left: T, right: T, limit = 20): string[] {
+  const lines: string[] = [];
+  diff(shape as Shape, left, right, '', (line) => {
+    if (lines.length < limit) lines.push(line);
+  });
+  return lines;
+}
+
+type Say = (line: string) => void;
+
+function diff(shape: Shape, left: unknown, right: unknown, path: string, say: Say): void {
+  switch (shape.tag) {
+    case 'optional':
+      if ((left === null) !== (right === null)) sayDifference(path, left, right, say);
+      else if (left !== null) diff(shape.item, left, right, path, say);
+      return;
+    case 'list': {
+      const [leftItems, rightItems] = [left as unknown[], right as unknown[]];
+      if (leftItems.length !== rightItems.length)
+        sayDifference(`${path}.length`, leftItems.length, rightItems.length, say);
+      const common = Math.min(leftItems.length, rightItems.length);
+      for (let i = 0; i < common; i++) diff(shape.item, leftItems[i], rightItems[i], `${path}[${i}]`, say);
+      return;
+    }
+    case 'record':
+      for (let i = 0; i < shape.names.length; i++) {
+        const name = shape.names[i];
+        const below = path === '' ? name : `${path}.${name}`;
+        diff(shape.shapes[i], (left as never)[name], (right as never)[name], below, say);
+      }
+      return;
+    case 'table': {
+      const [leftMap, rightMap] = [left as Map<unknown, unknown>, right as Map<unknown, unknown>];
+      for (const [key, item] of leftMap) {
+        if (!rightMap.has(key)) say(`${path}{${String(key)}}: only on the left`);
+        else diff(shape.value, item, rightMap.get(key), `${path}{${String(key)}}`, say);
+      }
+      for (const key of rightMap.keys()) {
+        if (!leftMap.has(key)) say(`${path}{${String(key)}}: only on the right`);
+      }
+      return;
+    }
+    case 'shared':
+      diff(shape.shape, left, right, path, say);
+      return;
+    case 'own': {
+      const identity = (number: Peer): number => number;
+      const [leftDigest, rightDigest] = [new Digest(), new Digest()];
+      (left as Own).fold(leftDigest, identity);
+      (right as Own).fold(rightDigest, identity);
+      if (leftDigest.hex() !== rightDigest.hex())
+        sayDifference(path, leftDigest.hex(), rightDigest.hex(), say);
+      return;
+    }
+    case 'ref': {
+      const [leftRef, rightRef] = [left as Ref, right as Ref];
+      assert(leftRef !== undefined && rightRef !== undefined, 'a reference is there on both sides');
+      if (leftRef.hash !== rightRef.hash) sayDifference(`${path}.hash`, leftRef.hash, rightRef.hash, say);
+      return;
+    }
+    default:
+      if (left !== right) sayDifference(path, left, right, say);
+  }
+}
+
+function sayDifference(path: string, left: unknown, right: unknown, say: Say): void {
+  say(`${path}: ${JSON.stringify(left)} ≠ ${JSON.stringify(right)}`);
+}

@@ -1,0 +1,43 @@
+import { OBSERVER, type Peer } from '../base/peers.ts';
+import type { Envelope, Outbox } from './envelope.ts';
+import { NOTED, type Noted, type Struck } from './kinds.ts';
+import type { Node } from './node-state.ts';
+
+/** Answers whoever sent `envelope`, under the same request id and attempt. */
+export function reply(node: Node, out: Outbox, envelope: Envelope, kind: number, body: unknown): void {
+  const { from, origin, originBoot, n, attempt } = envelope;
+  out.send(kind, node.self, from, origin, originBoot, n, attempt, body);
+}
+
+/** Tells the observer what happened to a peer, on account of `envelope` or of nothing but time. */
+export function note(node: Node, out: Outbox, envelope: Envelope | null, what: number, about: Peer): void {
+  const body: Noted = { note: what, model: '', chosen: about, stage: 0, code: 0, struck: [] };
+  sendNote(node, out, envelope ?? { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 }, body);
+}
+
+interface RequestId {
+  readonly origin: Peer;
+  readonly originBoot: number;
+  readonly n: number;
+  readonly attempt: number;
+}
+
+/** Tells the observer how a request goes. */
+export function noteRequest(
+  node: Node,
+  out: Outbox,
+  request: RequestId,
+  what: number,
+  model: string,
+  chosen: Peer,
+  stage: number,
+  code: number,
+  struck: readonly Struck[],
+): void {
+  sendNote(node, out, request, { note: what, model, chosen, stage, code, struck: struck as Struck[] });
+}
+
+function sendNote(node: Node, out: Outbox, request: RequestId, body: Noted): void {
+  const { origin, originBoot, n, attempt } = request;
+  out.send(NOTED, node.self, OBSERVER, origin, originBoot, n, attempt, body);
+}

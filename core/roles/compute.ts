@@ -1,0 +1,224 @@
+import { ACCELERATOR } from '../base/peers.ts';
+import { NEVER_US, type Now } from '../base/time.ts';
+import type { Load } from '../cluster/manifest.ts';
+import type { Envelope, Outbox } from '../machine/envelope.ts';
+import { ANSWER, INFER, REFUSED, WORKING, type Answer, type Inferred } from '../machine/kinds.ts';
+import type { Node } from '../machine/node-state.ts';
+import { flag, integer, list, peer, record, shared, type Of } from '../machine/shape.ts';
+import { reply } from '../machine/speech.ts';
+import { isRegionAllowed } from '../policy/regions.ts';
+import {
+  DEADLINE_EXCEEDED,
+  isRetryable,
+  NO_CAPABLE_NODE,
+  NO_ELIGIBLE_NODE,
+  OVERLOADED,
+  STAGE_CLUSTER,
+  type ErrorCode,
+} from '../routing/outcomes.ts';
+import { WALL_SKEW_BOUND_US, wantShape, type Want } from '../routing/want.ts';
+
+/** A request to run a model, from acceptance to its answer. */
+const jobShape = record({
+  /** Names the job to the accelerator. */
+  number: integer,
+  asker: peer,
+  origin: peer,
+  originBoot: integer,
+  n: integer,
+  attempt: integer,
+  want: shared(wantShape),
+  acceptedUs: integer,
+  deadlineUs: integer,
+  isStarted: flag,
+  startedUs: integer,
+});
+type Job = Of<typeof jobShape>;
+
+/** Runs models (§4.1). Jobs are served first come, first served, `slots` at once. */
+export const computeShape = record({
+  /** At work and waiting, in order of acceptance; at most slots + queueLimit. */
+  jobs: list(jobShape, 4_096),
+  nextJob: integer,
+  running: integer,
+  /** Smoothed time a job takes on the accelerator: an average that forgets an eighth with each job. */
+  serviceUs: integer,
+  nextWorkingUs: integer,
+});
+type Compute = Of<typeof computeShape>;
+
+export function createCompute(): Compute {
+  return { jobs: [], nextJob: 1, running: 0, serviceUs: 0, nextWorkingUs: NEVER_US };
+}
+
+export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): void {
+  const want = envelope.body as Want;
+  if (compute.jobs.some((job) => isSame(job, envelope))) {
+    reply(node, out, envelope, WORKING, { by: node.self, ahead: 0 });
+    return;
+  }
+  const fault = findReason(node, compute, now, want);
+  if (fault !== null) {
+    refuse(node, compute, out, envelope, fault.code, fault.detail);
+    return;
+  }
+  compute.jobs.push({
+    number: compute.nextJob++,
+    asker: envelope.from,
+    origin: envelope.origin,
+    originBoot: envelope.originBoot,
+    n: envelope.n,
+    attempt: envelope.attempt,
+    want,
+    acceptedUs: now.monoUs,
+    deadlineUs: now.monoUs + want.timeLeftUs,
+    isStarted: false,
+    startedUs: 0,
+  });
+  reply(node, out, envelope, WORKING, { by: node.self, ahead: compute.jobs.length - 1 });
+  if (compute.nextWorkingUs === NEVER_US)
+    compute.nextWorkingUs = now.monoUs + node.config.parameters.workingUs;
+  startJobs(node, compute, now, out);
+}
+
+export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): void {
+  const at = compute.jobs.findIndex((job) => job.isStarted && job.number === envelope.n);
+  if (envelope.originBoot !== node.bootCount || at < 0) {
+    node.late++;
+    return;
+  }
+  const job = compute.jobs[at];
+  compute.jobs.splice(at, 1);
+  compute.running--;
+  const inferred = envelope.body as Inferred;
+  if (inferred.answer === null) {
+    sendRefusal(node, out, job, NO_CAPABLE_NODE, 0, `accelerator: ${inferred.error}`);
+  } else {
+    const tookUs = now.monoUs - job.startedUs;
+    compute.serviceUs =
+      compute.serviceUs === 0 ? tookUs : compute.serviceUs + Math.round((tookUs - compute.serviceUs) / 8);
+    const answer: Answer = {
+      answer: inferred.answer,
+      contextTokens: job.want.contextTokens,
+      generatedTokens: inferred.generatedTokens,
+      servedBy: node.self,
+      cluster: node.config.manifest.cluster,
+      region: node.config.manifest.region,
+      stage: STAGE_CLUSTER,
+      provider: inferred.provider,
+      queuedUs: job.startedUs - job.acceptedUs,
+      computedUs: inferred.computedUs,
+    };
+    out.send(ANSWER, node.self, job.asker, job.origin, job.originBoot, job.n, job.attempt, answer);
+  }
+  startJobs(node, compute, now, out);
+}
+
+export function onComputeAlarm(node: Node, compute: Compute, now: Now, out: Outbox): void {
+  if (now.monoUs < compute.nextWorkingUs) return;
+  if (compute.jobs.length === 0) {
+    compute.nextWorkingUs = NEVER_US;
+    return;
+  }
+  compute.nextWorkingUs = now.monoUs + node.config.parameters.workingUs;
+  compute.jobs.forEach((job, ahead) => {
+    const body = { by: node.self, ahead };
+    out.send(WORKING, node.self, job.asker, job.origin, job.originBoot, job.n, job.attempt, body);
+  });
+}
+
+/** What a node says of its load with each heartbeat. */
+export function loadOf(node: Node): Load {
+  const { compute, config } = node;
+  const waiting = compute === null ? 0 : compute.jobs.length - compute.running;
+  const reserved = config.models.reduce(
+    (sum, model) => (config.installedModels.includes(model.name) ? sum + model.requiredMemoryBytes : sum),
+    0,
+  );
+  return {
+    running: compute?.running ?? 0,
+    queued: waiting,
+    slots: compute === null ? 0 : config.slots,
+    room: compute === null ? 0 : roomIn(node, compute),
+    serviceUs: compute?.serviceUs ?? 0,
+    freeMemoryBytes: Math.max(0, (config.manifest.compute?.gpuMemoryBytes ?? 0) - reserved),
+    installedModels: config.installedModels as string[],
+    loadedModels: config.installedModels as string[],
+    draining: false,
+  };
+}
+
+function roomIn(node: Node, compute: Compute): number {
+  return Math.max(0, node.config.slots + node.config.queueLimit - compute.jobs.length);
+}
+
+function isSame(job: Job, envelope: Envelope): boolean {
+  return (
+    job.n === envelope.n &&
+    job.origin === envelope.origin &&
+    job.originBoot === envelope.originBoot &&
+    job.asker === envelope.from &&
+    job.attempt === envelope.attempt
+  );
+}
+
+/** A compute node checks for itself what the asker should have checked: it fails closed (R5.3-4). */
+function findReason(
+  node: Node,
+  compute: Compute,
+  now: Now,
+  want: Want,
+): { code: ErrorCode; detail: string } | null {
+  if (want.timeLeftUs === 0 || now.wallUs >= want.notAfterWallUs + WALL_SKEW_BOUND_US)
+    return { code: DEADLINE_EXCEEDED, detail: 'no time is left' };
+  if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
+    return { code: NO_ELIGIBLE_NODE, detail: 'the request may not be computed on in this region' };
+  if (!node.config.installedModels.includes(want.model))
+    return { code: NO_CAPABLE_NODE, detail: 'the model is not installed here' };
+  if (roomIn(node, compute) === 0) return { code: OVERLOADED, detail: 'the queue is full' };
+  return null;
+}
+
+function startJobs(node: Node, compute: Compute, now: Now, out: Outbox): void {
+  for (let i = 0; i < compute.jobs.length && compute.running < node.config.slots;) {
+    const job = compute.jobs[i];
+    if (job.isStarted) {
+      i++;
+    } else if (now.monoUs >= job.deadlineUs) {
+      compute.jobs.splice(i, 1);
+      sendRefusal(node, out, job, DEADLINE_EXCEEDED, 0, 'the deadline passed in the queue');
+    } else {
+      job.isStarted = true;
+      job.startedUs = now.monoUs;
+      compute.running++;
+      const { model, prompt, contextTokens, maxTokens } = job.want;
+      const body = { model, prompt, contextTokens, maxTokens };
+      out.send(INFER, node.self, ACCELERATOR, node.self, node.bootCount, job.number, 0, body);
+      i++;
+    }
+  }
+}
+
+function refuse(
+  node: Node,
+  compute: Compute,
+  out: Outbox,
+  envelope: Envelope,
+  code: ErrorCode,
+  detail: string,
+): void {
+  const retryAfterUs = isRetryable(code) ? compute.serviceUs : 0;
+  reply(node, out, envelope, REFUSED, { code, retryAfterUs, detail, struck: [] });
+}
+
+function sendRefusal(
+  node: Node,
+  out: Outbox,
+  job: Job,
+  code: ErrorCode,
+  retryAfterUs: number,
+  detail: string,
+): void {
+  const body = { code, retryAfterUs, detail, struck: [] };
+  out.send(REFUSED, node.self, job.asker, job.origin, job.originBoot, job.n, job.attempt, body);
+}

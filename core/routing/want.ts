@@ -1,0 +1,25 @@
+import { integer, list, record, ref, text, upTo, type Of } from '../machine/shape.ts';
+import { name } from '../cluster/manifest.ts';
+
+/** No request lives longer (R5.3-3). */
+export const MAX_DEADLINE_US = 60_000_000;
+/** Wall clocks are assumed to differ by no more than this (R5.3-3). */
+export const WALL_SKEW_BOUND_US = 30_000_000;
+
+/** What is asked for: an answer of a model to a prompt, and what whoever computes it must be. */
+export const wantShape = record({
+  model: name,
+  prompt: ref,
+  contextTokens: integer,
+  maxTokens: integer,
+  /** The least effective trust of a node that may see the prompt, 1 … 4. */
+  minTrust: upTo(4),
+  /** Regions in which the prompt may be computed on, as path prefixes; R6.1-2. */
+  allowedRegions: list(name, 32),
+  /** The deadline, twice (R5.3-3): what is left of it here, and when it is by the wall clock of the origin. */
+  timeLeftUs: upTo(MAX_DEADLINE_US),
+  notAfterWallUs: integer,
+});
+export type Want = Readonly<Of<typeof wantShape>>;
+
+export const errorDetail = text(256);

@@ -1,0 +1,84 @@
+/**
+ * What a window on a federation is shown: one type for the file of a run, a live socket, and a simulation in
+ * the page's own worker. A header, then frames in order of time, and a story for each request that has ended.
+ */
+export interface FrameHeader {
+  readonly format: 1;
+  readonly source: 'run' | 'live';
+  readonly name: string;
+  readonly about: string;
+  readonly seed: number;
+  readonly durationUs: number;
+  /** Between two frames. */
+  readonly periodUs: number;
+  readonly regions: readonly { path: string; label: string; latitude: number; longitude: number }[];
+  readonly clusters: readonly { name: string; label: string; region: string }[];
+  readonly nodes: readonly FrameNode[];
+  /** Pairs of cluster names with a peering. */
+  readonly peerings: readonly (readonly [string, string])[];
+  /** Faults as planned, for the timeline: label and when. Empty when live. */
+  readonly faults: readonly { label: string; kind: string; atUs: number; untilUs: number | null }[];
+}
+
+export interface FrameNode {
+  readonly name: string;
+  readonly cluster: string;
+  readonly region: string;
+  readonly types: readonly string[];
+  /** Effective trust, 1 experimental … 4 verified. */
+  readonly trust: number;
+  readonly models: readonly string[];
+}
+
+export type NodeState = 'up' | 'starting' | 'down' | 'paused';
+
+/** The federation at one moment, and what has happened since the frame before. */
+export interface Frame {
+  readonly timeUs: number;
+  /** By node, in the order of the header. */
+  readonly states: readonly NodeState[];
+  /** Requests at work and waiting, by node. */
+  readonly loads: readonly number[];
+  /** Directions in which nothing passes: indices of clusters. */
+  readonly cuts: readonly (readonly [number, number])[];
+  /** Envelopes sent between two clusters since the frame before: from, to, how many, how many of them were lost. */
+  readonly traffic: readonly (readonly [number, number, number, number])[];
+  /** Requests that ended since the frame before, by outcome: OK or an error code. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** The OK ones, by where they were served. */
+  readonly servedBy: { readonly local: number; readonly cluster: number; readonly federation: number };
+  /** Requests that users wait for. */
+  readonly open: number;
+}
+
+export interface RequestStory {
+  /** Unique in the run. */
+  readonly id: string;
+  readonly askedUs: number;
+  readonly endedUs: number;
+  /** Home cluster of the user, and the name of the gateway that was asked. */
+  readonly cluster: string;
+  readonly gateway: string;
+  readonly model: string;
+  /** OK or an error code. */
+  readonly outcome: string;
+  /** `local`, `cluster`, `federation`, or null when it was not served. */
+  readonly servedBy: 'local' | 'cluster' | 'federation' | null;
+  /** The node that computed the answer, or null. */
+  readonly server: string | null;
+  readonly detail: string;
+  readonly steps: readonly StoryStep[];
+}
+
+/** Something that a node noted about a request. */
+export interface StoryStep {
+  readonly timeUs: number;
+  /** Who noted it. */
+  readonly node: string;
+  readonly what: 'opened' | 'asked' | 'struck' | 'outcome';
+  readonly stage: 'local' | 'cluster' | 'federation';
+  /** Whom it is about: the node asked, or the one that served; null for itself. */
+  readonly about: string | null;
+  /** Who was passed over so far, and why. */
+  readonly struck: readonly { node: string; cluster: string; reason: string }[];
+}

@@ -1,0 +1,142 @@
+import type { Parameters } from '../../core/machine/parameters.ts';
+
+/**
+ * A scenario with nothing left to guess: every name resolved, every count unfolded, every unit an integer
+ * (µs, bytes, parts per million). A run is (version, resolved scenario, seed).
+ */
+export interface ResolvedScenario {
+  readonly format: 1;
+  readonly name: string;
+  readonly about: string;
+  readonly seed: number;
+  readonly durationUs: number;
+  readonly parameters: Parameters;
+  readonly regions: readonly ResolvedRegion[];
+  readonly network: ResolvedNetwork;
+  readonly models: readonly ResolvedModel[];
+  readonly clusters: readonly ResolvedCluster[];
+  /** In the order of clusters, then as listed: the order in which the world numbers them. */
+  readonly nodes: readonly ResolvedNode[];
+  /** Pairs of cluster names; each stands for both directions. */
+  readonly peerings: readonly (readonly [string, string])[];
+  readonly workloads: readonly ResolvedWorkload[];
+  /** In order of time. */
+  readonly faults: readonly ResolvedFault[];
+  readonly expectations: ResolvedExpectations;
+}
+
+export interface ResolvedRegion {
+  /** `eu/fr`. */
+  readonly path: string;
+  readonly label: string;
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+export interface ResolvedNetwork {
+  /** [from][to] in the order of `regions`: the 95th percentile of the one-way delay, µs. The diagonal is inside a region. */
+  readonly oneWayP95Us: readonly (readonly number[])[];
+  /** How much of that figure is fixed (propagation); the rest follows an exponential whose 95th percentile reaches the figure. */
+  readonly fixedPpm: number;
+  /** Chance that an envelope between two nodes is lost, or delivered twice, when no fault acts. */
+  readonly lossPpm: number;
+  readonly duplicatePpm: number;
+}
+
+export interface ResolvedModel {
+  readonly name: string;
+  readonly requiredMemoryBytes: number;
+  /** Tokens a second that an accelerator of speed 1 reads and writes for one request. */
+  readonly readTokensPerSecond: number;
+  readonly writeTokensPerSecond: number;
+}
+
+export interface ResolvedCluster {
+  readonly name: string;
+  readonly label: string;
+  readonly region: string;
+  /** Models offered to peered clusters, `*` for all. */
+  readonly exports: readonly string[];
+}
+
+export interface ResolvedNode {
+  /** `france/compute-1`: unique in the scenario. */
+  readonly name: string;
+  readonly cluster: string;
+  readonly region: string;
+  readonly types: readonly string[];
+  /** 1 experimental … 4 verified: what its manifest claims, and what the cluster's attestor has attested. */
+  readonly claimedTrust: number;
+  readonly attestedTrust: number;
+  readonly podStorage: { readonly availableBytes: number; readonly maxPodBytes: number } | null;
+  readonly compute: { readonly gpuMemoryBytes: number; readonly supportedModels: readonly string[] } | null;
+  readonly installedModels: readonly string[];
+  readonly slots: number;
+  readonly queueLimit: number;
+  readonly bandwidthBytesPerSecond: number;
+  /** 1,000,000: as fast as the costs in the protocol table and the models' token rates say. */
+  readonly speedPpm: number;
+}
+
+/** Users of one cluster who ask for answers. */
+export interface ResolvedWorkload {
+  readonly cluster: string;
+  readonly users: number;
+  readonly fromUs: number;
+  readonly untilUs: number;
+  /** Between two requests of the whole group: mean, and the distribution around it. */
+  readonly meanGapUs: number;
+  readonly gapQuantiles: QuantileTable;
+  readonly contextTokens: QuantileTable;
+  readonly generatedTokens: QuantileTable;
+  /** Bytes of a prompt or an answer per token. */
+  readonly bytesPerToken: number;
+  readonly deadlineUs: number;
+  readonly asks: readonly ResolvedAsk[];
+}
+
+/** Values at evenly spaced quantiles, the first at 0 and the last at 1; between them it is linear. For gaps: ppm of the mean. */
+export type QuantileTable = readonly number[];
+
+export interface ResolvedAsk {
+  readonly model: string;
+  /** Share among the asks of the workload. */
+  readonly weight: number;
+  readonly minTrust: number;
+  readonly allowedRegions: readonly string[];
+}
+
+interface Lasting {
+  readonly atUs: number;
+  /** Until when it acts; null: to the end of the run. */
+  readonly untilUs: number | null;
+}
+
+/** Between clusters, by name. `bothWays` also harms what goes from `to` to `from`. */
+interface OnLinks extends Lasting {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly bothWays: boolean;
+}
+
+export type ResolvedFault =
+  | ({ readonly kind: 'cut' } & OnLinks)
+  | ({ readonly kind: 'loss'; readonly ppm: number } & OnLinks)
+  | ({ readonly kind: 'duplicate'; readonly ppm: number } & OnLinks)
+  | ({ readonly kind: 'delay'; readonly addUs: number } & OnLinks)
+  /** Ends every link fault that acts at the time. */
+  | { readonly kind: 'heal'; readonly atUs: number }
+  /** Volatile state is lost; restarts at `untilUs`, if that is a time. */
+  | ({ readonly kind: 'crash'; readonly nodes: readonly string[] } & Lasting)
+  | { readonly kind: 'restart'; readonly atUs: number; readonly nodes: readonly string[] }
+  /** Frozen: nothing is handled; what arrives waits. */
+  | ({ readonly kind: 'pause'; readonly nodes: readonly string[] } & Lasting);
+
+export interface ResolvedExpectations {
+  /** Least share of requests that end well, ppm. Fewer: violated. */
+  readonly okAtLeastPpm: number;
+  /** Error codes that must be seen at least once; otherwise the story did not happen: vacuous. */
+  readonly sometimes: readonly string[];
+  /** Error codes that must not be seen at all: violated. */
+  readonly never: readonly string[];
+}
