@@ -1,9 +1,10 @@
 /**
  * Ordering of records by (time, source, counter) without moving them: what moves is an index, a list of times with
- * the list of records they belong to. A record is named by its first 32-bit word; `schedule.ts` has its layout.
+ * the list of records they belong to, named as in `schedule-records.ts`.
  */
-const COUNTER = 1;
-const SOURCE = 4;
+import { LAYOUT } from './schedule-records.ts';
+
+const { COUNTER, SOURCE } = LAYOUT;
 const RUN = 16;
 
 /** Whether record `a` comes before record `b` of the same time. */
@@ -84,6 +85,13 @@ export function sortIndex(
       }
     }
   }
+}
+
+/** How many of the first `length` sorted times equal the one before. */
+export function countTies(times: Float64Array, length: number): number {
+  let ties = 0;
+  for (let i = 1; i < length; i++) if (times[i] === times[i - 1]) ties++;
+  return ties;
 }
 
 /** Puts an entry into the binary heap that the first `count` entries of the index form. */

@@ -162,16 +162,14 @@ export function onRefused(
   const isFinding = search.isFinding;
   releasePeer(searcher, search);
   if (isFinding) return advance(node, searcher, search, now, out);
-  const { manifest } = node.config;
+  const own = { peer: envelope.from, cluster: clusterOf(node, envelope.from), reason: strikeOfCode(code) };
   if (search.stage === STAGE_FEDERATION) {
-    strike(search, struck);
-    if (struck.length === 0)
-      strike(search, [{ peer: envelope.from, cluster: manifest.cluster, reason: strikeOfCode(code) }]);
+    strike(search, struck.length === 0 ? [own] : struck);
     // What another bridge would say too, it need not be asked.
     const isFinal = search.scope === SCOPE_ALL && code !== CLUSTER_UNREACHABLE && code !== NOT_READY;
     if (isFinal) return refusal(code, detail, search.struck);
   } else {
-    strike(search, [{ peer: envelope.from, cluster: manifest.cluster, reason: strikeOfCode(code) }]);
+    strike(search, [own]);
   }
   if (code === DEADLINE_EXCEEDED) return refusal(code, detail, search.struck);
   noteRequest(
@@ -197,9 +195,9 @@ export function onSearchDue(
   out: Outbox,
 ): Outcome | null {
   if (now.monoUs < search.deadlineUs && search.asked !== NOBODY) {
-    const { cluster } = node.config.manifest;
     const reason = search.scope === SCOPE_OUTWARD ? STRIKE_UNREACHABLE : STRIKE_SILENT;
     const silent = search.asked;
+    const cluster = clusterOf(node, silent);
     const isFinding = search.isFinding;
     releasePeer(searcher, search);
     if (!isFinding) {
@@ -382,6 +380,12 @@ function candidateOfSelf(node: Node, now: Now, model: string): Candidate | null 
     load: loadOf(node),
     ageUs: 0,
   };
+}
+
+/** The cluster of a peer that this node has asked: its own, unless it is a bridge of another. */
+function clusterOf(node: Node, asked: Peer): string {
+  const bridge = node.config.peeredBridges.find(({ peer }) => peer === asked);
+  return bridge === undefined ? node.config.manifest.cluster : bridge.cluster;
 }
 
 function strikeOfCode(code: ErrorCode): number {

@@ -1,0 +1,24 @@
+import { EXIT_CODES } from '../sim/judge.ts';
+import { compareRuns } from '../sim/compare.ts';
+import { loadForCli, USAGE } from './errors.ts';
+
+/** `watershed check`: exit 0 if two runs are equal, 5 if not. */
+export async function checkScenario(
+  file: string,
+  options: { seed?: number; json?: boolean },
+): Promise<number> {
+  const loaded = loadForCli(file);
+  if (loaded === null) return USAGE;
+  const scenario = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
+  const finding = compareRuns(scenario);
+  if (options.json === true) console.log(JSON.stringify(finding));
+  else if (finding.isEqual) {
+    console.log(`equal: two runs of ${scenario.name}, seed ${scenario.seed}, ${finding.events} events each`);
+    console.log(`digest ${finding.digests[0]}`);
+  } else {
+    console.log(`not equal: two runs of ${scenario.name}, seed ${scenario.seed}`);
+    console.log(`digests ${finding.digests.join(' and ')}`);
+    console.log(`they part at ${finding.parting}`);
+  }
+  return finding.isEqual ? 0 : EXIT_CODES.nondeterministic;
+}

@@ -1,0 +1,106 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { VERSION } from '../sim/version.ts';
+
+/** What the process exits with when the command line or a file it names is wrong (EX_USAGE). */
+const USAGE = 64;
+
+const program = new Command('watershed')
+  .description('A deterministic simulator of federations of regional clusters, and the same core live.')
+  .version(VERSION)
+  .showHelpAfterError('(watershed --help lists the commands)')
+  .exitOverride();
+
+program
+  .command('run')
+  .description('run a scenario, print what came of it, and write the run to a folder')
+  .argument('<file>', 'scenario, YAML')
+  .option('--seed <n>', 'instead of the seed in the file', wholeNumber)
+  .option('--until <time>', 'stop there, as 90s or 5min; the verdict is then at best unknown')
+  .option('--out <dir>', 'instead of runs/<scenario>-<seed>')
+  .option('--trace', 'write every envelope to trace.jsonl')
+  .option('--json', 'print the summary as one JSON object, and nothing else')
+  .option('--quiet', 'print the verdict only')
+  .action(async (file: string, options: object) => {
+    const { runScenario } = await import('./run.ts');
+    process.exitCode = await runScenario(file, options);
+  });
+
+program
+  .command('check')
+  .description('run a scenario twice and compare; name the first event at which the runs part')
+  .argument('<file>', 'scenario, YAML')
+  .option('--seed <n>', 'instead of the seed in the file', wholeNumber)
+  .option('--json', 'print the finding as one JSON object')
+  .action(async (file: string, options: object) => {
+    const { checkScenario } = await import('./check.ts');
+    process.exitCode = await checkScenario(file, options);
+  });
+
+program
+  .command('validate')
+  .description('say whether scenarios are well-formed, and where not')
+  .argument('<file...>', 'scenarios, YAML')
+  .action(async (files: string[]) => {
+    const { validateFiles } = await import('./validate.ts');
+    process.exitCode = await validateFiles(files);
+  });
+
+program
+  .command('resolve')
+  .description('print a scenario with nothing left to guess, and its hash')
+  .argument('<file>', 'scenario, YAML')
+  .action(async (file: string) => {
+    const { resolveFile } = await import('./resolve.ts');
+    process.exitCode = await resolveFile(file);
+  });
+
+program
+  .command('schema')
+  .description('print the JSON Schema of scenarios')
+  .action(async () => {
+    const { printSchema } = await import('./schema.ts');
+    process.exitCode = await printSchema();
+  });
+
+program
+  .command('view')
+  .description('show a run in the browser; the newest in runs/ if none is named')
+  .argument('[run]', 'folder of a run')
+  .option('--port <n>', 'port to listen on', wholeNumber, 4173)
+  .action(async (run: string | undefined, options: { port: number }) => {
+    const { viewRun } = await import('./view.ts');
+    process.exitCode = await viewRun(run, options);
+  });
+
+program
+  .command('live')
+  .description("start a scenario's nodes as processes on this machine")
+  .argument('<file>', 'scenario, YAML')
+  .option('--port <n>', 'port of the page', wholeNumber, 4173)
+  .option('--provider <name>', 'what runs the models: cpu, webgpu or cuda', 'cpu')
+  .option('--dir <dir>', 'instead of runs/live-<scenario>')
+  .action(async (file: string, options: { port: number; provider: string; dir?: string }) => {
+    const { runLive } = await import('./live.ts');
+    process.exitCode = await runLive(file, options);
+  });
+
+program
+  .command('replay')
+  .description("run a live node's journal through the core again and compare what it sent")
+  .argument('<journal>', 'journal of one node')
+  .action(async (journal: string) => {
+    const { replayJournalFile } = await import('./replay.ts');
+    process.exitCode = await replayJournalFile(journal);
+  });
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+  return Number(text);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+}

@@ -1,0 +1,117 @@
+import { PHASES, type Latencies, type Summary } from '../sim/summary.ts';
+
+/** Prints a summary for people, in 80 columns. */
+export function printSummary(summary: Summary, path: string): void {
+  const minutes = summary.simulatedUs / 60_000_000;
+  const say = (line = ''): void => console.log(line);
+  say();
+  say(`${summary.scenario}, seed ${summary.seed}: ${formatNumber(minutes)} simulated minutes,`);
+  say(`${summary.nodes} nodes in ${summary.clusters} clusters`);
+  say();
+  printRequests(summary, say);
+  printLatencies(summary, say);
+  printFaults(summary, say);
+  printMessages(summary, say);
+  const rate = `${formatNumber(summary.eventsPerSecond)} a second`;
+  say(`${formatNumber(summary.events)} events in ${(summary.wallMs / 1000).toFixed(1)} s, ${rate}`);
+  say();
+  say(`verdict  ${summary.verdict}`);
+  for (const reason of summary.reasons) say(`         ${reason}`);
+  say(`digest   ${summary.digest}   (the same on every machine)`);
+  say(`written  ${path}/`);
+  say(`see it   npx watershed view ${path}`);
+}
+
+type Say = (line?: string) => void;
+
+function printRequests({ requests, outcomesByPhase }: Summary, say: Say): void {
+  const { total, ok, errors, open, servedBy } = requests;
+  say(`Requests ${pad(formatNumber(total), 11)}`);
+  say(row('answered', ok, total));
+  for (const [stage, where] of [
+    ['local', 'by the gateway asked'],
+    ['cluster', 'in the home cluster'],
+    ['federation', 'by another cluster'],
+  ] as const) {
+    say(row(`  ${where}`, servedBy[stage], total));
+  }
+  const span = (code: string): string => {
+    const during = outcomesByPhase.during[code] ?? 0;
+    return during > 0 ? `   ${formatNumber(during)} of them while faults acted` : '';
+  };
+  for (const code of Object.keys(errors).sort((left, right) => errors[right] - errors[left])) {
+    say(row(code, errors[code], total) + span(code));
+  }
+  if (open > 0) say(row('still open', open, total));
+  say();
+}
+
+function printLatencies(summary: Summary, say: Say): void {
+  const hasPhases = summary.faults.length > 0;
+  const phases = hasPhases ? PHASES : (['before'] as const);
+  const headings = hasPhases ? ['before', 'during faults', 'after'] : [''];
+  say('Time to the answer, seconds: p50 / p95 / p99, by home region of the user');
+  say(`  ${''.padEnd(20)}${headings.map((heading) => pad(heading, 18)).join('')}`);
+  for (const [region, byPhase] of Object.entries(summary.latencyMsByRegion)) {
+    say(`  ${region.padEnd(20)}${phases.map((phase) => pad(threeOf(byPhase[phase]), 18)).join('')}`);
+  }
+  say(`  ${'everywhere, always'.padEnd(20)}${pad(threeOf(summary.latencyMs), 18)}`);
+  say();
+}
+
+function threeOf({ p50, p95, p99 }: Latencies): string {
+  if (p50 === null || p95 === null || p99 === null) return '–';
+  return [p50, p95, p99].map((ms) => (ms / 1000).toFixed(1)).join(' / ');
+}
+
+function printFaults({ faults }: Summary, say: Say): void {
+  if (faults.length === 0) return;
+  say('Faults');
+  for (const { label, fired, affected } of faults) {
+    const became = fired === 0 ? 'never came' : `touched ${formatNumber(affected)}`;
+    say(`  ${clip(label, 56).padEnd(57)}${became}`);
+  }
+  say();
+}
+
+function printMessages({ messages, dropped, duplicated }: Summary, say: Say): void {
+  const byType = new Map<string, number>();
+  for (const [name, count] of Object.entries(messages)) {
+    const type = name.slice(0, name.indexOf('/'));
+    byType.set(type, (byType.get(type) ?? 0) + count);
+  }
+  say('Messages by type');
+  const parts = [...byType].map(([type, count]) => `${type} ${formatNumber(count)}`);
+  for (let i = 0; i < parts.length; i += 3)
+    say(
+      `  ${parts
+        .slice(i, i + 3)
+        .map((part) => part.padEnd(24))
+        .join(' ')}`.trimEnd(),
+    );
+  const lost = Object.entries(dropped)
+    .filter(([, count]) => count > 0)
+    .map(([fate, count]) => `${formatNumber(count)} ${fate}`);
+  if (duplicated > 0) lost.push(`${formatNumber(duplicated)} doubled`);
+  if (lost.length > 0) say(`  of these: ${lost.join(', ')}`);
+  say();
+}
+
+function row(name: string, count: number, total: number): string {
+  const share = total === 0 ? '' : `${((100 * count) / total).toFixed(1)} %`;
+  return `  ${name.padEnd(24)}${pad(formatNumber(count), 8)}${pad(share, 9)}`;
+}
+
+function pad(text: string, width: number): string {
+  return text.padStart(width);
+}
+
+function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+/** 1234567 as 1,234,567. */
+function formatNumber(value: number): string {
+  const whole = Number.isInteger(value) ? String(value) : value.toFixed(1);
+  return whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}

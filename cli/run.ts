@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { RunFolder } from '../sim/files.ts';
+import { EXIT_CODES } from '../sim/judge.ts';
+import { headerOf } from '../sim/recorder.ts';
+import { parseDuration } from '../sim/scenario/units.ts';
+import { Simulation } from '../sim/simulate.ts';
+import { summarize, type Summary } from '../sim/summary.ts';
+import { loadForCli, USAGE } from './errors.ts';
+import { printSummary } from './report.ts';
+
+export interface RunOptions {
+  readonly seed?: number;
+  readonly until?: string;
+  readonly out?: string;
+  readonly trace?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `watershed run`. Returns the exit code of the verdict. */
+export async function runScenario(file: string, options: RunOptions): Promise<number> {
+  const loaded = loadForCli(file);
+  if (loaded === null) return USAGE;
+  const untilUs = options.until === undefined ? undefined : parseDuration(options.until);
+  if (untilUs === null) {
+    console.error(`--until ${options.until}: a time with its unit is expected, as in 90s or 5min`);
+    return USAGE;
+  }
+  const scenario = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
+  const path = options.out ?? join('runs', `${scenario.name}-${scenario.seed}`);
+  const folder = new RunFolder(path, scenario, headerOf(scenario), options.trace === true);
+  const simulation = new Simulation(scenario, {
+    reel: folder,
+    watchers: folder.trace === null ? [] : [folder.trace],
+    ...(untilUs === undefined ? {} : { untilUs }),
+  });
+  const wallMs = await runToEnd(simulation, options.json !== true && options.quiet !== true);
+  const { verdict, reasons } = simulation.verdict();
+  const summary = summarize(simulation.world, verdict, reasons, wallMs);
+  folder.close(summary);
+  report(summary, path, options);
+  return EXIT_CODES[verdict];
+}
+
+function report(summary: Summary, path: string, options: RunOptions): void {
+  if (options.json === true) console.log(JSON.stringify(summary));
+  else if (options.quiet === true) console.log(`${summary.verdict} ${summary.digest}`);
+  else printSummary(summary, path);
+}
+
+/** Between two looks at the clock, the terminal and Ctrl-C. */
+const TURN_MS = 50;
+
+/** Advances until the end or Ctrl-C, with a line of progress on a terminal. Returns the wall time it took, ms. */
+async function runToEnd(simulation: Simulation, withProgress: boolean): Promise<number> {
+  let isStopped = false;
+  const stop = (): void => {
+    isStopped = true;
+  };
+  process.once('SIGINT', stop);
+  const startMs = performance.now();
+  let turnMs = startMs;
+  const showsProgress = withProgress && process.stderr.isTTY;
+  while (!simulation.isDone && !isStopped) {
+    simulation.advance();
+    if (performance.now() - turnMs < TURN_MS) continue;
+    if (showsProgress) showProgress(simulation);
+    await nextTurn();
+    turnMs = performance.now();
+  }
+  process.off('SIGINT', stop);
+  if (showsProgress) process.stderr.write('\r\x1b[K');
+  if (isStopped) console.error('stopped: what was simulated so far is kept');
+  return performance.now() - startMs;
+}
+
+function showProgress({ world }: Simulation): void {
+  const share = world.nowUs / world.scenario.durationUs;
+  const filled = Math.round(share * 30);
+  const bar = '█'.repeat(filled) + '░'.repeat(30 - filled);
+  const minutes = (world.nowUs / 60_000_000).toFixed(1);
+  const percent = String(Math.floor(share * 100)).padStart(3);
+  process.stderr.write(
+    `\r${bar} ${percent} %  ${minutes} min, ${world.users.requests.length} requests, ${world.users.open} open\x1b[K`,
+  );
+}

@@ -1,0 +1,156 @@
+import { KINDS } from '../core/machine/kinds.ts';
+import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
+import type { Verdict } from './judge.ts';
+import type { UserRequest } from './users.ts';
+import { VERSION } from './version.ts';
+import type { World } from './world.ts';
+
+/** Milliseconds; null where no request ended well. */
+export interface Latencies {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
+export const PHASES = ['before', 'during', 'after'] as const;
+
+/** What a run came to. Everything but `wallMs` and `eventsPerSecond` follows from (version, scenario, seed). */
+export interface Summary {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly version: string;
+  readonly digest: string;
+  readonly verdict: Verdict;
+  readonly reasons: readonly string[];
+  readonly events: number;
+  readonly simulatedUs: number;
+  readonly wallMs: number;
+  readonly eventsPerSecond: number;
+  readonly nodes: number;
+  readonly clusters: number;
+  readonly requests: {
+    readonly total: number;
+    readonly ok: number;
+    readonly errors: Readonly<Record<string, number>>;
+    readonly open: number;
+    readonly servedBy: { readonly local: number; readonly cluster: number; readonly federation: number };
+  };
+  readonly latencyMs: Latencies;
+  /** Of the requests asked before, during and after the faults, by home region of the user. */
+  readonly latencyMsByRegion: Readonly<Record<string, Readonly<Record<(typeof PHASES)[number], Latencies>>>>;
+  readonly outcomesByPhase: Readonly<Record<(typeof PHASES)[number], Readonly<Record<string, number>>>>;
+  /** Between nodes and users, sent, by kind. */
+  readonly messages: Readonly<Record<string, number>>;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly duplicated: number;
+  readonly faults: readonly { label: string; armed: number; fired: number; affected: number }[];
+}
+
+export function summarize(
+  world: World,
+  verdict: Verdict,
+  reasons: readonly string[],
+  wallMs: number,
+): Summary {
+  const { scenario, users, tally } = world;
+  const ended = users.requests.filter(({ code }) => code >= 0);
+  const errors: Record<string, number> = {};
+  const servedBy = { local: 0, cluster: 0, federation: 0 };
+  for (const { code, answer } of ended) {
+    if (code === OK) servedBy[STAGES[answer!.stage]]++;
+    else errors[ERROR_CODES[code]] = (errors[ERROR_CODES[code]] ?? 0) + 1;
+  }
+  const span = faultSpan(world);
+  const messages: Record<string, number> = {};
+  for (const entry of KINDS) {
+    if (entry !== undefined && tally.sent[entry.kind] > 0) messages[entry.name] = tally.sent[entry.kind];
+  }
+  return {
+    scenario: scenario.name,
+    seed: scenario.seed,
+    version: VERSION,
+    digest: world.digest(),
+    verdict,
+    reasons,
+    events: world.events,
+    simulatedUs: world.nowUs,
+    wallMs: Math.round(wallMs),
+    eventsPerSecond: wallMs > 0 ? Math.round((world.events * 1000) / wallMs) : 0,
+    nodes: scenario.nodes.length,
+    clusters: scenario.clusters.length,
+    requests: {
+      total: users.requests.length,
+      ok: ended.length - Object.values(errors).reduce((sum, count) => sum + count, 0),
+      errors,
+      open: users.open,
+      servedBy,
+    },
+    latencyMs: latenciesOf(ended),
+    latencyMsByRegion: Object.fromEntries(
+      scenario.clusters.map(({ region }, cluster) => [
+        region,
+        byPhase(
+          ended.filter((r) => r.cluster === cluster),
+          span,
+        ),
+      ]),
+    ),
+    outcomesByPhase: byPhaseOf(ended, span, countOutcomes),
+    messages,
+    dropped: tally.dropped,
+    duplicated: tally.duplicated,
+    faults: world.faults.counts.map(({ label, armed, fired, affected }) => ({
+      label,
+      armed,
+      fired,
+      affected,
+    })),
+  };
+}
+
+/** From the first fault to the end of the last, µs. */
+export function faultSpan(world: World): { fromUs: number; untilUs: number } {
+  const { faults, durationUs } = world.scenario;
+  if (faults.length === 0) return { fromUs: Infinity, untilUs: Infinity };
+  const fromUs = Math.min(...faults.map(({ atUs }) => atUs));
+  const untilUs = Math.max(
+    ...faults.map((fault) => ('untilUs' in fault ? (fault.untilUs ?? durationUs) : fault.atUs)),
+  );
+  return { fromUs, untilUs };
+}
+
+type Span = ReturnType<typeof faultSpan>;
+
+function byPhase(requests: readonly UserRequest[], span: Span): Record<(typeof PHASES)[number], Latencies> {
+  return byPhaseOf(requests, span, latenciesOf);
+}
+
+function byPhaseOf<T>(
+  requests: readonly UserRequest[],
+  { fromUs, untilUs }: Span,
+  fold: (requests: readonly UserRequest[]) => T,
+): Record<(typeof PHASES)[number], T> {
+  return {
+    before: fold(requests.filter(({ askedUs }) => askedUs < fromUs)),
+    during: fold(requests.filter(({ askedUs }) => askedUs >= fromUs && askedUs < untilUs)),
+    after: fold(requests.filter(({ askedUs }) => askedUs >= untilUs)),
+  };
+}
+
+function countOutcomes(requests: readonly UserRequest[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { code } of requests) counts[ERROR_CODES[code]] = (counts[ERROR_CODES[code]] ?? 0) + 1;
+  return counts;
+}
+
+/** Of those that ended well: from asking to the answer, nearest rank. */
+function latenciesOf(requests: readonly UserRequest[]): Latencies {
+  const sorted = requests
+    .filter(({ code }) => code === OK)
+    .map(({ askedUs, endedUs }) => endedUs - askedUs)
+    .sort((left, right) => left - right);
+  const at = (share: number): number | null =>
+    sorted.length === 0 ? null : Math.round(sorted[Math.ceil(share * sorted.length) - 1] / 100) / 10;
+  return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+}
