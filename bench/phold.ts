@@ -184,7 +184,7 @@ export function measure(args: string[]): Figures {
       ...load,
       repeats,
       eventsPerSecond: median(ours.map((outcome) => outcome.eventsPerSecond)),
-      rssMb: Math.max(...ours.map((outcome) => outcome.rssMb)),
+      rssMb: ours[0]!.rssMb, // of the first run: later ones see what the collector has not taken yet
       digest: ours[0]!.digest,
     };
     if ('reason' in compiled) return { ...figures, cpp: null, reason: compiled.reason };

@@ -17,6 +17,7 @@ export function printSummary(summary: Summary, path: string): void {
   say();
   say(`verdict  ${summary.verdict}`);
   for (const reason of summary.reasons) say(`         ${reason}`);
+  for (const point of summary.singlePointsOfFailure) say(`note     single point of failure: ${point}`);
   say(`digest   ${summary.digest}   (the same on every machine)`);
   say(`written  ${path}/`);
   say(`see it   npx watershed view ${path}`);

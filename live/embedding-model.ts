@@ -25,6 +25,7 @@ const HIDDEN_COUNT = 256;
 const GRAM_LENGTH = 3;
 const START_MARK = '\u0002';
 const END_MARK = '\u0003';
+const UTF8 = new TextEncoder();
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 const WEIGHT_SEED = 0x57a7e25d;
@@ -77,7 +78,7 @@ export function hashGramList(grams: readonly string[], buckets: number): Float32
 /** FNV-1a, 32 bits, over the UTF-8 bytes of a text. */
 export function hashFnv1a32(text: string): number {
   let hash = FNV_OFFSET;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, FNV_PRIME);
+  for (const byte of UTF8.encode(text)) hash = Math.imul(hash ^ byte, FNV_PRIME);
   return hash >>> 0;
 }
 

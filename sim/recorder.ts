@@ -30,8 +30,9 @@ export class Recorder implements Watcher {
 
   constructor(scenario: ResolvedScenario, reel: Reel) {
     this.reel = reel;
-    this.lastTraffic = new Float64Array(scenario.clusters.length ** 2);
-    this.lastLost = new Float64Array(scenario.clusters.length ** 2);
+    const links = scenario.clusters.length * scenario.clusters.length;
+    this.lastTraffic = new Float64Array(links);
+    this.lastLost = new Float64Array(links);
   }
 
   onNoted(world: World, envelope: Envelope): void {

@@ -1,6 +1,7 @@
 import { KINDS } from '../core/machine/kinds.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import type { Verdict } from './judge.ts';
+import { findSinglePoints } from './topology.ts';
 import type { UserRequest } from './users.ts';
 import { VERSION } from './version.ts';
 import type { World } from './world.ts';
@@ -45,6 +46,8 @@ export interface Summary {
   readonly dropped: Readonly<Record<string, number>>;
   readonly duplicated: number;
   readonly faults: readonly { label: string; armed: number; fired: number; affected: number }[];
+  /** What would be gone with one node: R3-1. */
+  readonly singlePointsOfFailure: readonly string[];
 }
 
 export function summarize(
@@ -106,6 +109,7 @@ export function summarize(
       fired,
       affected,
     })),
+    singlePointsOfFailure: findSinglePoints(scenario),
   };
 }
 

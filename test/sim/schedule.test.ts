@@ -38,10 +38,10 @@ class Pair {
   readonly model = new SortedArray();
   private pushed = 0;
 
-  /** Counters are unique but neither dense nor in the order of pushing, so ties are real work. */
+  /** Counters are unique (up to 65,536 events) but neither dense nor in the order of pushing: ties are real work. */
   push(time: number, source: number): void {
     const n = this.pushed++;
-    const counter = ((n * 7919) % 4093) * 2 ** (n % 3 === 0 ? 40 : 0) + n / 2 ** 0;
+    const counter = ((n * 7919) % 4093) * 65536 + n + (n % 3 === 0 ? 2 ** 52 : 0);
     const event = { time, source, counter, kind: n & 255, slot: (n * 2654435761) | 0 };
     this.schedule.push(event.time, event.source, event.counter, event.kind, event.slot);
     this.model.push(event);

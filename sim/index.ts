@@ -1,0 +1,11 @@
+/** The simulator as a library: `import { loadScenario, simulate, summarize } from 'watershed'`. */
+export { compareRuns, type Comparison } from './compare.ts';
+export { RunFolder } from './files.ts';
+export type { Frame, FrameHeader, FrameNode, NodeState, RequestStory, StoryStep } from './frame.ts';
+export { EXIT_CODES, type Verdict } from './judge.ts';
+export { headerOf, type Reel } from './recorder.ts';
+export type * from './scenario/resolved.ts';
+export { simulate, Simulation, type SimulationOptions } from './simulate.ts';
+export { summarize, type Latencies, type Summary } from './summary.ts';
+export { VERSION } from './version.ts';
+export { World, type Fate, type Watcher } from './world.ts';
