@@ -44,7 +44,7 @@ function tabulateDelays(): Float64Array {
 class Phold {
   readonly schedule = new Schedule();
   private readonly counters: Int32Array;
-  private readonly lps: number;
+  private readonly lpsPerDraw: number;
   private readonly delays: Float64Array;
   private a: number;
   private b = 0x2545f491;
@@ -53,7 +53,7 @@ class Phold {
   private hash = 0;
 
   constructor({ lps, perLp, seed }: Load, delays: Float64Array) {
-    this.lps = lps;
+    this.lpsPerDraw = lps * 2 ** -32;
     this.delays = delays;
     this.a = seed | 0;
     this.counters = new Int32Array(lps);
@@ -71,9 +71,10 @@ class Phold {
     for (let i = 0; i < events; i++) {
       schedule.pop();
       const lp = schedule.slot;
-      const mixed = (this.hash ^ schedule.time) + Math.imul(lp ^ (schedule.source << 7), 0x85ebca6b);
-      this.hash = Math.imul(mixed + schedule.counter, 0x9e3779b1) ^ (this.hash >>> 15);
-      this.send(lp, Math.floor((this.draw() >>> 0) * this.lps * 2 ** -32));
+      const place = Math.imul(lp ^ (schedule.source << 7), 0x85ebca6b);
+      const mixed = ((this.hash ^ schedule.time) + place + (schedule.counter | 0)) | 0;
+      this.hash = Math.imul(mixed, 0x9e3779b1) ^ (this.hash >>> 15);
+      this.send(lp, ((this.draw() >>> 0) * this.lpsPerDraw) | 0);
     }
   }
 

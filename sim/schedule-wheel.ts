@@ -129,14 +129,15 @@ export class TimingWheel extends RecordChains {
 
   /** Spreads a chain over the levels, as seen from the present tick. */
   private cascade(end: number): void {
+    const { ticksPerUnit, base, tick: present } = this;
     while (end !== 0) {
       const last = end * RECORD_WORDS;
       for (let record = ((end - 1) >> 4) * CHUNK_WORDS; record < last; record += RECORD_WORDS) {
-        const relative = this.floats[record >> 1]! * this.ticksPerUnit - this.base;
+        const relative = this.floats[record >> 1]! * ticksPerUnit - base;
         let bucket: number;
         if (relative < ERA_TICKS) {
           const tick = relative | 0;
-          const distance = tick ^ this.tick;
+          const distance = tick ^ present;
           if (distance < 1 << 10) bucket = tick & 1023;
           else if (distance < 1 << 20) bucket = LEVEL_1 + ((tick >> 10) & 1023);
           else bucket = LEVEL_2 + (tick >> 20);

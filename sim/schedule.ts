@@ -66,12 +66,13 @@ export class Schedule extends TimingWheel {
   /**
    * Adds an event. `time` is a safe integer not below the time of the event popped last; `source` and `slot` are
    * int32; `counter` is a non-negative safe integer; `kind` is 0..255. (time, source, counter) should be unique:
-   * events equal in all three come in an unspecified order. Throws RangeError when `time` is in the past or no safe
-   * integer.
+   * events equal in all three come in an unspecified order. Throws RangeError when the
+   * time is in the past or an argument is out of its range; `kind` and fractions of `counter` are not checked.
    */
   push(time: number, source: number, counter: number, kind: number, slot: number): void {
-    if (!(time >= this.time && time <= Number.MAX_SAFE_INTEGER && Math.floor(time) === time))
-      this.refuse(time);
+    const isTime = time >= this.time && time <= Number.MAX_SAFE_INTEGER && Math.floor(time) === time;
+    const isKey = source === (source | 0) && counter >= 0 && counter <= Number.MAX_SAFE_INTEGER;
+    if (!(isTime && isKey && slot === (slot | 0))) this.refuse(time, source, counter, slot);
     this.pending++;
     // In one piece, and the same lines as in `cascade`: a call with the time or the counter would box them.
     const relative = time * this.ticksPerUnit - this.base;
@@ -147,11 +148,17 @@ export class Schedule extends TimingWheel {
     return copy;
   }
 
-  private refuse(time: number): never {
-    if (Number.isSafeInteger(time) && time >= 0) {
+  private refuse(time: number, source: number, counter: number, slot: number): never {
+    if (!(Number.isSafeInteger(time) && time >= 0)) {
+      throw new RangeError(`the time of an event must be a non-negative safe integer, not ${time}`);
+    }
+    if (time < this.time) {
       throw new RangeError(`an event at ${time} is in the past: the schedule has reached ${this.time}`);
     }
-    throw new RangeError(`the time of an event must be a non-negative safe integer, not ${time}`);
+    throw new RangeError(
+      'an event needs an int32 source, a non-negative safe integer as counter and an int32 slot, ' +
+        `not ${source}, ${counter} and ${slot}`,
+    );
   }
 
   /** Opens the next bucket that holds events; false when none is pending. Nothing of the open one may be left. */

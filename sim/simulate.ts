@@ -9,6 +9,8 @@ export interface SimulationOptions {
   readonly untilUs?: number;
   /** Where frames and stories go; nowhere by default. */
   readonly reel?: Reel;
+  /** Send every envelope as bytes and freeze what arrives: slower, and the digest is the same. */
+  readonly isChecking?: boolean;
   /** Further watchers, such as a trace. */
   readonly watchers?: readonly Watcher[];
 }
@@ -25,7 +27,7 @@ export class Simulation {
     this.recorder = options.reel === undefined ? null : new Recorder(scenario, options.reel);
     const watchers: Watcher[] = [this.judge, ...(options.watchers ?? [])];
     if (this.recorder !== null) watchers.push(this.recorder);
-    this.world = new World(scenario, together(watchers));
+    this.world = new World(scenario, together(watchers), options.isChecking);
     this.world.users.onEnded = (request) => {
       this.judge.onEnded(this.world, request);
       this.recorder?.onEnded(this.world, request);

@@ -3,7 +3,7 @@ import { Digest } from '../core/base/digest.ts';
 import { OBSERVER, type Peer } from '../core/base/peers.ts';
 import { NEVER_US, type Now } from '../core/base/time.ts';
 import { Encoder, sizeOfEnvelope } from '../core/machine/codec.ts';
-import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
+import { Outbox, type Envelope } from '../core/machine/envelope.ts';
 import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
 import { KINDS, nameOfKind } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
@@ -12,6 +12,7 @@ import { visitRefs } from '../core/machine/shape.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { configureNodes } from './configure.ts';
 import { answerOf } from './devices.ts';
+import { EnvelopePool } from './envelope-pool.ts';
 import { Faults } from './faults.ts';
 import { Identities } from './identities.ts';
 import { createMachine, type Machine } from './machine.ts';
@@ -20,6 +21,7 @@ import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, seedWordsOf, type Roots } from './seeds.ts';
 import { Users } from './users.ts';
+import { Wire } from './wire.ts';
 import { countTraffic, createTally, type Tally } from './tally.ts';
 
 /** Kinds of events in the schedule. */
@@ -70,17 +72,20 @@ export class World {
   private readonly keys: number[] = [];
   private readonly now: Now = { monoUs: 0, wallUs: 0 };
   private readonly out = new Outbox();
-  private readonly pool: Envelope[] = [];
-  private readonly causes: number[] = [];
-  private readonly free: number[] = [];
+  private readonly pool = new EnvelopePool();
   private readonly watcher: Watcher | null;
+  private readonly wire: Wire | null;
   private readonly regionIndex: Map<string, number>;
 
-  constructor(scenario: ResolvedScenario, watcher: Watcher | null = null) {
+  /**
+   * @param isChecking send each envelope as bytes: it must come back equal, and what came back may not be changed
+   */
+  constructor(scenario: ResolvedScenario, watcher: Watcher | null = null, isChecking = false) {
     this.scenario = scenario;
     this.watcher = watcher;
     this.roots = createRoots(scenario.seed);
     this.identities = new Identities(this.roots.keys);
+    this.wire = isChecking ? new Wire(this.identities) : null;
     this.regionIndex = new Map(scenario.regions.map(({ path }, i) => [path, i]));
     this.tally = createTally(scenario);
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
@@ -177,7 +182,7 @@ export class World {
   /** Sends what a user says. */
   sendFromUser(user: Peer, region: number, to: Machine, envelope: Envelope): void {
     const slot = this.takeSlot(envelope);
-    const sent = this.pool[slot];
+    const sent = this.pool.at(slot);
     sent.sizeBytes = sizeOfEnvelope(sent);
     this.tally.sent[sent.kind]++;
     const word = this.network.wordOf(sent, this.keys[user], to.key, this.keys[user], this.nowUs);
@@ -243,11 +248,11 @@ export class World {
   }
 
   private arrive(slot: number): void {
-    const envelope = this.pool[slot];
+    const envelope = this.pool.at(slot);
     if (envelope.to >= this.machines.length) {
       this.handled(envelope, slot);
       this.users.receive(envelope);
-      this.release(slot);
+      this.pool.release(slot);
       return;
     }
     const machine = this.machines[envelope.to];
@@ -283,7 +288,7 @@ export class World {
   }
 
   private deliver(machine: Machine, slot: number): void {
-    const envelope = this.pool[slot];
+    const envelope = this.pool.at(slot);
     const { kind, from, origin } = envelope;
     const fromRank = from < 0 ? from : this.identities.rank(from);
     machine.digest.word(kind).integer(fromRank).integer(this.identities.rank(origin));
@@ -295,7 +300,7 @@ export class World {
     } catch (error) {
       throw this.located(error, machine, envelope);
     }
-    this.release(slot);
+    this.pool.release(slot);
     this.finishStep(machine, stepCostUs(kind, machine.spec.speedPpm));
   }
 
@@ -325,6 +330,7 @@ export class World {
     for (let i = 0; i < this.out.count; i++) {
       const envelope = this.out.at(i);
       envelope.sizeBytes = sizeOfEnvelope(envelope);
+      this.wire?.pass(envelope);
       if (envelope.to === OBSERVER) this.watcher?.onNoted?.(this, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
       else this.sendFromNode(machine, envelope, doneUs);
@@ -336,7 +342,7 @@ export class World {
   private sendToDevice(machine: Machine, envelope: Envelope, atUs: number): void {
     const answer = answerOf(this, machine, envelope);
     const slot = this.takeSlot(envelope);
-    const sent = this.pool[slot];
+    const sent = this.pool.at(slot);
     sent.kind = answer.kind;
     sent.body = answer.body;
     sent.from = envelope.to;
@@ -411,25 +417,17 @@ export class World {
   }
 
   private takeSlot(envelope: Envelope): number {
-    const slot = this.free.pop() ?? this.pool.push(new Envelope()) - 1;
-    copyEnvelope(envelope, this.pool[slot]);
-    this.causes[slot] = this.events;
-    return slot;
-  }
-
-  private release(slot: number): void {
-    this.pool[slot].body = null;
-    this.free.push(slot);
+    return this.pool.take(envelope, this.events);
   }
 
   private handled(envelope: Envelope, slot: number): void {
     this.tally.handled[envelope.kind]++;
-    this.watcher?.onHandled?.(this, envelope, this.events, this.causes[slot]);
+    this.watcher?.onHandled?.(this, envelope, this.events, this.pool.causeOf(slot));
   }
 
   private drop(slot: number, fate: Fate): void {
-    this.countDrop(this.pool[slot], fate);
-    this.release(slot);
+    this.countDrop(this.pool.at(slot), fate);
+    this.pool.release(slot);
   }
 
   private countDrop(envelope: Envelope, fate: Fate): void {

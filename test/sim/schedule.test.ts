@@ -296,10 +296,36 @@ describe('Schedule', () => {
     for (const time of [-1, 10.5, NaN, Infinity, 2 ** 53]) {
       expect(() => schedule.push(time, 0, 1, 0, 0), String(time)).to.throw(RangeError, /safe integer/);
     }
+    const wrong: [number, number, number][] = [
+      [2 ** 31, 0, 0],
+      [0.5, 0, 0],
+      [0, -1, 0],
+      [0, 2 ** 53, 0],
+      [0, NaN, 0],
+      [0, 0, -(2 ** 31) - 1],
+    ];
+    for (const [source, counter, slot] of wrong) {
+      const push = (): void => schedule.push(10, source, counter, 0, slot);
+      expect(push, `${source} ${counter} ${slot}`).to.throw(RangeError, /int32 source/);
+    }
     expect(schedule.size).to.equal(0);
     expect(schedule.pop()).to.equal(false);
     expect(schedule.peekTime()).to.equal(Infinity);
     expect(schedule.time).to.equal(10);
+  });
+
+  it('gives up a bucket that does not end: thousands of events without a delay', () => {
+    const pair = new Pair();
+    for (let i = 0; i < 50; i++) pair.push(1e6, i);
+    for (let i = 0; i < 50; i++) pair.push(1e6 + 1000 * i, i);
+    for (let i = 0; i < 20_000; i++) {
+      pair.pop();
+      pair.push(pair.schedule.time, i % 60);
+    }
+    // Nothing left the present time, so the memory must not have grown with the number of events.
+    expect(pair.schedule.time).to.equal(1e6);
+    expect(pair.schedule.capacity).to.be.at.most(8192);
+    pair.drain();
   });
 
   it('uses its memory again: a long run at a steady size does not grow the pool', () => {

@@ -1,0 +1,92 @@
+import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';
+import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
+
+export function tinyNode(
+  name: string,
+  cluster: string,
+  region: string,
+  types: string[],
+  models: string[] = [],
+): ResolvedNode {
+  return {
+    name,
+    cluster,
+    region,
+    types,
+    claimedTrust: 4,
+    attestedTrust: 4,
+    podStorage: null,
+    compute: types.includes('compute') ? { gpuMemoryBytes: 24e9, supportedModels: models } : null,
+    installedModels: models,
+    slots: 4,
+    queueLimit: 16,
+    bandwidthBytesPerSecond: 125e6,
+    speedPpm: 1e6,
+  };
+}
+
+const model = (name: string) => ({
+  name,
+  requiredMemoryBytes: 8e9,
+  readTokensPerSecond: 8_000,
+  writeTokensPerSecond: 60,
+});
+
+/** Two clusters of two nodes; model `a` in France, `b` over the Atlantic, which is cut from 20 s to 28 s. */
+export function tinyScenario(changes: Partial<ResolvedScenario> = {}): ResolvedScenario {
+  return {
+    format: 1,
+    name: 'tiny',
+    about: 'two clusters',
+    seed: 1,
+    durationUs: 60e6,
+    parameters: DEFAULT_PARAMETERS,
+    regions: [
+      { path: 'eu/fr', label: 'France', latitude: 48.9, longitude: 2.3 },
+      { path: 'americas/us-east', label: 'US East', latitude: 37.4, longitude: -79 },
+    ],
+    network: {
+      oneWayP95Us: [
+        [1_000, 45_000],
+        [45_000, 1_000],
+      ],
+      fixedPpm: 900_000,
+      lossPpm: 0,
+      duplicatePpm: 0,
+    },
+    models: [model('a'), model('b')],
+    clusters: [
+      { name: 'france', label: 'France', region: 'eu/fr', exports: ['*'] },
+      { name: 'us-east', label: 'US East', region: 'americas/us-east', exports: ['*'] },
+    ],
+    nodes: [
+      tinyNode('france/front', 'france', 'eu/fr', ['gateway', 'index', 'bridge']),
+      tinyNode('france/compute', 'france', 'eu/fr', ['compute'], ['a']),
+      tinyNode('us-east/front', 'us-east', 'americas/us-east', ['gateway', 'index', 'bridge']),
+      tinyNode('us-east/compute', 'us-east', 'americas/us-east', ['compute'], ['b']),
+    ],
+    peerings: [['france', 'us-east']],
+    workloads: [
+      {
+        cluster: 'france',
+        users: 10,
+        fromUs: 5e6,
+        untilUs: 40e6,
+        meanGapUs: 1e6,
+        gapQuantiles: [0, 1e6, 2e6],
+        contextTokens: [10, 100, 1_000],
+        generatedTokens: [10, 50, 200],
+        bytesPerToken: 4,
+        deadlineUs: 30e6,
+        asks: [
+          { model: 'a', weight: 1, minTrust: 1, allowedRegions: ['eu'] },
+          { model: 'b', weight: 1, minTrust: 1, allowedRegions: ['eu', 'americas'] },
+          { model: 'b', weight: 1, minTrust: 1, allowedRegions: ['eu'] },
+        ],
+      },
+    ],
+    faults: [{ kind: 'cut', atUs: 20e6, untilUs: 28e6, from: ['france'], to: ['us-east'], bothWays: true }],
+    expectations: { okAtLeastPpm: 0, sometimes: ['CLUSTER_UNREACHABLE'], never: ['INTERNAL'] },
+    ...changes,
+  };
+}
