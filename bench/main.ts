@@ -15,6 +15,10 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'the event schedule alone, against a timing wheel in C++  [--lps N] [--per-lp M] [--events E]',
     load: () => import('./phold.ts'),
   },
+  steps: {
+    summary: 'what a step of the core costs by kind of envelope, µs  [FILE]',
+    load: () => import('./steps.ts'),
+  },
 };
 
 function describeUsage(): string {

@@ -27,6 +27,14 @@ export const EVENTS_PER_BUCKET = 16;
 const LONGEST_SHIFT = 43;
 const SAMPLE_EVENTS = 512;
 
+/** The power of two nearest to a positive ratio, by its exponent. */
+export function nearestShift(ratio: number): number {
+  let shift = 0;
+  for (; ratio > Math.SQRT2; ratio /= 2) shift++;
+  for (; ratio < Math.SQRT1_2; ratio *= 2) shift--;
+  return shift;
+}
+
 export class TimingWheel extends RecordChains {
   // A field that starts as a fraction is stored as a double for good, in place and without allocation.
   /** Time of the event popped last; 0 before the first. */
@@ -170,10 +178,10 @@ export class TimingWheel extends RecordChains {
     if (start < 0) return this.shift;
     const middle = start + ((sampled - start) >> 1);
     const width = ((sorted[middle]! - first) * EVENTS_PER_BUCKET) / ((middle - start + 1) * step);
-    return this.clampShift(Math.log2(width));
+    return this.clampShift(nearestShift(width));
   }
 
   protected clampShift(shift: number): number {
-    return Math.max(0, Math.min(Math.round(shift), LONGEST_SHIFT));
+    return Math.max(0, Math.min(shift, LONGEST_SHIFT));
   }
 }

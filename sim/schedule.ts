@@ -8,7 +8,7 @@
 import { LAYOUT } from './schedule-records.ts';
 import type { EventVisitor } from './schedule-records.ts';
 import { countTies, isTiedBefore, popHeap, pushHeap, sortIndex } from './schedule-sort.ts';
-import { EVENTS_PER_BUCKET, LEVELS, TimingWheel } from './schedule-wheel.ts';
+import { EVENTS_PER_BUCKET, LEVELS, nearestShift, TimingWheel } from './schedule-wheel.ts';
 
 export type { EventVisitor };
 
@@ -235,7 +235,8 @@ export class Schedule extends TimingWheel {
 
   private sortLarge(chain: number, count: number): void {
     if (count > this.sortedTimes.length) {
-      const room = 2 ** Math.ceil(Math.log2(count));
+      let room = 2 * SMALL_BUCKET;
+      while (room < count) room *= 2;
       this.sorted = new Int32Array(room);
       this.sortedTimes = new Float64Array(room);
       this.spareTimes = new Float64Array(room);
@@ -304,8 +305,8 @@ export class Schedule extends TimingWheel {
     // Equal times share a bucket of any width, so only different ones are a reason to narrow it.
     const differentPerBucket = (events - this.ties) / this.openedBuckets;
     let shift = this.shift;
-    if (differentPerBucket > MANY_PER_BUCKET) shift -= Math.log2(differentPerBucket / EVENTS_PER_BUCKET);
-    else if (perBucket < FEW_PER_BUCKET) shift += Math.log2(EVENTS_PER_BUCKET / perBucket);
+    if (differentPerBucket > MANY_PER_BUCKET) shift -= nearestShift(differentPerBucket / EVENTS_PER_BUCKET);
+    else if (perBucket < FEW_PER_BUCKET) shift += nearestShift(EVENTS_PER_BUCKET / perBucket);
     shift = this.clampShift(shift);
     if (shift !== this.shift) {
       this.dismantle();
