@@ -3,13 +3,40 @@ import type { KnownModel, NodeConfig, PeeredBridge } from '../core/machine/confi
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
 import type { Peer } from '../core/base/peers.ts';
+import { createNode } from '../core/machine/node-state.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
+import type { Identities } from './identities.ts';
+import { createMachine, type Machine } from './machine.ts';
 import type { ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
+import { keyOfName } from './seeds.ts';
 
 /** Who stands where: the numbers of nodes, in the order of the scenario, and of the attestor of each cluster. */
 export interface Cast {
   readonly nodes: readonly Peer[];
   readonly attestors: ReadonlyMap<string, Peer>;
+}
+
+/** The machines of a scenario, in its order, with nodes that are down. */
+export function createMachines(
+  scenario: ResolvedScenario,
+  identities: Identities,
+  addPeer: (name: string) => Peer,
+): Machine[] {
+  const nodes = scenario.nodes.map(({ name }) => addPeer(name));
+  const attestors = new Map(scenario.clusters.map(({ name }) => [name, addPeer(`attestor of ${name}`)]));
+  const configs = configureNodes(
+    scenario,
+    { nodes, attestors },
+    new Encoder(identities),
+    (bytes) => identities.hash(bytes),
+    (signer, hash) => identities.mint(signer, hash),
+  );
+  return scenario.nodes.map((spec, i) => {
+    const cluster = scenario.clusters.findIndex(({ name }) => name === spec.cluster);
+    const region = scenario.regions.findIndex(({ path }) => path === spec.region);
+    const node = createNode(nodes[i], configs[i], identities);
+    return createMachine(i, spec, cluster, region, keyOfName(spec.name), node);
+  });
 }
 
 /** What each node is told at boot, in the order of the scenario. `sign` is asked for the attestations. */

@@ -2,20 +2,20 @@ import { AssertionFailure } from '../core/base/assert.ts';
 import { Digest } from '../core/base/digest.ts';
 import { OBSERVER, type Peer } from '../core/base/peers.ts';
 import { NEVER_US, type Now } from '../core/base/time.ts';
-import { Encoder, sizeOfEnvelope } from '../core/machine/codec.ts';
+import { sizeOfEnvelope } from '../core/machine/codec.ts';
 import { Outbox, type Envelope } from '../core/machine/envelope.ts';
 import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
 import { KINDS, nameOfKind } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
-import { createNode, DOWN, foldNode } from '../core/machine/node-state.ts';
+import { DOWN, foldNode } from '../core/machine/node-state.ts';
 import { visitRefs } from '../core/machine/shape.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
-import { configureNodes } from './configure.ts';
+import { createMachines } from './configure.ts';
 import { answerOf } from './devices.ts';
 import { EnvelopePool } from './envelope-pool.ts';
 import { Faults } from './faults.ts';
 import { Identities } from './identities.ts';
-import { createMachine, type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { CUT, Network } from './network.ts';
 import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
@@ -58,7 +58,7 @@ export class World {
   readonly scenario: ResolvedScenario;
   readonly roots: Roots;
   readonly identities: Identities;
-  readonly machines: Machine[] = [];
+  readonly machines: readonly Machine[];
   readonly network: Network;
   readonly users: Users;
   readonly faults: Faults;
@@ -89,7 +89,7 @@ export class World {
     this.regionIndex = new Map(scenario.regions.map(({ path }, i) => [path, i]));
     this.tally = createTally(scenario);
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
-    this.createMachines();
+    this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name));
     this.users = new Users(this);
     this.faults = new Faults(this);
   }
@@ -193,27 +193,6 @@ export class World {
   /** How this run can be seen again up to where it stands, for a failure's message. */
   whereabouts(): string {
     return `scenario ${this.scenario.name}, seed ${this.scenario.seed}, event ${this.events}, ${this.nowUs} µs`;
-  }
-
-  private createMachines(): void {
-    const { scenario, identities } = this;
-    const clusterIndex = new Map(scenario.clusters.map(({ name }, i) => [name, i]));
-    const nodes = scenario.nodes.map(({ name }) => this.addPeer(name));
-    const attestors = new Map(
-      scenario.clusters.map(({ name }) => [name, this.addPeer(`attestor of ${name}`)]),
-    );
-    const configs = configureNodes(
-      scenario,
-      { nodes, attestors },
-      new Encoder(identities),
-      (bytes) => identities.hash(bytes),
-      (signer, hash) => identities.mint(signer, hash),
-    );
-    scenario.nodes.forEach((spec, i) => {
-      const cluster = clusterIndex.get(spec.cluster)!;
-      const node = createNode(nodes[i], configs[i], identities);
-      this.machines.push(createMachine(i, spec, cluster, this.regionOf(spec.region), this.keys[i], node));
-    });
   }
 
   /** Boots everything and lays the first events. */
