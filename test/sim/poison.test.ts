@@ -25,7 +25,7 @@ const POISONED: readonly (readonly [object, string])[] = [
 function whilePoisoned(act: () => void): void {
   const originals = POISONED.map(([owner, key]) => Object.getOwnPropertyDescriptor(owner, key)!);
   for (const [owner, key] of POISONED) {
-    const value = (): never => {
+    const value = function poison(): never {
       throw new Error(`poisoned: ${key}`);
     };
     Object.defineProperty(owner, key, { value, configurable: true, writable: true });
