@@ -160,6 +160,8 @@ export class ByteReader {
     const end = this.position + sizeBytes;
     let text = '';
     while (this.position < end && this.refusal === null) text += this.character(end);
+    // The halves of a pair, each written as if it stood alone, would come back as one character.
+    if (this.refusal === null && measureText(text) !== sizeBytes) this.refuse('bad-text');
     return this.refusal === null ? text : '';
   }
 

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { ACCELERATOR, DISK, KEYS, OBSERVER, type Ids, type Peer } from '../base/peers.ts';
 import { ByteReader, ByteWriter, measureText, measureVarint, type Refusal } from './bytes.ts';
 import { Envelope } from './envelope.ts';
@@ -55,6 +56,7 @@ export class Encoder {
 
   private peer(peer: Peer): void {
     if (peer < 0) {
+      assert(DEVICES.includes(peer), 'an envelope names peers and devices, never nobody');
       this.writer.varint(-peer);
       return;
     }
@@ -290,7 +292,9 @@ function sizeOfValue(shape: Shape, value: unknown): number {
     }
     case 'ref': {
       const content = value as Ref;
-      return 1 + measureText(content.hash) + measureVarint(content.sizeBytes) + measureVarint(content.keyId);
+      const hashBytes = measureText(content.hash);
+      const numberBytes = measureVarint(content.sizeBytes) + measureVarint(content.keyId);
+      return measureVarint(hashBytes) + hashBytes + numberBytes;
     }
     case 'optional':
       return value === null ? 1 : 1 + sizeOfValue(shape.item, value);

@@ -266,7 +266,8 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
 })();
 
 export function typeOfKind(kind: number): number {
-  return kind >> 5;
+  // Not a shift: kinds read from the wire may be beyond 32 bits.
+  return Math.floor(kind / 32);
 }
 
 /** Types 0 … 6. A message of another type is refused; an unknown operation of a known type is ignored and counted. */

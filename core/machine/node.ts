@@ -1,4 +1,4 @@
-import { DISK, KEYS } from '../base/peers.ts';
+import { ACCELERATOR, DISK, KEYS } from '../base/peers.ts';
 import { createRandom } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
@@ -110,7 +110,8 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       bridges.onOffered(node, bridge, out, envelope);
       return true;
     case kinds.INFERRED:
-      if (compute === null) return false;
+      // A peer that sends what only a device can say is not believed.
+      if (compute === null || envelope.from !== ACCELERATOR) return false;
       computes.onInferred(node, compute, now, out, envelope);
       return true;
     case kinds.FOUND:

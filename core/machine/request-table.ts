@@ -17,7 +17,8 @@ export interface RequestEntry {
 export class RequestTable<E extends RequestEntry> implements Own {
   readonly deadlines: Deadlines;
   private readonly shape: Shape<E>;
-  private readonly byOrigin = new Map<Peer, Map<number, E>>();
+  /** By origin, then by boot, then by n. */
+  private readonly byOrigin = new Map<Peer, Map<number, Map<number, E>>>();
   private readonly byKey = new Map<number, E>();
   private nextKey = 1;
 
@@ -35,26 +36,26 @@ export class RequestTable<E extends RequestEntry> implements Own {
   }
 
   get(origin: Peer, originBoot: number, n: number): E | undefined {
-    const entry = this.byOrigin.get(origin)?.get(n);
-    return entry?.originBoot === originBoot ? entry : undefined;
+    return this.byOrigin.get(origin)?.get(originBoot)?.get(n);
   }
 
-  /** Whether (origin, n) is taken, under whatever boot of the origin. */
-  holds(origin: Peer, n: number): boolean {
-    return this.byOrigin.get(origin)?.has(n) ?? false;
+  holds(origin: Peer, originBoot: number, n: number): boolean {
+    return this.get(origin, originBoot, n) !== undefined;
   }
 
   add(entry: E, dueUs: number): void {
-    assert(!this.holds(entry.origin, entry.n), 'a request is opened once');
+    assert(!this.holds(entry.origin, entry.originBoot, entry.n), 'a request is opened once');
     this.place(entry);
     this.deadlines.set(entry.key, dueUs);
   }
 
   delete(entry: E): void {
     const ofOrigin = this.byOrigin.get(entry.origin);
-    assert(ofOrigin?.get(entry.n) === entry, 'only an open request is closed');
-    ofOrigin.delete(entry.n);
-    if (ofOrigin.size === 0) this.byOrigin.delete(entry.origin);
+    const ofBoot = ofOrigin?.get(entry.originBoot);
+    assert(ofBoot?.get(entry.n) === entry, 'only an open request is closed');
+    ofBoot.delete(entry.n);
+    if (ofBoot.size === 0) ofOrigin!.delete(entry.originBoot);
+    if (ofOrigin!.size === 0) this.byOrigin.delete(entry.origin);
     this.byKey.delete(entry.key);
     this.deadlines.delete(entry.key);
   }
@@ -91,8 +92,11 @@ export class RequestTable<E extends RequestEntry> implements Own {
   /** Adds an entry whose deadline is already known. */
   private place(entry: E): void {
     let ofOrigin = this.byOrigin.get(entry.origin);
-    if (ofOrigin === undefined) this.byOrigin.set(entry.origin, (ofOrigin = new Map<number, E>()));
-    ofOrigin.set(entry.n, entry);
+    if (ofOrigin === undefined)
+      this.byOrigin.set(entry.origin, (ofOrigin = new Map<number, Map<number, E>>()));
+    let ofBoot = ofOrigin.get(entry.originBoot);
+    if (ofBoot === undefined) ofOrigin.set(entry.originBoot, (ofBoot = new Map<number, E>()));
+    ofBoot.set(entry.n, entry);
     this.byKey.set(entry.key, entry);
   }
 }

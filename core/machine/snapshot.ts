@@ -161,7 +161,10 @@ function diff(shape: Shape, left: unknown, right: unknown, path: string, say: Sa
     case 'ref': {
       const [leftRef, rightRef] = [left as Ref, right as Ref];
       assert(leftRef !== undefined && rightRef !== undefined, 'a reference is there on both sides');
-      if (leftRef.hash !== rightRef.hash) sayDifference(`${path}.hash`, leftRef.hash, rightRef.hash, say);
+      for (const field of ['hash', 'sizeBytes', 'keyId'] as const) {
+        if (leftRef[field] !== rightRef[field])
+          sayDifference(`${path}.${field}`, leftRef[field], rightRef[field], say);
+      }
       return;
     }
     default:

@@ -40,7 +40,7 @@ export function createGateway(): Gateway {
 
 export function onAsk(node: Node, gateway: Gateway, now: Now, out: Outbox, envelope: Envelope): void {
   const known = gateway.remembered.get(envelope.origin, envelope.originBoot, envelope.n);
-  if (known !== undefined) {
+  if (known !== undefined && envelope.from === envelope.origin) {
     // The same answer to the same request: no second effect, and no second run (R5.3-2).
     if (known.answer !== null) reply(node, out, envelope, ANSWER, known.answer);
     else reply(node, out, envelope, REFUSED, known.refused);
@@ -105,7 +105,8 @@ function settle(
 function findFault(node: Node, gateway: Gateway, envelope: Envelope, want: Want): Outcome | null {
   if (envelope.from !== envelope.origin)
     return refusal(NOT_ADMITTED, 'a request is brought by whoever it is of', []);
-  const isOpen = gateway.searcher.searches.holds(envelope.origin, envelope.n);
+  const { origin, originBoot, n } = envelope;
+  const isOpen = gateway.searcher.searches.holds(origin, originBoot, n);
   if (isOpen || node.config.models.some(({ name }) => name === want.model)) return null;
   return refusal(UNKNOWN_MODEL, `the federation knows no model ${want.model}`, []);
 }
@@ -119,7 +120,7 @@ function remember(
 ): void {
   const { remembered } = gateway;
   const { maxRemembered, rememberUs } = node.config.parameters;
-  if (remembered.holds(origin, n)) return;
+  if (maxRemembered === 0 || remembered.holds(origin, originBoot, n)) return;
   if (remembered.size >= maxRemembered) remembered.delete(remembered.first()!);
   const { answer, refused } = outcome;
   remembered.add(

@@ -81,11 +81,14 @@ export function createSearcher(): Searcher {
   };
 }
 
-/** Remembers who was struck out and why; the same verdict on the same peer is kept once. */
+/**
+ * Remembers who was struck out and why; the same verdict on the same peer is kept once. The list goes out in bodies
+ * as it stands, so it is replaced and never added to.
+ */
 export function strike(search: Search, struck: readonly Struck[]): void {
   for (const entry of struck) {
     const isKnown = search.struck.some(({ peer, reason }) => peer === entry.peer && reason === entry.reason);
-    if (!isKnown && search.struck.length < MAX_STRUCK) search.struck.push(entry);
+    if (!isKnown && search.struck.length < MAX_STRUCK) search.struck = [...search.struck, entry];
   }
 }
 

@@ -74,7 +74,7 @@ export function openSearch(
   path: readonly string[],
 ): Outcome | null {
   const { searches } = searcher;
-  if (searches.holds(envelope.origin, envelope.n)) {
+  if (searches.holds(envelope.origin, envelope.originBoot, envelope.n)) {
     if (searches.get(envelope.origin, envelope.originBoot, envelope.n)?.asker === envelope.from)
       reply(node, out, envelope, WORKING, { by: node.self, ahead: 0 });
     else node.late++;
