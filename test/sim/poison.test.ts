@@ -56,7 +56,7 @@ describe('a step reaches for nothing but its arguments', () => {
       () => Math.random(),
       () => new Date(),
       () => 'a'.localeCompare('b'),
-      () => setTimeout(act),
+      () => setTimeout(String),
     ]) {
       expect(() => whilePoisoned(act)).to.throw('poisoned');
     }
