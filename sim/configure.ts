@@ -9,6 +9,7 @@ import type { Identities } from './identities.ts';
 import { createMachine, type Machine } from './machine.ts';
 import type { ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
 import { keyOfName } from './seeds.ts';
+import { renumberConfig, Wire } from './wire.ts';
 
 /** Who stands where: the numbers of nodes, in the order of the scenario, and of the attestor of each cluster. */
 export interface Cast {
@@ -21,6 +22,7 @@ export function createMachines(
   scenario: ResolvedScenario,
   identities: Identities,
   addPeer: (name: string) => Peer,
+  isChecking: boolean,
 ): Machine[] {
   const nodes = scenario.nodes.map(({ name }) => addPeer(name));
   const attestors = new Map(scenario.clusters.map(({ name }) => [name, addPeer(`attestor of ${name}`)]));
@@ -34,8 +36,12 @@ export function createMachines(
   return scenario.nodes.map((spec, i) => {
     const cluster = scenario.clusters.findIndex(({ name }) => name === spec.cluster);
     const region = scenario.regions.findIndex(({ path }) => path === spec.region);
-    const node = createNode(nodes[i], configs[i], identities);
-    return createMachine(i, spec, cluster, region, keyOfName(spec.name), node);
+    const key = keyOfName(spec.name);
+    // Any bits will do, as long as no two nodes need have the same.
+    const mask = isChecking ? (key & 0xfffff) | 1 : 0;
+    const wire = isChecking ? new Wire(identities, mask) : null;
+    const node = createNode(nodes[i] ^ mask, renumberConfig(configs[i], mask), wire?.view ?? identities);
+    return createMachine(i, nodes[i], wire, spec, cluster, region, key, node);
   });
 }
 

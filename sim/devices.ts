@@ -45,7 +45,7 @@ export function answerOf(world: World, machine: Machine, envelope: Envelope): De
       return { kind: STORED, body: {}, delayUs: SYNC_US };
     case SIGN: {
       assert(envelope.to === KEYS, 'SIGN is asked of KEYS');
-      const signature = world.identities.mint(machine.node.self, (envelope.body as Sign).hash);
+      const signature = world.identities.mint(machine.peer, (envelope.body as Sign).hash);
       return { kind: SIGNED, body: { signature }, delayUs: SIGN_US };
     }
     default:

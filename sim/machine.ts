@@ -3,11 +3,17 @@ import { NEVER_US } from '../core/base/time.ts';
 import { Inbox } from '../core/machine/inbox.ts';
 import type { StoredState } from '../core/machine/kinds.ts';
 import type { Node } from '../core/machine/node-state.ts';
+import type { Peer } from '../core/base/peers.ts';
+import type { Wire } from './wire.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
 /** What the world keeps for one node: the computer that it runs on. */
 export interface Machine {
   readonly index: number;
+  /** Its number in the world; `node.self` is its own, which differs in runs that check. */
+  readonly peer: Peer;
+  /** Between the node and the world in runs that check. */
+  readonly wire: Wire | null;
   readonly spec: ResolvedNode;
   readonly cluster: number;
   readonly region: number;
@@ -35,6 +41,8 @@ export interface Machine {
 
 export function createMachine(
   index: number,
+  peer: Peer,
+  wire: Wire | null,
   spec: ResolvedNode,
   cluster: number,
   region: number,
@@ -43,6 +51,8 @@ export function createMachine(
 ): Machine {
   return {
     index,
+    peer,
+    wire,
     spec,
     cluster,
     region,

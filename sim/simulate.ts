@@ -9,7 +9,7 @@ export interface SimulationOptions {
   readonly untilUs?: number;
   /** Where frames and stories go; nowhere by default. */
   readonly reel?: Reel;
-  /** Send every envelope as bytes and freeze what arrives: slower, and the digest is the same. */
+  /** Checks what a run takes for granted: see World. Slower, and the digest is the same. */
   readonly isChecking?: boolean;
   /** Further watchers, such as a trace. */
   readonly watchers?: readonly Watcher[];

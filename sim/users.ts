@@ -172,7 +172,7 @@ export class Users {
     const leftUs = Math.max(0, request.askedUs + request.want.timeLeftUs - this.world.nowUs);
     envelope.kind = ASK;
     envelope.from = request.user;
-    envelope.to = gateway.node.self;
+    envelope.to = gateway.peer;
     envelope.origin = request.user;
     envelope.originBoot = 0;
     envelope.n = request.n;

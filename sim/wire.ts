@@ -1,33 +1,82 @@
 import { assert } from '../core/base/assert.ts';
-import type { Ids } from '../core/base/peers.ts';
+import type { Ids, Peer, Pure } from '../core/base/peers.ts';
 import { decodeEnvelope, Encoder } from '../core/machine/codec.ts';
+import type { NodeConfig } from '../core/machine/config.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { nameOfKind } from '../core/machine/kinds.ts';
+import type { Identities } from './identities.ts';
 
-/** The codec put between sender and receiver, for runs that check: what does not survive it stops the run. */
+/**
+ * What a run that checks puts between a node and the world: the node knows its peers by numbers of its own, every
+ * envelope crosses as bytes, and the bodies that arrive are frozen. The digest must be what it is without.
+ */
 export class Wire {
-  private readonly ids: Ids;
-  private readonly encoder: Encoder;
-  private readonly decoded = new Envelope();
+  readonly view: Pure;
+  private readonly world: Ids;
+  private readonly toWorld: Encoder;
+  private readonly toNode: Encoder;
+  private readonly crossed = new Envelope();
 
-  constructor(ids: Ids) {
-    this.ids = ids;
-    this.encoder = new Encoder(ids);
+  /** @param mask which numbers the node uses: those of the world with these bits turned over */
+  constructor(world: Identities, mask: number) {
+    this.world = world;
+    this.view = viewOf(world, mask);
+    this.toWorld = new Encoder(this.view);
+    this.toNode = new Encoder(world);
   }
 
-  /** Replaces the envelope's body by what a receiver would read, frozen. */
-  pass(envelope: Envelope): void {
-    const bytes = this.encoder.envelope(envelope);
-    const refusal = decodeEnvelope(bytes, this.ids, this.decoded);
+  /** From the node's numbers to the world's, in place. */
+  outward(envelope: Envelope): void {
+    this.cross(this.toWorld, this.toNode, this.world, envelope);
+  }
+
+  /** From the world's numbers to the node's, in place. */
+  inward(envelope: Envelope): void {
+    this.cross(this.toNode, this.toWorld, this.view, envelope);
+  }
+
+  private cross(encoder: Encoder, back: Encoder, ids: Ids, envelope: Envelope): void {
+    const { crossed } = this;
+    const bytes = encoder.envelope(envelope);
+    const refusal = decodeEnvelope(bytes, ids, crossed);
     assert(refusal === null, `${nameOfKind(envelope.kind)} is refused by its own codec: ${refusal}`);
-    const again = this.encoder.envelope(this.decoded);
-    assert(
-      again.length === bytes.length && again.every((byte, i) => byte === bytes[i]),
-      `${nameOfKind(envelope.kind)} does not survive its codec`,
-    );
-    assert(this.decoded.sizeBytes === envelope.sizeBytes, `${nameOfKind(envelope.kind)} has one size`);
-    envelope.body = freeze(this.decoded.body);
+    const again = back.envelope(crossed);
+    const isEqual = again.length === bytes.length && again.every((byte, i) => byte === bytes[i]);
+    assert(isEqual, `${nameOfKind(envelope.kind)} does not survive its codec`);
+    assert(crossed.sizeBytes === envelope.sizeBytes, `${nameOfKind(envelope.kind)} has one size`);
+    envelope.from = crossed.from;
+    envelope.to = crossed.to;
+    envelope.origin = crossed.origin;
+    envelope.body = freeze(crossed.body);
   }
+}
+
+function viewOf(world: Identities, mask: number): Pure {
+  return {
+    idOf: (peer) => world.idOf(peer ^ mask),
+    peerOf: (id) => world.peerOf(id) ^ mask,
+    rank: (peer) => world.rank(peer ^ mask),
+    hash: (bytes) => world.hash(bytes),
+    verify: (signer, hash, signature) => world.verify(signer ^ mask, hash, signature),
+    choose: () => world.choose(),
+  };
+}
+
+/** The configuration of a node in its own numbers. */
+export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
+  const own = (peer: Peer): Peer => peer ^ mask;
+  return {
+    ...config,
+    manifest: { ...config.manifest, id: own(config.manifest.id) },
+    attestations: config.attestations.map((attestation) => ({
+      ...attestation,
+      subject: own(attestation.subject),
+      issuer: own(attestation.issuer),
+    })),
+    attestors: config.attestors.map(own),
+    indexNodes: config.indexNodes.map(own),
+    peeredBridges: config.peeredBridges.map((bridge) => ({ ...bridge, peer: own(bridge.peer) })),
+  };
 }
 
 function freeze(value: unknown): unknown {
@@ -36,4 +85,22 @@ function freeze(value: unknown): unknown {
     Object.freeze(value);
   }
   return value;
+}
+
+/** Turns the order of insertion of every map in a node's state around. Nothing may depend on it. */
+export function reverseMaps(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  if (value instanceof Map) {
+    const entries = [...value].reverse();
+    value.clear();
+    for (const [key, item] of entries) {
+      value.set(key, item);
+      reverseMaps(item);
+    }
+    return;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    const isLent = key === 'config' || key === 'pure' || key === 'shape';
+    if (!isLent) reverseMaps(item);
+  }
 }

@@ -21,7 +21,7 @@ import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, seedWordsOf, type Roots } from './seeds.ts';
 import { Users } from './users.ts';
-import { Wire } from './wire.ts';
+import { reverseMaps } from './wire.ts';
 import { countTraffic, createTally, type Tally } from './tally.ts';
 
 /** Kinds of events in the schedule. */
@@ -74,22 +74,21 @@ export class World {
   private readonly out = new Outbox();
   private readonly pool = new EnvelopePool();
   private readonly watcher: Watcher | null;
-  private readonly wire: Wire | null;
   private readonly regionIndex: Map<string, number>;
 
   /**
-   * @param isChecking send each envelope as bytes: it must come back equal, and what came back may not be changed
+   * @param isChecking each node has numbers of its own for its peers, every envelope crosses as bytes and arrives
+   * frozen, and maps are turned around every window: slower, and the digest must be the same
    */
   constructor(scenario: ResolvedScenario, watcher: Watcher | null = null, isChecking = false) {
     this.scenario = scenario;
     this.watcher = watcher;
     this.roots = createRoots(scenario.seed);
     this.identities = new Identities(this.roots.keys);
-    this.wire = isChecking ? new Wire(this.identities) : null;
     this.regionIndex = new Map(scenario.regions.map(({ path }, i) => [path, i]));
     this.tally = createTally(scenario);
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
-    this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name));
+    this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name), isChecking);
     this.users = new Users(this);
     this.faults = new Faults(this);
   }
@@ -263,7 +262,7 @@ export class World {
     const waits = machine.inbox !== null && machine.inbox.size > 0;
     if (!waits || machine.pauses > 0 || machine.servesAtUs !== NEVER_US) return;
     machine.servesAtUs = Math.max(this.nowUs, machine.busyUntilUs);
-    this.pushFrom(machine.node.self, machine.servesAtUs, SERVE, machine.index);
+    this.pushFrom(machine.peer, machine.servesAtUs, SERVE, machine.index);
   }
 
   private deliver(machine: Machine, slot: number): void {
@@ -274,6 +273,7 @@ export class World {
     machine.digest.integer(envelope.n).integer(envelope.sizeBytes);
     this.handled(envelope, slot);
     this.setClock(machine);
+    machine.wire?.inward(envelope);
     try {
       receive(machine.node, this.now, envelope, this.out);
     } catch (error) {
@@ -309,7 +309,7 @@ export class World {
     for (let i = 0; i < this.out.count; i++) {
       const envelope = this.out.at(i);
       envelope.sizeBytes = sizeOfEnvelope(envelope);
-      this.wire?.pass(envelope);
+      machine.wire?.outward(envelope);
       if (envelope.to === OBSERVER) this.watcher?.onNoted?.(this, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
       else this.sendFromNode(machine, envelope, doneUs);
@@ -325,15 +325,15 @@ export class World {
     sent.kind = answer.kind;
     sent.body = answer.body;
     sent.from = envelope.to;
-    sent.to = machine.node.self;
+    sent.to = machine.peer;
     sent.sizeBytes = sizeOfEnvelope(sent);
-    this.pushFrom(machine.node.self, atUs + answer.delayUs, ARRIVE, slot);
+    this.pushFrom(machine.peer, atUs + answer.delayUs, ARRIVE, slot);
   }
 
   private sendFromNode(machine: Machine, envelope: Envelope, atUs: number): void {
     const { to, kind } = envelope;
     this.tally.sent[kind]++;
-    if (to === machine.node.self) {
+    if (to === machine.peer) {
       this.pushFrom(to, atUs, ARRIVE, this.takeSlot(envelope));
       return;
     }
@@ -359,11 +359,11 @@ export class World {
       if (this.network.isDoubled(link, word)) {
         this.tally.duplicated++;
         const secondUs = this.network.delayUs(machine.region, toRegion, ~word);
-        this.pushFrom(machine.node.self, atUs + passage + secondUs, ARRIVE, this.takeSlot(envelope));
+        this.pushFrom(machine.peer, atUs + passage + secondUs, ARRIVE, this.takeSlot(envelope));
       }
       delayUs += passage;
     }
-    this.pushFrom(machine.node.self, atUs + delayUs, ARRIVE, this.takeSlot(envelope));
+    this.pushFrom(machine.peer, atUs + delayUs, ARRIVE, this.takeSlot(envelope));
   }
 
   /** How long the envelope, and the contents that it names, take to leave the node. */
@@ -383,7 +383,7 @@ export class World {
 
   private armAt(machine: Machine, atUs: number): void {
     machine.alarmAtUs = atUs;
-    this.pushFrom(machine.node.self, atUs, ALARM, machine.index);
+    this.pushFrom(machine.peer, atUs, ALARM, machine.index);
   }
 
   private setClock(machine: Machine): void {
@@ -418,6 +418,7 @@ export class World {
     for (const machine of this.machines) {
       const state = foldNode(machine.node);
       machine.digest.word(state.high).word(state.low);
+      if (machine.wire !== null) reverseMaps(machine.node);
     }
     this.windows.push(this.digest());
     this.schedule.push(this.nowUs + WINDOW_US, TICK_SOURCE, 0, TICK, 0);

@@ -1,0 +1,81 @@
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Problems } from './problems.ts';
+import { resolveSections } from './resolve.ts';
+import type { ResolvedScenario } from './resolved.ts';
+import { didYouMean, ScenarioError } from './scenario-error.ts';
+import { SectionReader } from './sections.ts';
+import { parseSource, Place, readText, type Source } from './source.ts';
+import { nearestSpelling } from './spelling.ts';
+
+/**
+ * Reads a scenario and the files that it includes, and resolves it.
+ * Throws ScenarioError with all that is wrong, in the order of the files and their lines.
+ */
+export function loadScenario(path: string): ResolvedScenario {
+  const read = readText(path);
+  if ('problem' in read) throw new ScenarioError([read.problem]);
+  return loadScenarioText(read.text, path);
+}
+
+/** The same for a text. `path` is what the text is called in errors, and where included files are relative to. */
+export function loadScenarioText(text: string, path: string): ResolvedScenario {
+  const parsed = parseSource(path, text);
+  if ('problems' in parsed) throw new ScenarioError(parsed.problems);
+  const problems = new Problems();
+  const included = readIncluded(parsed.source, problems);
+  const resolved = resolveSections(new SectionReader(parsed.source, included, problems), included, problems);
+  if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [...included, parsed.source]));
+  return resolved!;
+}
+
+function inOrder({ list }: Problems, sources: readonly Source[]): Problems['list'] {
+  const files = sources.map(({ file }) => file);
+  return [...list].sort(
+    (left, right) =>
+      files.indexOf(left.file) - files.indexOf(right.file) ||
+      left.line - right.line ||
+      left.column - right.column,
+  );
+}
+
+const MAX_INCLUDED = 32;
+
+/** The files under `include`; one that cannot be read is a problem. */
+function readIncluded(main: Source, problems: Problems): Source[] {
+  const files = main.data['include'];
+  if (!Array.isArray(files)) return [];
+  const sources: Source[] = [];
+  files.slice(0, MAX_INCLUDED).forEach((name: unknown, i) => {
+    if (typeof name !== 'string') return;
+    const place = new Place(main, ['include', i]);
+    const path = join(dirname(main.file), name);
+    if (files.indexOf(name) < i) {
+      problems.add(place, `${name} is included a second time`, 'each file once');
+      return;
+    }
+    const read = readText(path);
+    if ('problem' in read) {
+      const { found, expected } = read.problem;
+      problems.add(
+        place,
+        `${name}: ${found}`,
+        expected,
+        didYouMean(nearestSpelling(name, neighboursOf(path))),
+      );
+      return;
+    }
+    const parsed = parseSource(path, read.text);
+    if ('source' in parsed) sources.push(parsed.source);
+    else for (const problem of parsed.problems) problems.push(problem);
+  });
+  return sources;
+}
+
+function neighboursOf(path: string): string[] {
+  try {
+    return readdirSync(dirname(path)).filter((name) => /\.ya?ml$/.test(name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,128 @@
+import type { Problems } from './problems.ts';
+import { checkSelector } from './resolve-network.ts';
+import { trustOf } from './resolve-nodes.ts';
+import { placeOfWord, resolvePlaces } from './resolve-places.ts';
+import type { QuantileTable, ResolvedAsk, ResolvedNode, ResolvedWorkload } from './resolved.ts';
+import type { Cluster, Demand, Model, Region, Users } from './schema.ts';
+import type { Item, Items } from './sections.ts';
+import type { Place } from './source.ts';
+
+const FROM_US = 10_000_000;
+const DEADLINE_US = 30_000_000;
+/** Between the last deadline and the end, by default: time for the last answers to be given up. */
+const REST_US = 10_000_000;
+const BYTES_PER_TOKEN = 4;
+
+export interface Town {
+  readonly durationUs: number;
+  readonly regions: Items<Region>;
+  readonly models: Items<Model>;
+  readonly demands: Items<Demand>;
+  readonly clusters: Items<Cluster>;
+  readonly nodes: ReadonlyMap<string, readonly ResolvedNode[] | null>;
+  readonly problems: Problems;
+}
+
+/** One workload for each cluster that the users ask. */
+export function resolveUsers({ place, value }: Item<Users>, town: Town): ResolvedWorkload[] {
+  if (value === null) return [];
+  const { problems, clusters, demands, durationUs } = town;
+  const names = resolvePlaces(value.in, place.at('in'), clusters, problems);
+  names.forEach((name) => checkGateway(name, place.at('in'), value.in, town));
+  const demand = demands.get(value.demand);
+  if (demand === undefined) problems.addUnknown(place.at('demand'), 'demand', value.demand, demands.keys());
+  const deadlineUs = value.deadline ?? DEADLINE_US;
+  const fromUs = value.from ?? FROM_US;
+  const untilUs = value.until ?? Math.max(0, durationUs - deadlineUs - REST_US);
+  checkTimes(place, value, fromUs, untilUs, durationUs, problems);
+  if (demand?.value == null) return [];
+  const { gaps, contextTokens, generatedTokens, bytesPerToken } = demand.value;
+  const gapQuantiles = scaleToMean(gaps);
+  if (gapQuantiles === null) {
+    problems.add(demand.place.at('gaps'), 'no time is ever between two requests', 'some gap above 0%');
+    return [];
+  }
+  return names.map((cluster) => ({
+    cluster,
+    users: value.people,
+    fromUs,
+    untilUs,
+    meanGapUs: value.rate,
+    gapQuantiles,
+    contextTokens,
+    generatedTokens,
+    bytesPerToken: bytesPerToken ?? BYTES_PER_TOKEN,
+    deadlineUs,
+    asks: value.asks.map((ask, i) => resolveAsk(ask, place.at('asks', i), cluster, town)),
+  }));
+}
+
+function checkGateway(name: string, place: Place, words: readonly string[], town: Town): void {
+  const nodes = town.nodes.get(name);
+  if (nodes == null || nodes.some(({ types }) => types.includes('gateway'))) return;
+  const i = words.indexOf(name);
+  const at = placeOfWord(place, words, Math.max(0, i));
+  town.problems.add(at, `${name} has no gateway for users to ask`, 'a node of type gateway in it');
+}
+
+function checkTimes(
+  place: Place,
+  users: Users,
+  fromUs: number,
+  untilUs: number,
+  durationUs: number,
+  problems: Problems,
+): void {
+  if (users.until !== undefined && untilUs > durationUs)
+    problems.add(
+      place.at('until'),
+      'they ask beyond the end of the scenario',
+      `at most ${seconds(durationUs)}`,
+    );
+  if (fromUs < untilUs) return;
+  const at =
+    users.from !== undefined ? place.at('from') : users.until !== undefined ? place.at('until') : place;
+  problems.add(
+    at,
+    `they would ask from ${seconds(fromUs)} until ${seconds(untilUs)}`,
+    'some time between the two',
+  );
+}
+
+export function seconds(us: number): string {
+  return us % 60_000_000 === 0 && us > 0 ? `${us / 60_000_000}min` : `${us / 1_000_000}s`;
+}
+
+function resolveAsk(
+  { model, weight, minTrust, regions }: Users['asks'][number],
+  place: Place,
+  cluster: string,
+  town: Town,
+): ResolvedAsk {
+  if (!town.models.has(model))
+    town.problems.addUnknown(place.at('model'), 'model', model, town.models.keys());
+  if (Array.isArray(regions)) {
+    regions.forEach((selector, i) =>
+      checkSelector(place.at('regions', i), selector, town.regions, town.problems),
+    );
+  }
+  return {
+    model,
+    weight: weight ?? 1,
+    minTrust: trustOf(minTrust ?? 'experimental'),
+    allowedRegions:
+      regions === 'anywhere'
+        ? [...new Set([...town.regions.keys()].map((path) => path.split('/')[0]))]
+        : Array.isArray(regions)
+          ? regions
+          : [town.clusters.get(cluster)?.value?.region ?? ''],
+  };
+}
+
+/** Scales a table so that its mean is 1,000,000 ppm: then the rate is kept, whatever its shape. Null if it is all zero. */
+function scaleToMean(table: QuantileTable): QuantileTable | null {
+  let sum = 0;
+  for (let i = 1; i < table.length; i++) sum += (table[i - 1] + table[i]) / 2;
+  const mean = sum / (table.length - 1);
+  return mean === 0 ? null : table.map((value) => Math.round((value * 1_000_000) / mean));
+}

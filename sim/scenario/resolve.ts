@@ -1,0 +1,170 @@
+import type { z } from 'zod';
+import { DEFAULT_PARAMETERS, type ParameterName, type Parameters } from '../../core/machine/parameters.ts';
+import { MAX_MODELS } from '../../core/cluster/manifest.ts';
+import { MODEL, NAME, REGION } from './fields.ts';
+import type { Problems } from './problems.ts';
+import { resolveFault } from './resolve-faults.ts';
+import { resolveNetwork, resolveRegions } from './resolve-network.ts';
+import { resolveNodes } from './resolve-nodes.ts';
+import { resolvePeerings } from './resolve-peerings.ts';
+import { resolveUsers } from './resolve-users.ts';
+import type { ResolvedCluster, ResolvedModel, ResolvedNode, ResolvedScenario } from './resolved.ts';
+import {
+  clusterSchema,
+  demandSchema,
+  expectSchema,
+  faultSchema,
+  keyOfParameter,
+  librarySchema,
+  modelSchema,
+  networkSchema,
+  parametersSchema,
+  peeringsSchema,
+  regionSchema,
+  roundTripsSchema,
+  scenarioSchema,
+  templateSchema,
+  usersSchema,
+  type Cluster,
+  type Model,
+} from './schema.ts';
+import type { Items, SectionReader } from './sections.ts';
+import { Place, type Source } from './source.ts';
+
+/** Resolves what was read; null if something is wrong, which is then among the problems. */
+export function resolveSections(
+  reader: SectionReader,
+  included: readonly Source[],
+  problems: Problems,
+): ResolvedScenario | null {
+  checkKeys(reader.main, Object.keys(scenarioSchema.shape), problems);
+  for (const source of included) checkKeys(source, Object.keys(librarySchema.shape), problems);
+  const { shape } = scenarioSchema;
+  const name = reader.required('scenario', shape.scenario);
+  const about = reader.required('about', shape.about);
+  const seed = reader.required('seed', shape.seed);
+  const duration = reader.required('duration', shape.duration);
+  reader.required('include', shape.include);
+  const regions = reader.named('regions', regionSchema, REGION, 'a region, as eu/fr');
+  const roundTrips = reader.named('roundTrips', roundTripsSchema, REGION, 'a region, as eu/fr');
+  const models = reader.named('models', modelSchema, MODEL, 'a name as lifeos/sense-maker-v1');
+  const demands = reader.named('demands', demandSchema, NAME, 'small letters, digits and hyphens');
+  const templates = reader.named('templates', templateSchema, NAME, 'small letters, digits and hyphens');
+  const clusters = reader.named(
+    'clusters',
+    clusterSchema,
+    NAME,
+    'small letters, digits and hyphens, as us-east',
+  );
+  const inside = reader.single('insideRegion', shape.insideRegion);
+  const usedRegions = resolveRegions(regions, clusters, problems);
+  const network = resolveNetwork(
+    reader.single('network', networkSchema),
+    inside?.value ?? null,
+    roundTrips,
+    usedRegions,
+    regions,
+    problems,
+  );
+  const nodes = resolveNodes(clusters, { templates, models, problems });
+  const peerings = resolvePeerings(reader.single('peerings', peeringsSchema), clusters, problems);
+  checkClusters(reader.main, clusters, nodes, peerings, models, problems);
+  // Where the duration is wrong, nothing is said of what lies beyond it.
+  const durationUs = duration ?? Number.MAX_SAFE_INTEGER;
+  const town = { durationUs, regions, models, demands, clusters, nodes, problems };
+  const workloads = reader.listed('users', usersSchema).flatMap((users) => resolveUsers(users, town));
+  const faults = reader.listed('faults', faultSchema).flatMap((fault) => resolveFault(fault, town));
+  const expect = reader.single('expect', expectSchema)?.value;
+  const parameters = resolveParameters(reader.single('parameters', parametersSchema)?.value);
+  if (problems.list.length > 0) return null;
+  return {
+    format: 1,
+    name: name!,
+    about: (about ?? '').trim(),
+    seed: seed ?? 1,
+    durationUs,
+    parameters,
+    regions: usedRegions,
+    network,
+    models: [...models.values()].map(({ name, value }) => resolveModel(name, value!)),
+    clusters: [...clusters.values()].map(({ name, value }) => resolveCluster(name, value!)),
+    nodes: [...nodes.values()].flatMap((ofCluster) => ofCluster!),
+    peerings,
+    workloads,
+    faults: faults.sort((left, right) => left.atUs - right.atUs),
+    expectations: {
+      okAtLeastPpm: expect?.okAtLeast ?? 0,
+      sometimes: expect?.sometimes ?? [],
+      never: expect?.never ?? ['INTERNAL'],
+    },
+  };
+}
+
+function checkKeys(source: Source, known: readonly string[], problems: Problems): void {
+  const keys = Object.keys(source.data).filter((key) => !known.includes(key) && !key.startsWith('x-'));
+  if (keys.length === 0) return;
+  const message = `one of ${known.join(', ')}`;
+  problems.addIssue(new Place(source, []), source.data, {
+    code: 'unrecognized_keys',
+    keys,
+    path: [],
+    message,
+    input: source.data,
+  });
+}
+
+/** What each cluster must have to work, and how much of it all the protocol can carry. */
+function checkClusters(
+  main: Source,
+  clusters: Items<Cluster>,
+  nodes: ReadonlyMap<string, readonly ResolvedNode[] | null>,
+  peerings: readonly (readonly [string, string])[],
+  models: Items<Model>,
+  problems: Problems,
+): void {
+  if (clusters.size === 0) {
+    problems.addOfKey(new Place(main, ['clusters']), 'clusters is missing or empty', 'at least one cluster');
+  }
+  if (models.size > MAX_MODELS) {
+    const place = [...models.values()][MAX_MODELS].place;
+    problems.addOfKey(place, `this is model ${MAX_MODELS + 1}`, `at most ${MAX_MODELS} models`);
+  }
+  for (const { name, place, value } of clusters.values()) {
+    const own = nodes.get(name);
+    if (value === null || own == null) continue;
+    const has = (type: string): boolean => own.some(({ types }) => types.includes(type));
+    if (!has('index'))
+      problems.addOfKey(place.at('nodes'), `${name} has no index node`, 'one, to know who offers what');
+    if (!has('bridge') && peerings.some((pair) => pair.includes(name)))
+      problems.addOfKey(place.at('nodes'), `${name} has a peering and no bridge`, 'one, to cross by');
+    if (!Array.isArray(value.exports)) continue;
+    value.exports.forEach((model, i) => {
+      if (!models.has(model)) problems.addUnknown(place.at('exports', i), 'model', model, models.keys());
+    });
+  }
+}
+
+function resolveModel(name: string, { memory, reads, writes }: Model): ResolvedModel {
+  return { name, requiredMemoryBytes: memory, readTokensPerSecond: reads, writeTokensPerSecond: writes };
+}
+
+function resolveCluster(name: string, { label, region, exports }: Cluster): ResolvedCluster {
+  return {
+    name,
+    label:
+      label ??
+      name.replace(
+        /(^|-)([a-z])/g,
+        (_, dash: string, letter: string) => (dash ? ' ' : '') + letter.toUpperCase(),
+      ),
+    region,
+    exports: exports === 'all' ? ['*'] : (exports ?? []),
+  };
+}
+
+function resolveParameters(changed: z.output<typeof parametersSchema> | null | undefined): Parameters {
+  const given = (changed ?? {}) as Record<string, number | undefined>;
+  return Object.fromEntries(
+    Object.entries(DEFAULT_PARAMETERS).map(([name, value]) => [name, given[keyOfParameter(name)] ?? value]),
+  ) as Record<ParameterName, number>;
+}

@@ -1,0 +1,301 @@
+import { z } from 'zod';
+import { NODE_TYPES } from '../../core/cluster/manifest.ts';
+import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/machine/parameters.ts';
+import { ERROR_CODES } from '../../core/routing/outcomes.ts';
+import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
+import {
+  bandwidthField,
+  chanceField,
+  choiceField,
+  countField,
+  durationField,
+  gapField,
+  listField,
+  mapField,
+  MODEL,
+  NAME,
+  namedField,
+  numberField,
+  REGION,
+  shareField,
+  sizeField,
+  textField,
+  wordField,
+} from './fields.ts';
+
+/** The scenario language, section by section: what is written, checked one field at a time. */
+
+export const TRUST_LEVELS = ['experimental', 'peer', 'community', 'verified'] as const;
+export type TrustLevel = (typeof TRUST_LEVELS)[number];
+const EXACT_NAME = 'a name in small letters, digits and hyphens, as us-east';
+const EXACT_REGION = 'a region, as eu/fr';
+const EXACT_MODEL = 'the name of a model, as lifeos/sense-maker-v1';
+
+const trustLevel = (about: string) => choiceField(about, TRUST_LEVELS);
+const regionPath = (about: string) => wordField(about, REGION, EXACT_REGION);
+const modelName = (about: string) => wordField(about, MODEL, EXACT_MODEL);
+const text = (about: string) => textField(about);
+
+export const regionSchema = mapField('A region of the world.', {
+  label: text('How it is called on the map.'),
+  latitude: numberField('Degrees north.', -90, 90),
+  longitude: numberField('Degrees east.', -180, 180),
+});
+
+export const roundTripsSchema = namedField(
+  'To each region: the 95th percentile of the round trip. Half of it is one way.',
+  REGION,
+  durationField('95th percentile of the round trip.', 2, 120_000_000, 'a time from 2us to 2min'),
+);
+
+export const networkSchema = mapField('What the network does when no fault acts.', {
+  fixed: chanceField(
+    'How much of the 95th percentile of a delay is fixed; the rest is drawn. Default 90%.',
+  ).optional(),
+  loss: chanceField('Chance that an envelope between two nodes is lost. Default 0%.').optional(),
+  duplicate: chanceField('Chance that it is delivered twice. Default 0%.').optional(),
+});
+
+const rate = (about: string) => countField(about, 1, 1_000_000_000);
+export const modelSchema = mapField('A model of the registry.', {
+  about: text('What it is for.').optional(),
+  memory: sizeField('Memory that it needs on an accelerator.', 1),
+  reads: rate('Tokens of a prompt read a second, for one request.'),
+  writes: rate('Tokens of an answer written a second, for one request.'),
+});
+
+const quantiles = <T extends z.ZodType>(about: string, item: T) =>
+  listField(about, item, 2, 'a list of values at evenly spaced quantiles, from 0 to 1,');
+const tokens = countField('Tokens.', 0, 10_000_000);
+export const demandSchema = mapField('How requests follow one another, and how long they are.', {
+  about: text('Where it comes from.').optional(),
+  gaps: quantiles('Time between two requests, as a share of the mean.', shareField('Share of the mean.')),
+  contextTokens: quantiles('Tokens of the prompt.', tokens),
+  generatedTokens: quantiles('Tokens of the answer.', tokens),
+  bytesPerToken: countField('Bytes of text a token. Default 4.', 1, 1_000).optional(),
+});
+
+const nodeFields = {
+  types: listField('What the node is.', choiceField('A type of node.', NODE_TYPES), 1).optional(),
+  trust: z
+    .union(
+      [
+        trustLevel('Claimed and attested.'),
+        mapField('What the node claims, and what others attest: the lower one counts.', {
+          claims: trustLevel('What its manifest claims.'),
+          attested: trustLevel('What the attestor of its cluster vouches for.'),
+        }),
+      ],
+      { error: `one of ${TRUST_LEVELS.join(', ')}, or a map of claims and attested` },
+    )
+    .meta({ description: 'Default experimental.' })
+    .optional(),
+  gpuMemory: sizeField('Memory of the accelerator; every compute node has some.', 1).optional(),
+  models: listField('Models on its disk and in its memory.', modelName('A model.')).optional(),
+  slots: countField('Requests worked on at once. Default 1.', 1, 4_096).optional(),
+  queue: countField('Requests that may wait. Default 16.', 0, 4_096).optional(),
+  podStorage: sizeField('Room for pods; every pod host has some.', 1).optional(),
+  maxPod: sizeField('The largest pod. Default a tenth of podStorage.', 1).optional(),
+  bandwidth: bandwidthField('Of its network. Default 1Gb/s.').optional(),
+  speed: shareField(
+    'How fast it is; 100% by default.',
+    10_000,
+    100_000_000,
+    'a speed from 1% to 10000%',
+  ).optional(),
+};
+
+export const templateSchema = mapField('A node as there are several of.', nodeFields);
+
+const MOST_ALIKE = 100_000;
+const groupSchema = mapField('Nodes that are alike, but for what is said here.', {
+  like: wordField('Name of the template; the group’s own name by default.', NAME, EXACT_NAME).optional(),
+  count: countField('How many. Default 1.', 1, MOST_ALIKE).optional(),
+  ...nodeFields,
+});
+
+export const clusterSchema = mapField('A cluster.', {
+  label: text('How people call it.').optional(),
+  region: regionPath('Where it lies.'),
+  exports: z
+    .union([z.literal('all'), listField('Models.', modelName('A model.'))], {
+      error: '"all", or a list of models',
+    })
+    .meta({ description: 'Models offered to peered clusters: all, or a list. Default none.' })
+    .optional(),
+  nodes: namedField(
+    'Its nodes, by group: how many of the template of that name, or what differs from it.',
+    NAME,
+    z.union([countField('How many.', 1, MOST_ALIKE), groupSchema], {
+      error: `how many, a whole number from 1 to ${MOST_ALIKE}, or a map`,
+    }),
+  ),
+});
+
+const EXACT_PLACES = 'a cluster, a region as eu, or a list of them';
+const place = wordField('A cluster, or a region for all clusters in it.', REGION, EXACT_PLACES);
+const placesField = (about: string, item: z.ZodString = place, expected = EXACT_PLACES) =>
+  z
+    .union([item, listField('Several.', item, 1)], { error: expected })
+    .transform((found) => (typeof found === 'string' ? [found] : found))
+    .meta({ description: about });
+const pair = listField('Two sides.', placesField('A side.'), 2).max(2, { error: 'a list of two sides' });
+
+export const peeringsSchema = z
+  .union([z.literal('full-mesh'), listField('Pairs.', pair)], {
+    error: '"full-mesh", or a list of pairs as [[france, germany]]',
+  })
+  .meta({
+    description: 'Who has agreed to ask whom: full-mesh, or pairs of clusters or regions. Default none.',
+  });
+
+const askSchema = mapField('What is asked for.', {
+  model: modelName('The model asked.'),
+  weight: countField('How often, in proportion to the others. Default 1.', 1, 1_000_000).optional(),
+  minTrust: trustLevel('The least trust of whoever sees the prompt. Default experimental.').optional(),
+  regions: z
+    .union(
+      [
+        z.enum(['home', 'anywhere']),
+        listField('Regions.', regionPath('A region, or the beginning of its path.'), 1),
+      ],
+      { error: 'home, anywhere, or a list of regions' },
+    )
+    .meta({
+      description:
+        'Where it may be computed: home (the region of the cluster asked), anywhere, or regions. Default home.',
+    })
+    .optional(),
+});
+
+export const usersSchema = mapField('People who ask.', {
+  in: placesField('The clusters they ask: this many people in each.'),
+  people: countField('How many, in each cluster.', 1, 1_000_000),
+  rate: gapField('Requests of them all, in each cluster.'),
+  from: durationField('When they begin. Default 10s: by then nodes have found one another.').optional(),
+  until: durationField('When they stop. Default: early enough for all to be answered.').optional(),
+  demand: wordField('How requests follow one another, and how long they are.', NAME, EXACT_NAME),
+  deadline: durationField(
+    'How long an answer may take. Default 30s.',
+    1,
+    MAX_DEADLINE_US,
+    'a time of at most 60s',
+  ).optional(),
+  asks: listField('What they ask for.', askSchema, 1),
+});
+
+const onLinks = {
+  between: pair.optional(),
+  from: placesField('Where it leaves.').optional(),
+  to: placesField('Where it does not get to.').optional(),
+  within: placesField('Inside each of these clusters.').optional(),
+};
+const EXACT_NODES = 'a node as france/compute-1, a group as france/compute, a cluster, or a list of them';
+const nodesField = (about: string) =>
+  placesField(about, wordField('A node, a group, or a cluster.', REGION, EXACT_NODES), EXACT_NODES);
+
+export const FAULT_KINDS = [
+  'cut',
+  'loss',
+  'duplicate',
+  'delay',
+  'heal',
+  'crash',
+  'restart',
+  'pause',
+] as const;
+export const faultSchema = mapField('What goes wrong, and when.', {
+  at: durationField('When it begins.'),
+  for: durationField(
+    'How long. Without it: to the end.',
+    1,
+    Number.MAX_SAFE_INTEGER,
+    'more than 0s',
+  ).optional(),
+  cut: mapField('Nothing gets through.', onLinks).optional(),
+  loss: mapField('Envelopes are lost.', { ...onLinks, chance: chanceField('How often.') }).optional(),
+  duplicate: mapField('Envelopes come twice.', { ...onLinks, chance: chanceField('How often.') }).optional(),
+  delay: mapField('Envelopes take longer.', {
+    ...onLinks,
+    by: durationField('So much longer.', 1, 3_600_000_000, 'a time from 1us to 1h'),
+  }).optional(),
+  heal: z.literal('all', { error: '"all"' }).meta({ description: 'Ends every fault of a link.' }).optional(),
+  crash: nodesField('These stop, and lose what they held in memory. They restart after `for`.').optional(),
+  restart: nodesField('These start again.').optional(),
+  pause: nodesField('These freeze; what arrives waits.').optional(),
+});
+
+const [, ...FAILURES] = ERROR_CODES;
+const errorCode = choiceField('An error code.', FAILURES);
+export const expectSchema = mapField('What is to come of it.', {
+  okAtLeast: chanceField('Least share of requests that end well. Default 0%.').optional(),
+  sometimes: listField('Errors that must be seen, or the story did not happen.', errorCode).optional(),
+  never: listField('Errors that must not be seen. Default [INTERNAL].', errorCode).optional(),
+});
+
+/** `heartbeat` for the parameter heartbeatUs: its value carries the unit. */
+export function keyOfParameter(name: string): string {
+  return name.replace(/(Us|Ppm)$/, '');
+}
+
+function parameterField({ unit, least, most, about, source, default: usual }: ParameterEntry) {
+  const said = `${about} (${source}). Default ${unit === 'count' ? usual : unit === 'ppm' ? `${usual / 1e4}%` : `${usual / 1e3}ms`}.`;
+  if (unit === 'count') return countField(said, least, most).optional();
+  if (unit === 'ppm') return chanceField(said).optional();
+  return durationField(said, least, most, `a time from ${least}us to ${most / 1e6}s`).optional();
+}
+
+export const parametersSchema = mapField(
+  'Numbers of the protocol, where they differ from the default.',
+  Object.fromEntries(
+    (Object.keys(PARAMETERS) as ParameterName[]).map((name) => [
+      keyOfParameter(name),
+      parameterField(PARAMETERS[name]),
+    ]),
+  ),
+);
+
+/** Sections that may stand in an included file. */
+const shared = {
+  regions: namedField('Regions, by path.', REGION, regionSchema).optional(),
+  roundTrips: namedField('Round trips from each region.', REGION, roundTripsSchema).optional(),
+  insideRegion: durationField(
+    '95th percentile of the round trip inside a region. Default 2ms.',
+    2,
+  ).optional(),
+  models: namedField('Models, by name.', MODEL, modelSchema).optional(),
+  demands: namedField('Demands, by name.', NAME, demandSchema).optional(),
+  templates: namedField('Kinds of node, by name.', NAME, templateSchema).optional(),
+};
+
+export const librarySchema = mapField('What several scenarios include.', shared);
+
+export const scenarioSchema = mapField('A scenario: a federation, its users, and what goes wrong.', {
+  scenario: wordField('Its name.', NAME, EXACT_NAME),
+  about: text('The story, for people.').optional(),
+  seed: countField('Chance begins here. Default 1.', 0, Number.MAX_SAFE_INTEGER).optional(),
+  duration: durationField('How long is simulated.', 1, 31_536_000_000_000, 'a time from 1us to 365d'),
+  include: listField(
+    'Files with regions, models and the like, relative to this one.',
+    text('A file.'),
+  ).optional(),
+  network: networkSchema.optional(),
+  ...shared,
+  clusters: namedField('Clusters, by name.', NAME, clusterSchema),
+  peerings: peeringsSchema.optional(),
+  users: listField('Who asks.', usersSchema).optional(),
+  faults: listField('What goes wrong.', faultSchema).optional(),
+  expect: expectSchema.optional(),
+  parameters: parametersSchema.optional(),
+});
+
+export type ScenarioSection = keyof typeof scenarioSchema.shape;
+export const LIBRARY_SECTIONS = Object.keys(shared) as (keyof typeof shared)[];
+export type Region = z.output<typeof regionSchema>;
+export type Model = z.output<typeof modelSchema>;
+export type Demand = z.output<typeof demandSchema>;
+export type Template = z.output<typeof templateSchema>;
+export type Group = z.output<typeof groupSchema>;
+export type Cluster = z.output<typeof clusterSchema>;
+export type Users = z.output<typeof usersSchema>;
+export type Fault = z.output<typeof faultSchema>;
