@@ -1,12 +1,14 @@
 import { PHASES, type Latencies, type Summary } from '../sim/summary.ts';
 
 /** Prints a summary for people, in 80 columns. */
-export function printSummary(summary: Summary, path: string): void {
+export function printSummary(summary: Summary, about: string, path: string): void {
   const minutes = summary.simulatedUs / 60_000_000;
   const say = (line = ''): void => console.log(line);
   say();
-  say(`${summary.scenario}, seed ${summary.seed}: ${formatNumber(minutes)} simulated minutes,`);
-  say(`${summary.nodes} nodes in ${summary.clusters} clusters`);
+  const size = `${summary.nodes} nodes in ${summary.clusters} clusters`;
+  say(`${summary.scenario}, seed ${summary.seed}: ${formatNumber(minutes)} simulated minutes, ${size}`);
+  say();
+  for (const line of wrap(about, 78)) say(line);
   say();
   printRequests(summary, say);
   printLatencies(summary, say);
@@ -17,7 +19,11 @@ export function printSummary(summary: Summary, path: string): void {
   say();
   say(`verdict  ${summary.verdict}`);
   for (const reason of summary.reasons) say(`         ${reason}`);
-  for (const point of summary.singlePointsOfFailure) say(`note     single point of failure: ${point}`);
+  summary.singlePointsOfFailure.forEach((point, i) => {
+    wrap(point, 56).forEach((line, j) =>
+      say(`${i + j === 0 ? 'single points of failure' : ''}`.padEnd(26) + line),
+    );
+  });
   say(`digest   ${summary.digest}   (the same on every machine)`);
   say(`written  ${path}/`);
   say(`see it   npx watershed view ${path}`);
@@ -52,7 +58,7 @@ function printLatencies(summary: Summary, say: Say): void {
   const phases = hasPhases ? PHASES : (['before'] as const);
   const headings = hasPhases ? ['before', 'during faults', 'after'] : [''];
   say('Time to the answer, seconds: p50 / p95 / p99, by home region of the user');
-  say(`  ${''.padEnd(20)}${headings.map((heading) => pad(heading, 18)).join('')}`);
+  if (hasPhases) say(`  ${''.padEnd(20)}${headings.map((heading) => pad(heading, 18)).join('')}`);
   for (const [region, byPhase] of Object.entries(summary.latencyMsByRegion)) {
     say(`  ${region.padEnd(20)}${phases.map((phase) => pad(threeOf(byPhase[phase]), 18)).join('')}`);
   }
@@ -62,7 +68,7 @@ function printLatencies(summary: Summary, say: Say): void {
 
 function threeOf({ p50, p95, p99 }: Latencies): string {
   if (p50 === null || p95 === null || p99 === null) return '–';
-  return [p50, p95, p99].map((ms) => (ms / 1000).toFixed(1)).join(' / ');
+  return [p50, p95, p99].map((ms) => (ms / 1000).toFixed(ms < 1000 ? 2 : 1)).join(' / ');
 }
 
 function printFaults({ faults }: Summary, say: Say): void {
@@ -105,6 +111,17 @@ function row(name: string, count: number, total: number): string {
 
 function pad(text: string, width: number): string {
   return text.padStart(width);
+}
+
+/** Lines of at most `width` characters, broken at spaces. */
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.trim().split(/\s+/)) {
+    const last = lines[lines.length - 1];
+    if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
 }
 
 function clip(text: string, width: number): string {

@@ -39,14 +39,14 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   const { verdict, reasons } = simulation.verdict();
   const summary = summarize(simulation.world, verdict, reasons, wallMs);
   folder.close(summary);
-  report(summary, path, options);
+  report(summary, scenario.about, path, options);
   return EXIT_CODES[verdict];
 }
 
-function report(summary: Summary, path: string, options: RunOptions): void {
+function report(summary: Summary, about: string, path: string, options: RunOptions): void {
   if (options.json === true) console.log(JSON.stringify(summary));
   else if (options.quiet === true) console.log(`${summary.verdict} ${summary.digest}`);
-  else printSummary(summary, path);
+  else printSummary(summary, about, path);
 }
 
 /** Between two looks at the clock, the terminal and Ctrl-C. */

@@ -12,20 +12,19 @@ export function createPeeringGraph(
   return graph;
 }
 
-/**
- * What would be gone with one node (R3-1): kinds of node that a cluster has only one of, and clusters without a
- * peering, in sentences.
- */
+/** What would be gone with one node (R3-1): types that a cluster has only one of; and clusters without a peering. */
 export function findSinglePoints(scenario: ResolvedScenario): string[] {
-  const findings: string[] = [];
   const graph = createPeeringGraph(scenario);
-  for (const { name } of scenario.clusters) {
-    const members = scenario.nodes.filter(({ cluster }) => cluster === name);
-    const only = NODE_TYPES.filter(
-      (type) => members.filter(({ types }) => types.includes(type)).length === 1,
-    );
-    if (only.length > 0) findings.push(`${name} has one ${only.join(', one ')} only`);
-    if (scenario.clusters.length > 1 && graph.degree(name) === 0) findings.push(`${name} has no peering`);
-  }
+  const findings = NODE_TYPES.flatMap((type) => {
+    const clusters = scenario.clusters.filter(({ name }) => countOf(scenario, name, type) === 1);
+    return clusters.length === 0 ? [] : [`one ${type} only: ${clusters.map(({ name }) => name).join(', ')}`];
+  });
+  const alone = scenario.clusters.filter(({ name }) => graph.degree(name) === 0);
+  if (scenario.clusters.length > 1 && alone.length > 0)
+    findings.push(`no peering: ${alone.map(({ name }) => name).join(', ')}`);
   return findings;
+}
+
+function countOf(scenario: ResolvedScenario, cluster: string, type: string): number {
+  return scenario.nodes.filter((node) => node.cluster === cluster && node.types.includes(type)).length;
 }

@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Problems } from './problems.ts';
-import { resolveSections } from './resolve.ts';
+import { checkLibrary, resolveSections } from './resolve.ts';
 import type { ResolvedScenario } from './resolved.ts';
 import { didYouMean, ScenarioError } from './scenario-error.ts';
+import { LIBRARY_SECTIONS } from './schema.ts';
 import { SectionReader } from './sections.ts';
-import { parseSource, Place, readText, type Source } from './source.ts';
+import { parseSource, Place, problemOfFile, readText, type Source } from './source.ts';
 import { nearestSpelling } from './spelling.ts';
 
 /**
@@ -22,11 +23,36 @@ export function loadScenario(path: string): ResolvedScenario {
 export function loadScenarioText(text: string, path: string): ResolvedScenario {
   const parsed = parseSource(path, text);
   if ('problems' in parsed) throw new ScenarioError(parsed.problems);
+  if (isLibrary(parsed.source)) {
+    const expected = 'a scenario, which begins with "scenario:" and its name';
+    throw new ScenarioError([problemOfFile(path, 'this is a file for scenarios to include', expected)]);
+  }
   const problems = new Problems();
   const included = readIncluded(parsed.source, problems);
+  problems.areNamesKnown = problems.list.length === 0;
   const resolved = resolveSections(new SectionReader(parsed.source, included, problems), included, problems);
   if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [...included, parsed.source]));
   return resolved!;
+}
+
+/**
+ * Checks a file that is a scenario, or one for scenarios to include; the latter gives null.
+ * Throws ScenarioError with all that is wrong.
+ */
+export function loadScenarioOrLibrary(path: string): ResolvedScenario | null {
+  const read = readText(path);
+  if ('problem' in read) throw new ScenarioError([read.problem]);
+  const parsed = parseSource(path, read.text);
+  if ('problems' in parsed || !isLibrary(parsed.source)) return loadScenarioText(read.text, path);
+  const problems = new Problems();
+  checkLibrary(parsed.source, problems);
+  if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [parsed.source]));
+  return null;
+}
+
+function isLibrary({ data }: Source): boolean {
+  const keys = Object.keys(data).filter((key) => !key.startsWith('x-'));
+  return keys.length > 0 && keys.every((key) => (LIBRARY_SECTIONS as readonly string[]).includes(key));
 }
 
 function inOrder({ list }: Problems, sources: readonly Source[]): Problems['list'] {

@@ -11,6 +11,8 @@ type Issue = z.core.$ZodIssue;
 /** The problems of a scenario, as they are found. What is told twice of one place is kept once. */
 export class Problems {
   readonly list: Problem[] = [];
+  /** False where an included file could not be read: what is unknown may stand there. */
+  areNamesKnown = true;
   private readonly seen = new Set<string>();
 
   push(problem: Problem): void {
@@ -31,6 +33,7 @@ export class Problems {
 
   /** A name that stands for nothing. */
   addUnknown(place: Place, what: string, name: string, known: Iterable<string>): void {
+    if (!this.areNamesKnown) return;
     const names = [...known];
     const nearest = nearestSpelling(name, names);
     const few = names.length > 0 && names.length <= 12 ? `one of ${names.join(', ')}` : '';

@@ -1,10 +1,10 @@
 import type { Problems } from './problems.ts';
 import { placeOfWord, resolvePlaces, resolveSides } from './resolve-places.ts';
-import { seconds } from './resolve-users.ts';
 import type { ResolvedFault, ResolvedNode } from './resolved.ts';
 import { FAULT_KINDS, type Cluster, type Fault } from './schema.ts';
 import type { Item, Items } from './sections.ts';
 import type { Place } from './source.ts';
+import { formatDuration } from './units.ts';
 
 interface Stage {
   readonly durationUs: number;
@@ -24,7 +24,7 @@ export function resolveFault({ place, value }: Item<Fault>, stage: Stage): Resol
     return [];
   }
   if (value.at >= durationUs) {
-    const found = `this begins at ${seconds(value.at)}, and the scenario ends at ${seconds(durationUs)}`;
+    const found = `this begins at ${formatDuration(value.at)}, and the scenario ends at ${formatDuration(durationUs)}`;
     problems.add(place.at('at'), found, 'a time before the end');
   }
   const isMoment = value.heal !== undefined || value.restart !== undefined;

@@ -6,6 +6,7 @@ import type { QuantileTable, ResolvedAsk, ResolvedNode, ResolvedWorkload } from 
 import type { Cluster, Demand, Model, Region, Users } from './schema.ts';
 import type { Item, Items } from './sections.ts';
 import type { Place } from './source.ts';
+import { formatDuration } from './units.ts';
 
 const FROM_US = 10_000_000;
 const DEADLINE_US = 30_000_000;
@@ -77,20 +78,16 @@ function checkTimes(
     problems.add(
       place.at('until'),
       'they ask beyond the end of the scenario',
-      `at most ${seconds(durationUs)}`,
+      `at most ${formatDuration(durationUs)}`,
     );
   if (fromUs < untilUs) return;
   const at =
     users.from !== undefined ? place.at('from') : users.until !== undefined ? place.at('until') : place;
   problems.add(
     at,
-    `they would ask from ${seconds(fromUs)} until ${seconds(untilUs)}`,
+    `they would ask from ${formatDuration(fromUs)} until ${formatDuration(untilUs)}`,
     'some time between the two',
   );
-}
-
-export function seconds(us: number): string {
-  return us % 60_000_000 === 0 && us > 0 ? `${us / 60_000_000}min` : `${us / 1_000_000}s`;
 }
 
 function resolveAsk(

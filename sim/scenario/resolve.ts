@@ -28,7 +28,7 @@ import {
   type Cluster,
   type Model,
 } from './schema.ts';
-import type { Items, SectionReader } from './sections.ts';
+import { SectionReader, type Items } from './sections.ts';
 import { Place, type Source } from './source.ts';
 
 /** Resolves what was read; null if something is wrong, which is then among the problems. */
@@ -45,22 +45,17 @@ export function resolveSections(
   const seed = reader.required('seed', shape.seed);
   const duration = reader.required('duration', shape.duration);
   reader.required('include', shape.include);
-  const regions = reader.named('regions', regionSchema, REGION, 'a region, as eu/fr');
-  const roundTrips = reader.named('roundTrips', roundTripsSchema, REGION, 'a region, as eu/fr');
-  const models = reader.named('models', modelSchema, MODEL, 'a name as lifeos/sense-maker-v1');
-  const demands = reader.named('demands', demandSchema, NAME, 'small letters, digits and hyphens');
-  const templates = reader.named('templates', templateSchema, NAME, 'small letters, digits and hyphens');
+  const { regions, roundTrips, models, demands, templates, insideUs } = readLibrary(reader);
   const clusters = reader.named(
     'clusters',
     clusterSchema,
     NAME,
     'small letters, digits and hyphens, as us-east',
   );
-  const inside = reader.single('insideRegion', shape.insideRegion);
   const usedRegions = resolveRegions(regions, clusters, problems);
   const network = resolveNetwork(
     reader.single('network', networkSchema),
-    inside?.value ?? null,
+    insideUs,
     roundTrips,
     usedRegions,
     regions,
@@ -113,6 +108,25 @@ function checkKeys(source: Source, known: readonly string[], problems: Problems)
   });
 }
 
+/** The sections that an included file may have. */
+function readLibrary(reader: SectionReader) {
+  const inside = reader.single('insideRegion', librarySchema.shape.insideRegion);
+  return {
+    insideUs: inside?.value ?? null,
+    regions: reader.named('regions', regionSchema, REGION, 'a region, as eu/fr'),
+    roundTrips: reader.named('roundTrips', roundTripsSchema, REGION, 'a region, as eu/fr'),
+    models: reader.named('models', modelSchema, MODEL, 'a name as lifeos/sense-maker-v1'),
+    demands: reader.named('demands', demandSchema, NAME, 'small letters, digits and hyphens'),
+    templates: reader.named('templates', templateSchema, NAME, 'small letters, digits and hyphens'),
+  };
+}
+
+/** Checks a file that scenarios include by itself: each entry, not what the entries name. */
+export function checkLibrary(source: Source, problems: Problems): void {
+  checkKeys(source, Object.keys(librarySchema.shape), problems);
+  readLibrary(new SectionReader(source, [], problems));
+}
+
 /** What each cluster must have to work, and how much of it all the protocol can carry. */
 function checkClusters(
   main: Source,
@@ -123,7 +137,7 @@ function checkClusters(
   problems: Problems,
 ): void {
   if (clusters.size === 0) {
-    problems.addOfKey(new Place(main, ['clusters']), 'clusters is missing or empty', 'at least one cluster');
+    problems.addOfKey(new Place(main, ['clusters']), 'there is no cluster', 'at least one under clusters');
   }
   if (models.size > MAX_MODELS) {
     const place = [...models.values()][MAX_MODELS].place;

@@ -22,6 +22,7 @@ import {
   textField,
   wordField,
 } from './fields.ts';
+import { formatDuration } from './units.ts';
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
 
@@ -239,10 +240,12 @@ export function keyOfParameter(name: string): string {
 }
 
 function parameterField({ unit, least, most, about, source, default: usual }: ParameterEntry) {
-  const said = `${about} (${source}). Default ${unit === 'count' ? usual : unit === 'ppm' ? `${usual / 1e4}%` : `${usual / 1e3}ms`}.`;
+  const shown = unit === 'us' ? formatDuration(usual) : unit === 'ppm' ? `${usual / 10_000}%` : usual;
+  const said = `${about} (${source}). Default ${shown}.`;
   if (unit === 'count') return countField(said, least, most).optional();
   if (unit === 'ppm') return chanceField(said).optional();
-  return durationField(said, least, most, `a time from ${least}us to ${most / 1e6}s`).optional();
+  const bounds = `a time from ${formatDuration(least)} to ${formatDuration(most)}`;
+  return durationField(said, least, most, bounds).optional();
 }
 
 export const parametersSchema = mapField(

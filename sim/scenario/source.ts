@@ -175,6 +175,10 @@ const SYNTAX: Partial<Record<ErrorCode, [found: string, expected: string]>> = {
   DUPLICATE_KEY: ['this key stands here a second time', 'each name once'],
   TAB_AS_INDENT: ['a tab', 'spaces: YAML does not indent by tabs'],
   MULTIPLE_DOCS: ['a second document begins here', 'one scenario a file'],
+  BLOCK_AS_IMPLICIT_KEY: [
+    'a colon within a text, or a map within a line',
+    'quotes around a text that has ": " in it',
+  ],
   BAD_INDENT: ['this is indented differently from its neighbours', 'the same indent for all keys of a map'],
 };
 

@@ -79,6 +79,19 @@ export function parseDuration(text: string): number | null {
   return parseQuantity(DURATION, text);
 }
 
+/** `30s`, `1.5min`: the largest unit in which it is short. */
+export function formatDuration(us: number): string {
+  for (const [unit, factor] of [
+    ['h', HOUR_US],
+    ['min', MINUTE_US],
+    ['s', SECOND_US],
+    ['ms', MS_US],
+  ] as const) {
+    if (us >= factor && (us * 100) % factor === 0) return `${us / factor}${unit}`;
+  }
+  return us === 0 ? '0s' : `${us}us`;
+}
+
 /** In the smallest unit, or null where the text is no such quantity, does not come out whole, or is out of all range. */
 export function parseQuantity(quantity: Quantity, text: string): number | null {
   const parts = splitQuantity(quantity, text);

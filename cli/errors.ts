@@ -1,0 +1,24 @@
+import { loadScenario } from '../sim/scenario/load.ts';
+import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import { formatProblems, ScenarioError } from '../sim/scenario/scenario-error.ts';
+
+/** What the process exits with when the command line or a file it names is wrong (EX_USAGE). */
+export const USAGE = 64;
+
+/** Loads a scenario, or prints what is wrong with it and gives null. */
+export function loadForCli(file: string): ResolvedScenario | null {
+  return tellProblems(file, () => loadScenario(file)) ?? null;
+}
+
+/** What `load` gives, or undefined if it found mistakes, which are printed then. */
+export function tellProblems<T>(file: string, load: () => T): T | undefined {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    const { problems } = error;
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+    console.error(`${formatProblems(problems)}\n\n${count} in ${file}`);
+    return undefined;
+  }
+}

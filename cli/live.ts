@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { startFederation, type Federation } from '../live/federation.ts';
+import type { Provider } from '../live/accelerator.ts';
+import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import { serveView, type ServedView } from '../viz/server.ts';
+import { ViewError } from '../viz/view.ts';
+import { loadForCli, USAGE } from './errors.ts';
+
+export interface RunLiveOptions {
+  /** Of the page. */
+  readonly port?: number;
+  readonly provider?: string;
+  readonly dir?: string;
+  /** False: no page. */
+  readonly page?: boolean;
+}
+
+const PROVIDERS: readonly string[] = ['cpu', 'webgpu', 'cuda'];
+/** The federation did not start (EX_UNAVAILABLE). */
+const UNAVAILABLE = 69;
+const DEFAULT_PORT = 4173;
+
+/** `watershed live`: runs a scenario's nodes as processes until Ctrl-C. Returns the exit code. */
+export async function runLive(file: string, options: RunLiveOptions): Promise<number> {
+  const scenario = loadForCli(file);
+  if (scenario === null) return USAGE;
+  const provider = options.provider ?? 'cpu';
+  if (!PROVIDERS.includes(provider)) {
+    console.error(`--provider ${provider}: one of ${PROVIDERS.join(', ')} is expected`);
+    return USAGE;
+  }
+  const folder = options.dir ?? join('runs', `live-${scenario.name}`);
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  console.log(`starting ${scenario.nodes.length} nodes of ${scenario.name} …`);
+  let federation: Federation;
+  try {
+    federation = await startFederation(scenario, {
+      folder,
+      provider: provider as Provider,
+      signal: stopped.signal,
+      onLost: (name, reason) => console.error(`${name} is gone: ${reason}`),
+    });
+  } catch (error) {
+    if (stopped.signal.aborted) return 0;
+    console.error((error as Error).message);
+    return UNAVAILABLE;
+  }
+  const page = options.page === false ? null : await openPage(federation, options.port ?? DEFAULT_PORT);
+  report(scenario, federation, folder, page);
+  if (!stopped.signal.aborted)
+    await new Promise((resolve) => stopped.signal.addEventListener('abort', resolve));
+  console.log('stopping …');
+  await Promise.all([federation.stop(), page?.close()]);
+  return 0;
+}
+
+/** The nodes run without a page too: why there is none is told. */
+async function openPage(federation: Federation, port: number): Promise<ServedView | null> {
+  try {
+    return await serveView({ source: federation.source, port });
+  } catch (error) {
+    if (!(error instanceof ViewError)) throw error;
+    console.error(`no page: ${error.message}`);
+    return null;
+  }
+}
+
+function report(
+  scenario: ResolvedScenario,
+  federation: Federation,
+  folder: string,
+  page: ServedView | null,
+): void {
+  const { nodes, gatewayUrls } = federation;
+  const width = Math.max(...nodes.map(({ name }) => name.length)) + 2;
+  const typesWidth = Math.max(...nodes.map(({ types }) => types.join(' ').length)) + 2;
+  console.log();
+  for (const { name, types, url } of nodes)
+    console.log(`  ${name.padEnd(width)}${types.join(' ').padEnd(typesWidth)}${url}`);
+  console.log();
+  const [gateway] = gatewayUrls;
+  if (gateway !== undefined) {
+    const regions = [...new Set(scenario.regions.map(({ path }) => path.split('/')[0]))];
+    const question = { model: scenario.models[0]?.name ?? '', text: 'Where does the water go?', regions };
+    console.log('  Ask:');
+    console.log(`  curl -s ${gateway}/v1/ask -H 'content-type: application/json' \\`);
+    console.log(`    -d '${JSON.stringify(question)}'`);
+    console.log();
+  }
+  if (page !== null) console.log(`  Page      ${page.url}`);
+  console.log(`  Journals  ${folder}`);
+  console.log('  Ctrl-C stops all nodes.');
+}

@@ -1,0 +1,28 @@
+import { EXIT_CODES } from '../sim/judge.ts';
+import { JournalFault, replayJournal } from '../live/replay.ts';
+
+/** What the process exits with when the file is no journal (EX_USAGE). */
+const USAGE = 64;
+
+/** `watershed replay`: exit 0 if the node sends what it sent, 5 if not, 64 if the file is no journal. */
+export async function replayJournalFile(path: string): Promise<number> {
+  try {
+    const { name, inputs, outputs, isSealed, verdict } = replayJournal(path);
+    if (verdict === 'equal') {
+      console.log(`equal: ${inputs} inputs, ${outputs} outputs`);
+      console.log(
+        isSealed ? `${name} sealed it when it stopped` : `not sealed: ${name} did not stop in order`,
+      );
+      return 0;
+    }
+    const { entry, what, expected, found } = verdict;
+    console.log(`not equal: ${name}, ${entry === 0 ? 'header' : `entry ${entry}`}: ${what}`);
+    console.log(`  expected ${expected}`);
+    console.log(`  found    ${found}`);
+    return EXIT_CODES.nondeterministic;
+  } catch (error) {
+    if (!(error instanceof JournalFault)) throw error;
+    console.error(error.message);
+    return USAGE;
+  }
+}
