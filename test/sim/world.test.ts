@@ -12,7 +12,7 @@ import { summarize } from '../../sim/summary.ts';
 import { World } from '../../sim/world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = 'd1969aafbd8bc20b';
+const TINY_DIGEST = '6c18e99c7cc44d97';
 
 const SECOND_US = 1_000_000;
 
