@@ -1,9 +1,9 @@
+import { USAGE } from './usage.ts';
 import { loadScenario } from '../sim/scenario/load.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { formatProblems, ScenarioError } from '../sim/scenario/scenario-error.ts';
 
-/** What the process exits with when the command line or a file it names is wrong (EX_USAGE). */
-export const USAGE = 64;
+export { USAGE };
 
 /** Loads a scenario, or prints what is wrong with it and gives null. */
 export function loadForCli(file: string): ResolvedScenario | null {

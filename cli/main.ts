@@ -1,8 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { VERSION } from '../sim/version.ts';
-
-/** What the process exits with when the command line or a file it names is wrong (EX_USAGE). */
-const USAGE = 64;
+import { USAGE } from './usage.ts';
 
 const program = new Command('watershed')
   .description('A deterministic simulator of federations of regional clusters, and the same core live.')

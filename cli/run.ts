@@ -4,6 +4,7 @@ import { RunFolder } from '../sim/files.ts';
 import { EXIT_CODES } from '../sim/judge.ts';
 import { headerOf } from '../sim/recorder.ts';
 import { parseDuration } from '../sim/scenario/units.ts';
+import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { Simulation } from '../sim/simulate.ts';
 import { summarize, type Summary } from '../sim/summary.ts';
 import { loadForCli, USAGE } from './errors.ts';
@@ -29,7 +30,8 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   }
   const scenario = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
   const path = options.out ?? join('runs', `${scenario.name}-${scenario.seed}`);
-  const folder = new RunFolder(path, scenario, headerOf(scenario), options.trace === true);
+  const folder = openFolder(path, scenario, options.trace === true);
+  if (folder === null) return USAGE;
   const simulation = new Simulation(scenario, {
     reel: folder,
     watchers: folder.trace === null ? [] : [folder.trace],
@@ -41,6 +43,18 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   folder.close(summary);
   report(summary, scenario.about, path, options);
   return EXIT_CODES[verdict];
+}
+
+/** Opens the folder of the run, or says why it cannot be written and gives null. */
+function openFolder(path: string, scenario: ResolvedScenario, withTrace: boolean): RunFolder | null {
+  try {
+    return new RunFolder(path, scenario, headerOf(scenario), withTrace);
+  } catch (error) {
+    console.error(
+      `the run cannot be written to ${path}: ${(error as Error).message}; name another folder by --out`,
+    );
+    return null;
+  }
 }
 
 function report(summary: Summary, about: string, path: string, options: RunOptions): void {

@@ -9,3 +9,5 @@ export { simulate, Simulation, type SimulationOptions } from './simulate.ts';
 export { summarize, type Latencies, type Summary } from './summary.ts';
 export { VERSION } from './version.ts';
 export { World, type Fate, type Watcher } from './world.ts';
+export { loadScenario, loadScenarioText } from './scenario/load.ts';
+export { formatProblems, ScenarioError, type Problem } from './scenario/scenario-error.ts';

@@ -14,7 +14,7 @@ function quantityField(quantity: Quantity, parse: (text: string) => number | nul
       .transform((text, context): number => {
         const value = parse(text);
         if (value !== null && value >= least && value <= most) return value;
-        const message = value === null || bounds === '' ? quantity.expected : bounds;
+        const message = value === null || bounds === '' ? quantity.exact : bounds;
         context.issues.push({ code: 'custom', input: text, message });
         return z.NEVER;
       })

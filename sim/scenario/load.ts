@@ -22,16 +22,18 @@ export function loadScenario(path: string): ResolvedScenario {
 /** The same for a text. `path` is what the text is called in errors, and where included files are relative to. */
 export function loadScenarioText(text: string, path: string): ResolvedScenario {
   const parsed = parseSource(path, text);
-  if ('problems' in parsed) throw new ScenarioError(parsed.problems);
-  if (isLibrary(parsed.source)) {
+  const { source } = parsed;
+  if (source === undefined) throw new ScenarioError(parsed.problems);
+  if (isLibrary(source)) {
     const expected = 'a scenario, which begins with "scenario:" and its name';
     throw new ScenarioError([problemOfFile(path, 'this is a file for scenarios to include', expected)]);
   }
   const problems = new Problems();
-  const included = readIncluded(parsed.source, problems);
+  const included = readIncluded(source, problems);
   problems.areNamesKnown = problems.list.length === 0;
-  const resolved = resolveSections(new SectionReader(parsed.source, included, problems), included, problems);
-  if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [...included, parsed.source]));
+  for (const problem of parsed.problems) problems.push(problem);
+  const resolved = resolveSections(new SectionReader(source, included, problems), included, problems);
+  if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [...included, source]));
   return resolved!;
 }
 
@@ -42,11 +44,12 @@ export function loadScenarioText(text: string, path: string): ResolvedScenario {
 export function loadScenarioOrLibrary(path: string): ResolvedScenario | null {
   const read = readText(path);
   if ('problem' in read) throw new ScenarioError([read.problem]);
-  const parsed = parseSource(path, read.text);
-  if ('problems' in parsed || !isLibrary(parsed.source)) return loadScenarioText(read.text, path);
+  const { source, problems: duplicates } = parseSource(path, read.text);
+  if (source === undefined || !isLibrary(source)) return loadScenarioText(read.text, path);
   const problems = new Problems();
-  checkLibrary(parsed.source, problems);
-  if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [parsed.source]));
+  for (const problem of duplicates) problems.push(problem);
+  checkLibrary(source, problems);
+  if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [source]));
   return null;
 }
 
@@ -82,18 +85,13 @@ function readIncluded(main: Source, problems: Problems): Source[] {
     }
     const read = readText(path);
     if ('problem' in read) {
-      const { found, expected } = read.problem;
-      problems.add(
-        place,
-        `${name}: ${found}`,
-        expected,
-        didYouMean(nearestSpelling(name, neighboursOf(path))),
-      );
+      const hint = didYouMean(nearestSpelling(name, neighboursOf(path)));
+      problems.add(place, `${name}: ${read.problem.found}`, 'a file to include, YAML', hint);
       return;
     }
     const parsed = parseSource(path, read.text);
-    if ('source' in parsed) sources.push(parsed.source);
-    else for (const problem of parsed.problems) problems.push(problem);
+    if (parsed.source !== undefined) sources.push(parsed.source);
+    for (const problem of parsed.problems) problems.push(problem);
   });
   return sources;
 }

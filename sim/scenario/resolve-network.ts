@@ -35,6 +35,7 @@ export function checkSelector(
   regions: Items<Region>,
   problems: Problems,
 ): void {
+  if (!problems.areNamesKnown) return;
   const paths = [...regions.keys()];
   if (paths.some((path) => coversRegion(selector, path))) return;
   const hint = didYouMean(nearestSpelling(selector, [...new Set(paths.flatMap(prefixesOf))]));
@@ -56,21 +57,9 @@ export function resolveNetwork(
   problems: Problems,
 ): ResolvedNetwork {
   for (const { name, place, value } of roundTrips.values()) {
-    if (!known.has(name))
-      problems.addOfKey(
-        place,
-        `there is no region "${name}"`,
-        '',
-        didYouMean(nearestSpelling(name, known.keys())),
-      );
+    if (!known.has(name)) problems.addUnknown(place, 'region', name, known.keys(), true);
     for (const other of Object.keys(value ?? {})) {
-      if (!known.has(other))
-        problems.addOfKey(
-          place.at(other),
-          `there is no region "${other}"`,
-          '',
-          didYouMean(nearestSpelling(other, known.keys())),
-        );
+      if (!known.has(other)) problems.addUnknown(place.at(other), 'region', other, known.keys(), true);
     }
   }
   const roundTripUs = (from: string, to: string): number => {
@@ -78,7 +67,7 @@ export function resolveNetwork(
     const found = roundTrips.get(from)?.value?.[to] ?? roundTrips.get(to)?.value?.[from];
     if (found !== undefined) return found;
     const isTold = [from, to].some((end) => roundTrips.get(end)?.value === null);
-    if (!isTold) {
+    if (!isTold && problems.areNamesKnown) {
       const place = known.get(from)!.place;
       problems.addOfKey(place, `no round trip is given between ${from} and ${to}`, 'one under roundTrips');
     }

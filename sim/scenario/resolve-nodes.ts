@@ -83,9 +83,9 @@ function resolveGroup(
   const { templates, problems } = shelf;
   const template = templates.get(own.like ?? group) ?? null;
   if (template === null && (own.like !== undefined || own.types === undefined)) {
-    const at = own.like === undefined ? place : place.at('like');
-    if (own.like !== undefined || Object.keys(own).every((key) => key === 'count'))
-      problems.addUnknown(at, 'template', own.like ?? group, templates.keys());
+    if (own.like !== undefined) problems.addUnknown(place.at('like'), 'template', own.like, templates.keys());
+    else if (Object.keys(own).every((key) => key === 'count'))
+      problems.addUnknown(place, 'template', group, templates.keys(), true);
     else problems.addOfKey(place.at('types'), 'types is missing', 'types here, or a template of this name');
     return null;
   }

@@ -11,11 +11,12 @@ export function resolvePeerings(
   problems: Problems,
 ): [string, string][] {
   const names = [...clusters.keys()];
-  if (peerings?.value == null) return [];
-  if (peerings.value === 'full-mesh')
+  const written = peerings?.value ?? null;
+  if (peerings === null || written === null) return [];
+  if (written === 'full-mesh')
     return names.flatMap((left, i) => names.slice(i + 1).map((right): [string, string] => [left, right]));
   const pairs = new Set<string>();
-  peerings.value.forEach((sides, i) => {
+  written.forEach((sides, i) => {
     const place = peerings.place.at(i);
     const [lefts, rights] = resolveSides(sides, [place.at(0), place.at(1)], clusters, problems);
     for (const left of lefts) {

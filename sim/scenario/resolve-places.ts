@@ -34,7 +34,7 @@ export function resolvePlaces(
     if (inside.length > 0 || all.some(({ value }) => value === null)) return;
     const regions = all.flatMap(({ value }) => (value === null ? [] : prefixesOf(value.region)));
     const known = [...clusters.keys(), ...new Set(regions.filter((path) => !path.includes('/')))];
-    problems.addUnknown(placeOfWord(place, words, i), 'cluster, or region with one,', word, known);
+    problems.addUnknown(placeOfWord(place, words, i), 'cluster or region', word, known);
   });
   return all.map(({ name }) => name).filter((name) => found.has(name));
 }
@@ -55,6 +55,8 @@ export function resolveSides(
   }
   const besides = (side: readonly string[]): string[] =>
     [...clusters.keys()].filter((name) => !side.includes(name));
+  if (isRest[0] !== isRest[1] && besides(named[isRest[0] ? 1 : 0]).length === 0)
+    problems.add(places[isRest[0] ? 0 : 1], 'there are no other clusters', 'some cluster on each side');
   if (isRest[0]) return [besides(named[1]), named[1]];
   if (isRest[1]) return [named[0], besides(named[0])];
   return [named[0], named[1]];

@@ -36,8 +36,9 @@ export function resolveUsers({ place, value }: Item<Users>, town: Town): Resolve
   const fromUs = value.from ?? FROM_US;
   const untilUs = value.until ?? Math.max(0, durationUs - deadlineUs - REST_US);
   checkTimes(place, value, fromUs, untilUs, durationUs, problems);
-  if (demand?.value == null) return [];
-  const { gaps, contextTokens, generatedTokens, bytesPerToken } = demand.value;
+  const shape = demand?.value ?? null;
+  if (demand === undefined || shape === null) return [];
+  const { gaps, contextTokens, generatedTokens, bytesPerToken } = shape;
   const gapQuantiles = scaleToMean(gaps);
   if (gapQuantiles === null) {
     problems.add(demand.place.at('gaps'), 'no time is ever between two requests', 'some gap above 0%');
@@ -59,8 +60,8 @@ export function resolveUsers({ place, value }: Item<Users>, town: Town): Resolve
 }
 
 function checkGateway(name: string, place: Place, words: readonly string[], town: Town): void {
-  const nodes = town.nodes.get(name);
-  if (nodes == null || nodes.some(({ types }) => types.includes('gateway'))) return;
+  const nodes = town.nodes.get(name) ?? null;
+  if (nodes === null || nodes.some(({ types }) => types.includes('gateway'))) return;
   const i = words.indexOf(name);
   const at = placeOfWord(place, words, Math.max(0, i));
   town.problems.add(at, `${name} has no gateway for users to ask`, 'a node of type gateway in it');
@@ -87,6 +88,7 @@ function checkTimes(
     at,
     `they would ask from ${formatDuration(fromUs)} until ${formatDuration(untilUs)}`,
     'some time between the two',
+    users.until === undefined ? 'without "until" they stop a deadline and 10s before the end' : '',
   );
 }
 

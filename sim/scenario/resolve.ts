@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { DEFAULT_PARAMETERS, type ParameterName, type Parameters } from '../../core/machine/parameters.ts';
 import { MAX_MODELS } from '../../core/cluster/manifest.ts';
-import { MODEL, NAME, REGION } from './fields.ts';
+import { MODEL, NAME, oneOf, REGION } from './fields.ts';
 import type { Problems } from './problems.ts';
 import { resolveFault } from './resolve-faults.ts';
 import { resolveNetwork, resolveRegions } from './resolve-network.ts';
@@ -98,14 +98,10 @@ export function resolveSections(
 function checkKeys(source: Source, known: readonly string[], problems: Problems): void {
   const keys = Object.keys(source.data).filter((key) => !known.includes(key) && !key.startsWith('x-'));
   if (keys.length === 0) return;
-  const message = `one of ${known.join(', ')}`;
-  problems.addIssue(new Place(source, []), source.data, {
-    code: 'unrecognized_keys',
-    keys,
-    path: [],
-    message,
-    input: source.data,
-  });
+  const message = oneOf(known);
+  problems.addIssues(new Place(source, []), source.data, [
+    { code: 'unrecognized_keys', keys, path: [], message },
+  ]);
 }
 
 /** The sections that an included file may have. */
@@ -136,7 +132,8 @@ function checkClusters(
   models: Items<Model>,
   problems: Problems,
 ): void {
-  if (clusters.size === 0) {
+  if (clusters.size === 0 && problems.areNamesKnown) {
+    problems.areNamesKnown = false;
     problems.addOfKey(new Place(main, ['clusters']), 'there is no cluster', 'at least one under clusters');
   }
   if (models.size > MAX_MODELS) {
@@ -144,8 +141,8 @@ function checkClusters(
     problems.addOfKey(place, `this is model ${MAX_MODELS + 1}`, `at most ${MAX_MODELS} models`);
   }
   for (const { name, place, value } of clusters.values()) {
-    const own = nodes.get(name);
-    if (value === null || own == null) continue;
+    const own = nodes.get(name) ?? null;
+    if (value === null || own === null) continue;
     const has = (type: string): boolean => own.some(({ types }) => types.includes(type));
     if (!has('index'))
       problems.addOfKey(place.at('nodes'), `${name} has no index node`, 'one, to know who offers what');

@@ -45,8 +45,8 @@ function formatProblem(problem: Problem): string {
   return lines.join('\n');
 }
 
-const EXCERPT_WIDTH = 96;
-const LEAD = 40;
+const EXCERPT_WIDTH = 80;
+const LEAD = 32;
 
 /** The line, cut around the place if it is long, and a caret below. */
 function excerptOf({ line, column, excerpt, length }: Problem): string[] {

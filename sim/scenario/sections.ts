@@ -36,6 +36,7 @@ export class SectionReader {
       if (data === undefined) continue;
       if (typeof data !== 'object' || data === null || Array.isArray(data)) {
         this.problems.add(whole, `${section} is ${describe(data)}`, 'a map of names');
+        this.problems.areNamesKnown = false;
         continue;
       }
       for (const [key, value] of Object.entries(data)) {
@@ -89,7 +90,7 @@ export class SectionReader {
   private parse<T extends z.ZodType>(place: Place, value: unknown, schema: T): z.output<T> | null {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues) this.problems.addIssue(place, value, issue);
+    this.problems.addIssues(place, value, parsed.error.issues);
     return null;
   }
 }

@@ -7,6 +7,8 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
+  type Alias,
   type Document,
   type ErrorCode,
 } from 'yaml';
@@ -138,48 +140,65 @@ export function problemOfFile(file: string, found: string, expected: string, hin
   return { file, line: 0, column: 0, found, expected, hint, excerpt: '', length: 0 };
 }
 
-/** Reads YAML that is to be a map of sections. Every syntax error is a problem. */
-export function parseSource(file: string, text: string): { source: Source } | { problems: Problem[] } {
+/**
+ * Reads YAML that is to be a map of sections. Without a source: it is no such thing, for the reasons given. With
+ * one: some names are there twice, if there are problems.
+ */
+export function parseSource(file: string, text: string): { source?: Source; problems: Problem[] } {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    maxAliasCount: 1_000,
-  } as object);
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const at = { file, text, lines };
-  const wrongAt = (range: readonly number[], found: string, expected: string): { problems: Problem[] } => ({
-    problems: [{ ...locateOffset(at, range[0], range[1]), found, expected, hint: '' }],
+  const wrong = (node: unknown, found: string, expected: string): { problems: Problem[] } => ({
+    problems: [{ ...locateOffset(at, ...(rangeOf(node) ?? [0, 1])), found, expected, hint: '' }],
   });
-  if (document.errors.length > 0) {
-    return { problems: document.errors.map((error) => problemOfSyntax(at, error)) };
-  }
+  const duplicates = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  // Past the first mistake of syntax the parser mostly stumbles over its consequences.
+  const syntax = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+  if (syntax !== undefined) return { problems: [problemOfSyntax(at, syntax)] };
   const { contents } = document;
-  if (contents === null || rangeOf(contents) === null || (isScalar(contents) && contents.value === null))
-    return {
-      problems: [problemOfFile(file, 'this file is empty', 'a scenario', 'scenarios/README.md has one')],
-    };
-  const range = rangeOf(contents)!;
+  if (contents === null || (isScalar(contents) && contents.value === null)) {
+    const hint = 'scenarios/README.md tells what a scenario is made of';
+    return { problems: [problemOfFile(file, 'this file is empty', 'a scenario', hint)] };
+  }
   const expected = 'a map of sections, as "scenario: quickstart"';
-  if (isSeq(contents)) return wrongAt(range, 'this file is a list', expected);
-  if (!isMap(contents)) return wrongAt(range, 'this file is a single text', expected);
+  if (isSeq(contents)) return wrong(contents, 'this file is a list', expected);
+  if (!isMap(contents)) return wrong(contents, 'this file is a single text', expected);
+  const dangling = findDanglingAlias(document);
+  if (dangling !== null)
+    return wrong(dangling, `the anchor of *${dangling.source} is missing`, `&${dangling.source} further up`);
   try {
     const data = document.toJS({ maxAliasCount: 1_000 }) as Record<string, unknown>;
-    return { source: { file, text, document, lines, data } };
-  } catch (error) {
-    return wrongAt(range, `these aliases cannot be followed (${(error as Error).message})`, 'plain YAML');
+    return {
+      source: { file, text, document, lines, data },
+      problems: duplicates.map((error) => problemOfSyntax(at, error)),
+    };
+  } catch {
+    return wrong(contents, 'these aliases unfold to more than can be read', 'at most 1,000 of them');
   }
+}
+
+function findDanglingAlias(document: Document): Alias | null {
+  let found: Alias | null = null;
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return undefined;
+      found = alias;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** What the parser says, in words for those who do not know its own. */
 const SYNTAX: Partial<Record<ErrorCode, [found: string, expected: string]>> = {
-  DUPLICATE_KEY: ['this key stands here a second time', 'each name once'],
+  DUPLICATE_KEY: ['this name stands here a second time', 'each name once'],
   TAB_AS_INDENT: ['a tab', 'spaces: YAML does not indent by tabs'],
   MULTIPLE_DOCS: ['a second document begins here', 'one scenario a file'],
   BLOCK_AS_IMPLICIT_KEY: [
-    'a colon within a text, or a map within a line',
-    'quotes around a text that has ": " in it',
+    'not YAML: a colon within a line, or a wrong indent',
+    'quotes around a text with ": " in it',
   ],
-  BAD_INDENT: ['this is indented differently from its neighbours', 'the same indent for all keys of a map'],
+  BAD_INDENT: ['not YAML: a wrong indent', 'the same indent for all keys of a map'],
 };
 
 function problemOfSyntax(
@@ -187,8 +206,10 @@ function problemOfSyntax(
   error: Document['errors'][number],
 ): Problem {
   const [start, end] = error.pos;
+  const word = /^[\w/.-]*/.exec(at.text.slice(start, start + 128))![0];
   const [found, expected] = SYNTAX[error.code] ?? [`not YAML: ${lowerFirst(error.message)}`, ''];
-  return { ...locateOffset(at, start, end), found, expected, hint: '' };
+  const place = locateOffset(at, start, Math.max(end, start + word.length));
+  return { ...place, found: found.replace('this name', `"${word}"`), expected, hint: '' };
 }
 
 function lowerFirst(text: string): string {

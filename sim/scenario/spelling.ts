@@ -1,5 +1,5 @@
 /** The candidate that a misspelt word is nearest to, or null if none is near enough to be meant. */
-export function nearestSpelling(word: string, candidates: Iterable<string>): string | null {
+export function nearestSpelling(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
@@ -7,7 +7,14 @@ export function nearestSpelling(word: string, candidates: Iterable<string>): str
     const distance = isSameWord(word, candidate) ? 0 : editDistance(word, candidate, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  return best ?? onlyCompletion(word, candidates);
+}
+
+/** The one candidate that goes on as the word begins: `asia` for `asia-pac`. */
+function onlyCompletion(word: string, candidates: readonly string[]): string | null {
+  if (word.length < 3) return null;
+  const longer = candidates.filter((candidate) => candidate.startsWith(word));
+  return longer.length === 1 ? longer[0] : null;
 }
 
 /** Letters apart from case and separators: `gpu_memory` is `gpuMemory`. */

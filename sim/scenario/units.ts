@@ -7,6 +7,8 @@ import { MINUTE_US, MS_US, SECOND_US } from '../../core/base/time.ts';
 export interface Quantity {
   /** What is expected, with examples, for people. */
   readonly expected: string;
+  /** The same of one that is written well, and yet too fine or 0. */
+  readonly exact: string;
   readonly pattern: RegExp;
   readonly units: Readonly<Record<string, bigint>>;
   /** The unit that most people mean who forget it. */
@@ -17,16 +19,18 @@ const HOUR_US = 60 * MINUTE_US;
 
 export const DURATION = quantity(
   'a time with its unit, as 250ms, 30s, 20min or 2h',
+  'whole microseconds',
   { us: 1, ms: MS_US, s: SECOND_US, min: MINUTE_US, h: HOUR_US, d: 24 * HOUR_US },
   ['ms', 's', 'min'],
 );
 
 /** Parts per million. */
-export const SHARE = quantity('a share in percent, as 1.5%', { '%': 10_000 }, ['%']);
+export const SHARE = quantity('a share in percent, as 1.5%', 'at most four decimals', { '%': 10_000 }, ['%']);
 
 /** Bytes; GB is 10^9, GiB 2^30. */
 export const SIZE = quantity(
   'a size with its unit, as 1MB, 24GB or 2TB',
+  'whole bytes',
   {
     B: 1,
     kB: 1e3,
@@ -45,6 +49,7 @@ export const SIZE = quantity(
 /** Bits a second. */
 export const BANDWIDTH = quantity(
   'a bandwidth with its unit, as 100Mb/s or 1Gb/s (b is a bit, B a byte)',
+  'whole bits, and at least a byte, a second',
   {
     'kb/s': 1e3,
     'Mb/s': 1e6,
@@ -60,14 +65,21 @@ export const BANDWIDTH = quantity(
 /** How often. Parsed with `parseGap`, since what the simulator needs is the time between two. */
 export const RATE = quantity(
   'a rate with its unit, as 2/s, 40/min or 600/h',
+  'a rate above 0',
   { '/s': SECOND_US, '/min': MINUTE_US, '/h': HOUR_US, '/d': 24 * HOUR_US },
   ['/s', '/min'],
 );
 
-function quantity(expected: string, units: Record<string, number>, usual: readonly string[]): Quantity {
+function quantity(
+  expected: string,
+  exact: string,
+  units: Record<string, number>,
+  usual: readonly string[],
+): Quantity {
   const names = Object.keys(units).map((unit) => unit.replace('/', '\\/'));
   return {
     expected,
+    exact,
     pattern: new RegExp(`^\\d{1,15}(\\.\\d{1,9})?(${names.join('|')})$`),
     units: Object.fromEntries(Object.entries(units).map(([unit, factor]) => [unit, BigInt(factor)])),
     usual,
@@ -152,7 +164,7 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
 
 /** What the writer of a wrong quantity may have meant; none where nothing is near. */
 export function suggestQuantity({ units, usual }: Quantity, found: string): string[] {
-  const [, number, rest] = /^(\d+(?:\.\d+)?)\s*(.*)$/.exec(found.trim().replaceAll(',', '')) ?? [];
+  const [, number, rest] = /^-?(\d+(?:\.\d+)?)\s*(.*)$/.exec(found.trim().replaceAll(',', '')) ?? [];
   if (number === undefined) return [];
   if (rest === '') return usual.map((unit) => number + unit);
   const asked = rest.replace(/\s+/g, ' ');

@@ -1,0 +1,164 @@
+import { expect } from 'chai';
+import { spawnSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CLI = fileURLToPath(new URL('../../cli/watershed.js', import.meta.url));
+const PILOT = fileURLToPath(new URL('../../scenarios/pilot-three-clusters.yaml', import.meta.url));
+const QUICKSTART = fileURLToPath(new URL('../../scenarios/quickstart.yaml', import.meta.url));
+
+describe('the command line', function () {
+  this.timeout(60_000);
+  let folder: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'watershed-cli-'));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  function watershed(...args: string[]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  }
+
+  it('run --json prints one object with what it promises, and nothing else', () => {
+    const { status, stdout } = watershed('run', PILOT, '--json');
+    expect(status).to.equal(0);
+    const summary = JSON.parse(stdout);
+    expect(summary).to.include.all.keys(
+      ...[
+        'scenario',
+        'seed',
+        'version',
+        'digest',
+        'verdict',
+        'events',
+        'simulatedUs',
+        'wallMs',
+        'eventsPerSecond',
+      ],
+      ...['nodes', 'requests', 'latencyMs'],
+    );
+    const { total, ok, errors, servedBy } = summary.requests;
+    const failed = Object.values<number>(errors).reduce((sum, count) => sum + count, 0);
+    expect(ok + failed).to.equal(total);
+    expect(servedBy).to.have.all.keys('local', 'cluster', 'federation');
+    expect(summary.latencyMs).to.include.all.keys('p50', 'p95', 'p99');
+  });
+
+  it('writes a run where it says: scenario, summary, frames, requests, metrics, and the trace if asked', () => {
+    const { stdout } = watershed('run', PILOT, '--trace', '--out', 'here');
+    expect(stdout).to.match(/written {2}here\//);
+    expect(readdirSync(join(folder, 'here')).sort()).to.deep.equal(
+      [
+        'frames.jsonl',
+        'metrics.csv',
+        'requests.jsonl',
+        'scenario.json',
+        'summary.json',
+        'trace.jsonl',
+      ].sort(),
+    );
+    const summary = JSON.parse(readFileSync(join(folder, 'here/summary.json'), 'utf8'));
+    const stories = readFileSync(join(folder, 'here/requests.jsonl'), 'utf8').trim().split('\n');
+    expect(stories).to.have.length(summary.requests.total);
+    const metrics = readFileSync(join(folder, 'here/metrics.csv'), 'utf8').trim().split('\n');
+    expect(metrics).to.have.length(1 + summary.simulatedUs / 1e6);
+    const trace = readFileSync(join(folder, 'here/trace.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const sum = Object.values<number>(summary.messages).reduce((left, right) => left + right, 0);
+    const isDevice = ({ kind }: { kind: string }) => kind.startsWith('DEVICE/');
+    expect(trace.filter((entry) => !isDevice(entry)).length).to.be.within(sum - 100, sum);
+  });
+
+  it('has one digest with and without a trace, in fresh processes', () => {
+    const digestOf = (...args: string[]) =>
+      JSON.parse(watershed('run', PILOT, '--json', ...args).stdout).digest;
+    expect(digestOf()).to.equal(digestOf('--trace'));
+    expect(digestOf('--seed', '2')).not.to.equal(digestOf());
+  });
+
+  it('says nothing wider than 80 columns', () => {
+    const { stdout } = watershed('run', QUICKSTART, '--out', 'wide');
+    for (const line of stdout.split('\n')) expect([...line].length, line).to.be.at.most(80);
+  });
+
+  it('check finds two runs equal', () => {
+    const { status, stdout } = watershed('check', PILOT);
+    expect([status, stdout.split(':')[0]]).to.deep.equal([0, 'equal']);
+  });
+
+  it('exits 2 when stopped before the end, and says why', () => {
+    const { status, stdout } = watershed('run', PILOT, '--until', '20s');
+    expect(status).to.equal(2);
+    expect(stdout).to.include('stopped before the end of the scenario');
+  });
+
+  it('exits by its verdict: 1 violated, 3 stalled, 4 vacuous', () => {
+    cpSync(join(PILOT, '..'), join(folder, 'stories'), { recursive: true });
+    const text = readFileSync(PILOT, 'utf8');
+    const exitOf = (ending: string, change = (from: string) => from): number | null => {
+      const story = change(text).replace(/\nexpect:[^]*$/, '\n');
+      writeFileSync(join(folder, 'stories/story.yaml'), `${story}\n${ending}\n`);
+      const { status, stderr } = watershed('run', 'stories/story.yaml', '--quiet');
+      expect(stderr).to.equal('');
+      return status;
+    };
+    const cut = 'faults: [{ at: 50s, for: 30s, cut: { between: [eu, americas] } }]';
+    const untilTheEnd = (from: string) => from.replace('deadline: 20s', 'deadline: 20s\n    until: 2min');
+    expect(exitOf('expect: { okAtLeast: 50% }')).to.equal(0);
+    expect(exitOf(`${cut}\nexpect: { never: [CLUSTER_UNREACHABLE] }`)).to.equal(1);
+    expect(exitOf('faults: [{ at: 119s, crash: france/compute-1 }]', untilTheEnd)).to.equal(3);
+    expect(exitOf('expect: { sometimes: [OVERLOADED] }')).to.equal(4);
+  });
+
+  it('keeps what was simulated when stopped by Ctrl-C, and exits 2', async () => {
+    const child = spawn(process.execPath, [CLI, 'run', QUICKSTART, '--json', '--out', 'stopped'], {
+      cwd: folder,
+    });
+    let stdout = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    const waitForFrames = setInterval(() => {
+      const frames = join(folder, 'stopped/frames.jsonl');
+      if (!existsSync(frames) || readFileSync(frames).length === 0 || child.killed) return;
+      child.kill('SIGINT');
+    }, 20);
+    const status = await new Promise((resolve) => child.on('exit', resolve));
+    clearInterval(waitForFrames);
+    const summary = JSON.parse(stdout);
+    expect([status, summary.verdict]).to.deep.equal([2, 'unknown']);
+    expect(JSON.parse(readFileSync(join(folder, 'stopped/summary.json'), 'utf8'))).to.deep.equal(summary);
+  });
+
+  for (const [what, args, says] of [
+    ['an unknown option', ['run', PILOT, '--sed', '3'], /--seed/],
+    ['a seed that is no number', ['run', PILOT, '--seed', 'x'], /whole number/],
+    ['a time without unit', ['run', PILOT, '--until', '20'], /unit/],
+    ['no file', ['run'], /missing required argument/],
+    ['an unknown command', ['rum'], /run/],
+    ['a file that is not there', ['run', 'nowhere.yaml'], /nowhere\.yaml/],
+    ['a folder', ['run', '.'], /folder|directory/],
+  ] as const) {
+    it(`exits 64 on ${what}, with a word on it and no stack`, () => {
+      const { status, stdout, stderr } = watershed(...args);
+      expect([status, stdout]).to.deep.equal([64, '']);
+      expect(stderr).to.match(says);
+      expect(stderr).not.to.match(/\n\s+at /);
+    });
+  }
+
+  it('exits 64 when the run cannot be written', () => {
+    writeFileSync(join(folder, 'occupied'), '');
+    const { status, stderr } = watershed('run', PILOT, '--out', 'occupied/run');
+    expect(status).to.equal(64);
+    expect(stderr).to.match(/occupied\/run/);
+    expect(stderr).not.to.match(/\n\s+at /);
+  });
+});
