@@ -82,9 +82,12 @@ export function hashFnv1a32(text: string): number {
   return hash >>> 0;
 }
 
-/** Writes the model to `path`, replacing what is there. The same bytes every time, on every machine. */
-export async function writeEmbeddingModel(path: string): Promise<WrittenModel> {
-  const bytes = encodeModel(createEmbeddingGraph());
+/**
+ * Writes the model to `path`, replacing what is there. The same bytes for a seed every time, on every machine; models of
+ * different seeds differ in their weights only.
+ */
+export async function writeEmbeddingModel(path: string, seed = WEIGHT_SEED): Promise<WrittenModel> {
+  const bytes = encodeModel(createEmbeddingGraph(seed));
   await writeFile(path, bytes);
   return { sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length };
 }
@@ -93,7 +96,7 @@ export async function writeEmbeddingModel(path: string): Promise<WrittenModel> {
  * The embedding of one feature vector (FEATURE_COUNT entries), computed without ONNX in double precision: what the
  * model should answer, up to float32 rounding. Throws RangeError for another length.
  */
-export function embedReference(features: Float32Array): Float64Array {
+export function embedReference(features: Float32Array, seed = WEIGHT_SEED): Float64Array {
   if (features.length !== FEATURE_COUNT) {
     throw new RangeError(`features has ${FEATURE_COUNT} entries, found ${features.length}`);
   }
@@ -101,7 +104,7 @@ export function embedReference(features: Float32Array): Float64Array {
   for (let column = 0; column < HIDDEN_COUNT; column++) {
     let sum = 0;
     for (let row = 0; row < FEATURE_COUNT; row++) {
-      sum += features[row]! * drawWeight(FIRST_LAYER, row * HIDDEN_COUNT + column);
+      sum += features[row]! * drawWeight(seed, FIRST_LAYER, row * HIDDEN_COUNT + column);
     }
     hidden[column] = Math.tanh(sum);
   }
@@ -110,7 +113,7 @@ export function embedReference(features: Float32Array): Float64Array {
   for (let column = 0; column < EMBEDDING_LENGTH; column++) {
     let sum = 0;
     for (let row = 0; row < HIDDEN_COUNT; row++) {
-      sum += hidden[row]! * drawWeight(SECOND_LAYER, row * EMBEDDING_LENGTH + column);
+      sum += hidden[row]! * drawWeight(seed, SECOND_LAYER, row * EMBEDDING_LENGTH + column);
     }
     embedding[column] = sum;
     squares += sum * sum;
@@ -120,7 +123,7 @@ export function embedReference(features: Float32Array): Float64Array {
 }
 
 /** No layer has a bias, so that the empty text, with no features, stays the zero vector and is near to nothing. */
-function createEmbeddingGraph(): ModelGraph {
+function createEmbeddingGraph(seed: number): ModelGraph {
   return {
     name: 'hashed-ngram-embedding',
     description:
@@ -131,12 +134,12 @@ function createEmbeddingGraph(): ModelGraph {
       {
         name: 'firstWeights',
         shape: [FEATURE_COUNT, HIDDEN_COUNT],
-        data: drawWeights(FIRST_LAYER, FEATURE_COUNT * HIDDEN_COUNT),
+        data: drawWeights(seed, FIRST_LAYER, FEATURE_COUNT * HIDDEN_COUNT),
       },
       {
         name: 'secondWeights',
         shape: [HIDDEN_COUNT, EMBEDDING_LENGTH],
-        data: drawWeights(SECOND_LAYER, HIDDEN_COUNT * EMBEDDING_LENGTH),
+        data: drawWeights(seed, SECOND_LAYER, HIDDEN_COUNT * EMBEDDING_LENGTH),
       },
       { name: 'epsilon', shape: [], data: Float32Array.of(NORM_EPSILON) },
     ],
@@ -157,9 +160,9 @@ function createEmbeddingGraph(): ModelGraph {
   };
 }
 
-function drawWeights(layer: number, count: number): Float32Array {
+function drawWeights(seed: number, layer: number, count: number): Float32Array {
   const weights = new Float32Array(count);
-  for (let index = 0; index < count; index++) weights[index] = drawWeight(layer, index);
+  for (let index = 0; index < count; index++) weights[index] = drawWeight(seed, layer, index);
   return weights;
 }
 
@@ -168,8 +171,8 @@ function drawWeights(layer: number, count: number): Float32Array {
  * and the file and the reference hold the very same numbers. With features of length 1 a hidden sum has a standard
  * deviation near 1.15, where tanh bends but seldom saturates.
  */
-function drawWeight(layer: number, index: number): number {
-  return (mixBits(mixBits(WEIGHT_SEED ^ layer) ^ index) >>> 16) / 0x4000 - 2;
+function drawWeight(seed: number, layer: number, index: number): number {
+  return (mixBits(mixBits(seed ^ layer) ^ index) >>> 16) / 0x4000 - 2;
 }
 
 /** A bijective mix of 32 bits in which each bit of the input sways each of the result (the finaliser of MurmurHash3). */

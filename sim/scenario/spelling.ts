@@ -10,11 +10,12 @@ export function nearestSpelling(word: string, candidates: readonly string[]): st
   return best ?? onlyCompletion(word, candidates);
 }
 
-/** The one candidate that goes on as the word begins: `asia` for `asia-pac`. */
+/** What goes on as the word begins, if that is one thing: `asia-pac` for `asia`. */
 function onlyCompletion(word: string, candidates: readonly string[]): string | null {
   if (word.length < 3) return null;
   const longer = candidates.filter((candidate) => candidate.startsWith(word));
-  return longer.length === 1 ? longer[0] : null;
+  const shortest = longer.reduce((best, next) => (next.length < best.length ? next : best), longer[0] ?? '');
+  return shortest !== '' && longer.every((candidate) => candidate.startsWith(shortest)) ? shortest : null;
 }
 
 /** Letters apart from case and separators: `gpu_memory` is `gpuMemory`. */

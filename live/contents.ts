@@ -1,0 +1,81 @@
+import type { Ref } from '../core/machine/shape.ts';
+import { hashBytes } from './identity.ts';
+
+/** All contents of a node together are at most so large, and each is forgotten so long after it was last needed. */
+const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
+/** One content is at most so large. */
+export const MAX_CONTENT_BYTES = 1024 * 1024;
+/** Longer than a request can live and its outcome is remembered for duplicates (R5.3-3). */
+const HOLD_MS = 200_000;
+
+interface Held {
+  readonly bytes: Uint8Array;
+  usedMs: number;
+}
+
+/**
+ * The prompts and answers that a node holds, by hash, in memory only: they die with the process and are never
+ * written anywhere.
+ */
+export class Contents {
+  /** In the order of last use. */
+  private readonly held = new Map<string, Held>();
+  private readonly maxTotalBytes: number;
+  totalBytes = 0;
+
+  constructor(maxTotalBytes = MAX_TOTAL_BYTES) {
+    this.maxTotalBytes = maxTotalBytes;
+  }
+
+  get size(): number {
+    return this.held.size;
+  }
+
+  /** Keeps content made here. Null if it is too large or there is no room. */
+  put(bytes: Uint8Array): Ref | null {
+    const content = { hash: hashBytes(bytes), sizeBytes: bytes.length, keyId: 0 };
+    return this.keep(content, bytes) ? content : null;
+  }
+
+  /** The bytes of a reference, or undefined if they are not, or no longer, held. */
+  get(content: Ref): Uint8Array | undefined {
+    const found = this.held.get(content.hash);
+    if (found === undefined || found.bytes.length !== content.sizeBytes) return undefined;
+    this.touch(content.hash, found);
+    return found.bytes;
+  }
+
+  /** Keeps bytes that are the content of the reference. False if they are too large or there is no room. */
+  keep(content: Ref, bytes: Uint8Array): boolean {
+    this.expire();
+    const known = this.held.get(content.hash);
+    if (known !== undefined) {
+      this.touch(content.hash, known);
+      return true;
+    }
+    if (bytes.length > MAX_CONTENT_BYTES || this.totalBytes + bytes.length > this.maxTotalBytes) return false;
+    this.held.set(content.hash, { bytes, usedMs: performance.now() });
+    this.totalBytes += bytes.length;
+    return true;
+  }
+
+  private touch(hash: string, found: Held): void {
+    found.usedMs = performance.now();
+    this.held.delete(hash);
+    this.held.set(hash, found);
+  }
+
+  private expire(): void {
+    const beforeMs = performance.now() - HOLD_MS;
+    for (const [hash, { bytes, usedMs }] of this.held) {
+      if (usedMs >= beforeMs) return;
+      this.held.delete(hash);
+      this.totalBytes -= bytes.length;
+    }
+  }
+}
+
+/** Whether these bytes are what the reference names. */
+export function isContentOf(content: Ref, bytes: Uint8Array): boolean {
+  return bytes.length === content.sizeBytes && hashBytes(bytes) === content.hash;
+}

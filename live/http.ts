@@ -1,0 +1,191 @@
+/** The HTTP side of a live node: questions to a gateway, and how the node is. */
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import { READY } from '../core/machine/node-state.ts';
+import { loadOf } from '../core/roles/compute.ts';
+import {
+  ERROR_CODES,
+  isDefinite,
+  isRetryable,
+  OK,
+  STAGES,
+  STRIKES,
+  type ErrorName,
+} from '../core/routing/outcomes.ts';
+import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
+import { KeyReused, type Ending, type GatewayUser } from './gateway-user.ts';
+import type { LiveNode } from './live-node.ts';
+import { createMetrics } from './metrics.ts';
+import { readQuestion } from './question.ts';
+
+const BODY_LIMIT = '512kb';
+const MAX_KEY_CHARACTERS = 256;
+
+const STATUS: Readonly<Record<ErrorName, number>> = {
+  OK: 200,
+  NO_CAPABLE_NODE: 503,
+  NO_ELIGIBLE_NODE: 403,
+  OVERLOADED: 503,
+  DEADLINE_EXCEEDED: 504,
+  CLUSTER_UNREACHABLE: 503,
+  TRUST_TOO_LOW: 403,
+  CONSENT_REQUIRED: 403,
+  UNKNOWN_MODEL: 404,
+  NOT_ADMITTED: 403,
+  NOT_READY: 503,
+  UNKNOWN_OUTCOME: 504,
+  INTERNAL: 500,
+};
+
+const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
+
+/** The application of a node; `user` is null unless it is a gateway. */
+export function createHttp(live: LiveNode, user: GatewayUser | null): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  const metrics = createMetrics(live, user);
+  app.get('/v1/health', (_request, response) => sendHealth(live, response));
+  app.get('/v1/node', (_request, response) => void response.json(describeNode(live)));
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.metrics());
+  });
+  if (user !== null) {
+    app.post('/v1/ask', express.json({ limit: BODY_LIMIT }), (request, response) =>
+      takeQuestion(live, user, request, response),
+    );
+    app.all('/v1/ask', (_request, response) => {
+      sendFault(response.setHeader('Allow', 'POST'), 405, 'METHOD_NOT_ALLOWED', 'questions are POSTed');
+    });
+  }
+  app.use((request, response) => {
+    const isAsk = request.path === '/v1/ask';
+    const detail = isAsk ? 'this node is no gateway' : 'there are /v1/ask, /v1/health, /v1/node, /metrics';
+    sendFault(response, 404, 'NOT_FOUND', detail);
+  });
+  app.use(onError);
+  return app;
+}
+
+async function takeQuestion(
+  live: LiveNode,
+  user: GatewayUser,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const question = readQuestion(request.body, live.driver.node.config.manifest.region);
+  if (typeof question === 'string') return sendFault(response, 400, 'BAD_REQUEST', question);
+  const key = request.get('Idempotency-Key') ?? null;
+  if (key !== null && (key === '' || key.length > MAX_KEY_CHARACTERS)) {
+    const detail = `Idempotency-Key: 1 to ${MAX_KEY_CHARACTERS} characters are expected`;
+    return sendFault(response, 400, 'BAD_REQUEST', detail);
+  }
+  try {
+    sendEnding(live, response, await user.ask(question, key));
+  } catch (error) {
+    if (!(error instanceof KeyReused)) throw error;
+    sendFault(response, 409, 'KEY_REUSED', 'this Idempotency-Key belongs to another question');
+  }
+}
+
+function sendEnding(live: LiveNode, response: Response, ending: Ending): void {
+  const requestId = requestIdOf(live, ending.n);
+  const totalMs = (ending.endedWallUs - ending.askedWallUs) / 1_000;
+  const { answer } = ending;
+  const content = answer === null ? undefined : live.contents.get(answer.answer);
+  if (ending.code !== OK || answer === null || content === undefined) {
+    sendRefusal(live, response, ending, requestId);
+    return;
+  }
+  response.json({
+    answer: JSON.parse(Buffer.from(content).toString('utf8')) as unknown,
+    model: ending.question.model,
+    provider: answer.provider,
+    servedBy: nameOf(live, answer.servedBy),
+    cluster: answer.cluster,
+    region: answer.region,
+    stage: STAGES[answer.stage],
+    tokens: { context: answer.contextTokens, generated: answer.generatedTokens },
+    timings: { totalMs, queuedMs: answer.queuedUs / 1_000, computedMs: answer.computedUs / 1_000 },
+    requestId,
+  });
+}
+
+function sendRefusal(live: LiveNode, response: Response, ending: Ending, requestId: string): void {
+  const refused = ending.refused;
+  // An answer whose content is gone was released before: it cannot be had again.
+  const name = ending.code === OK ? 'UNKNOWN_OUTCOME' : (ERROR_CODES[ending.code] ?? 'INTERNAL');
+  const code = ERROR_CODES.indexOf(name);
+  const retryAfterMs = isRetryable(code) ? Math.ceil((refused?.retryAfterUs ?? 1_000_000) / 1_000) : 0;
+  if (retryAfterMs > 0) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1_000));
+  response.status(STATUS[name]).json({
+    code: name,
+    definite: isDefinite(code),
+    retryable: isRetryable(code),
+    retryAfterMs,
+    detail: refused?.detail ?? '',
+    struck: (refused?.struck ?? []).map(({ peer, cluster, reason }) => ({
+      node: nameOf(live, peer),
+      cluster,
+      reason: STRIKES[reason],
+    })),
+    requestId,
+  });
+}
+
+/** Unique in the federation: the gateway, its boot, and the number of the question. */
+export function requestIdOf(live: LiveNode, n: number): string {
+  return `${live.config.name}/${live.bootCount}/${n}`;
+}
+
+export function nameOf(live: LiveNode, peer: number): string {
+  if (peer < 0) return 'nobody';
+  const id = live.ids.idOf(peer);
+  return live.names.get(id) ?? id;
+}
+
+function sendHealth(live: LiveNode, response: Response): void {
+  const { phase } = live.driver.node;
+  response.status(phase === READY ? 200 : 503).json({ name: live.config.name, phase: PHASES[phase] });
+}
+
+function describeNode(live: LiveNode): unknown {
+  const { node } = live.driver;
+  const { manifest, attestations } = node.config;
+  const now = { monoUs: 0, wallUs: Date.now() * 1_000 };
+  const valid = node.phase === READY ? node.presence.attestations : attestations;
+  return {
+    name: live.config.name,
+    phase: PHASES[node.phase],
+    bootCount: live.bootCount,
+    provider: live.config.models.length === 0 ? null : live.config.provider,
+    manifest: { ...manifest, id: live.identity.id },
+    version: { epoch: node.epoch, version: node.manifestVersion },
+    trust: TRUST_LEVELS[effectiveTrust(now, manifest, valid)],
+    load: loadOf(node),
+  };
+}
+
+function sendFault(response: Response, status: number, code: string, detail: string): void {
+  response.status(status).json({
+    code,
+    definite: true,
+    retryable: false,
+    retryAfterMs: 0,
+    detail,
+    struck: [],
+  });
+}
+
+/** What express itself refuses: a body that is no JSON, or too large. */
+const onError: ErrorRequestHandler = (
+  error: { status?: number; type?: string },
+  _request,
+  response,
+  next,
+) => {
+  if (response.headersSent) return next(error);
+  const status = error.status ?? 500;
+  if (error.type === 'entity.too.large')
+    sendFault(response, 413, 'TOO_LARGE', `a body has at most ${BODY_LIMIT}`);
+  else if (status < 500) sendFault(response, status, 'BAD_REQUEST', 'the body is no JSON');
+  else sendFault(response, 500, 'INTERNAL', 'the gateway failed');
+};

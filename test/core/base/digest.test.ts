@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { Digest, hexWord } from '../../../core/base/digest.ts';
+
+const of = (absorb: (digest: Digest) => void): string => {
+  const digest = new Digest();
+  absorb(digest);
+  return digest.hex();
+};
+
+describe('a digest', () => {
+  it('never changes: these are pinned', () => {
+    expect(of(() => undefined)).to.equal('6a09e6673c6ef372');
+    expect(of((digest) => digest.word(1))).to.equal(GOLDEN_WORD);
+    expect(of((digest) => digest.integer(2 ** 40 + 5).text('wasser'))).to.equal(GOLDEN_TEXT);
+  });
+
+  it('depends on the order, and on where one text ends and the next begins', () => {
+    expect(of((digest) => digest.word(1).word(2))).not.to.equal(of((digest) => digest.word(2).word(1)));
+    expect(of((digest) => digest.text('ab').text('c'))).not.to.equal(of((digest) => digest.text('a').text('bc')));
+    expect(of((digest) => digest.text(''))).not.to.equal(of(() => undefined));
+  });
+
+  it('tells integers apart that share their lower 32 bits', () => {
+    const folds = [5, 2 ** 32 + 5, -(2 ** 32) + 5, 2 ** 52 + 5].map((value) =>
+      of((digest) => digest.integer(value)),
+    );
+    expect(new Set(folds).size).to.equal(4);
+  });
+
+  it('adds chains as numbers of 64 bits, in any order, with the carry', () => {
+    const terms = [
+      [0x7fffffff, 0xffffffff],
+      [1, 0xffffffff],
+      [0x80000000, 2],
+    ];
+    const sum = (order: readonly number[]): string =>
+      of((digest) => order.forEach((i) => digest.add(terms[i][0], terms[i][1])));
+    expect(sum([0, 1, 2])).to.equal(sum([2, 0, 1]));
+    const start = 0x6a09e6673c6ef372n;
+    const expected = terms.reduce((total, [high, low]) => total + (BigInt(high) << 32n) + BigInt(low), start);
+    expect(sum([0, 1, 2])).to.equal(BigInt.asUintN(64, expected).toString(16).padStart(16, '0'));
+  });
+
+  it('starts anew when cleared', () => {
+    const digest = new Digest().text('before');
+    expect(digest.clear().text('x').hex()).to.equal(of((fresh) => fresh.text('x')));
+  });
+
+  it('writes words with all their digits', () => {
+    expect(hexWord(-1)).to.equal('ffffffff');
+    expect(hexWord(10)).to.equal('0000000a');
+  });
+});

@@ -1,0 +1,220 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Encoder } from '../../core/machine/codec.ts';
+import { Envelope } from '../../core/machine/envelope.ts';
+import {
+  BEAT,
+  INFER,
+  INFERRED,
+  LOAD,
+  LOADED,
+  SIGN,
+  STORE,
+  STORED,
+  type Inferred,
+  type Signed,
+} from '../../core/machine/kinds.ts';
+import { rankOfId } from '../../core/base/peers.ts';
+import { Accelerator } from '../../live/accelerator.ts';
+import { AcceleratorDevice } from '../../live/accelerator-device.ts';
+import { Contents, isContentOf } from '../../live/contents.ts';
+import type { Device } from '../../live/device.ts';
+import { Disk, takeBootCount } from '../../live/disk.ts';
+import { writeEmbeddingModel } from '../../live/embedding-model.ts';
+import {
+  hashBytes,
+  LiveIds,
+  MAX_PEERS,
+  openIdentity,
+  PeerTableFull,
+  signFrame,
+  signHash,
+} from '../../live/identity.ts';
+import { Keys } from '../../live/keys.ts';
+import { Transport } from '../../live/transport.ts';
+import { makeFolder, removeFolder, sleep, until } from './pilot.ts';
+
+/** Asks a device and resolves to what it answers. */
+function askDevice(device: Device, kind: number, body: unknown): Promise<{ kind: number; body: unknown }> {
+  const asked = new Envelope();
+  asked.kind = kind;
+  asked.body = body;
+  return new Promise((resolve) =>
+    device.handle(asked, (answered, answer) => resolve({ kind: answered, body: answer })),
+  );
+}
+
+describe('the devices of a live node', function () {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = makeFolder();
+  });
+
+  afterEach(() => removeFolder(folder));
+
+  it('DISK: what was stored is loaded, by another process too; nothing stored is no fault', async () => {
+    const failed: Error[] = [];
+    const disk = new Disk(folder, (error) => failed.push(error));
+    expect(await askDevice(disk, LOAD, {})).to.deep.equal({ kind: LOADED, body: { state: null } });
+    const state = { epoch: 7, manifestVersion: 3 };
+    expect(await askDevice(disk, STORE, state)).to.deep.equal({ kind: STORED, body: {} });
+    const again = new Disk(folder, (error) => failed.push(error));
+    expect(await askDevice(again, LOAD, {})).to.deep.equal({ kind: LOADED, body: { state } });
+    expect(failed).to.deep.equal([]);
+  });
+
+  it('DISK: a state that cannot be understood, or written, ends the node: it is never taken for none', () => {
+    const failed: string[] = [];
+    const fail = (error: Error): void => void failed.push(error.message);
+    const envelope = Object.assign(new Envelope(), { kind: LOAD, body: {} });
+    for (const content of ['{"format":1,"epoch":7', '{"format":1,"epoch":-7,"manifestVersion":1}', 'null']) {
+      writeFileSync(join(folder, 'state.json'), content);
+      new Disk(folder, fail).handle(envelope, () => expect.fail('it answered'));
+    }
+    const store = Object.assign(new Envelope(), { kind: STORE, body: { epoch: 1, manifestVersion: 1 } });
+    new Disk(join(folder, 'no', 'such'), fail).handle(store, () => expect.fail('it answered'));
+    expect(failed).to.have.length(4);
+    expect(failed[1]).to.match(/state\.json: epoch: a whole number is expected, found -7$/);
+  });
+
+  it('counts boots, durably', () => {
+    expect([1, 2, 3].map(() => takeBootCount(folder))).to.deep.equal([1, 2, 3]);
+    writeFileSync(join(folder, 'boot-count.json'), '{"bootCount":"9"}');
+    expect(() => takeBootCount(folder)).to.throw('a whole number is expected');
+  });
+
+  it('R4-3: an id is the SHA-256 of the public key; documents and frames are signed apart', async () => {
+    const identity = openIdentity(join(folder, 'node'));
+    expect(openIdentity(join(folder, 'node')).id).to.equal(identity.id);
+    expect(identity.id).to.equal(hashBytes(Buffer.from(identity.publicKey, 'base64url')));
+    const entry = { id: identity.id, name: 'node', cluster: 'c', publicKey: identity.publicKey };
+    const ids = new LiveIds([entry]);
+    const self = ids.peerOf(identity.id);
+    const document = hashBytes('a document');
+    const { body } = await askDevice(new Keys(identity), SIGN, { hash: document });
+    const { signature } = body as Signed;
+    expect(ids.verify(self, document, signature)).to.equal(true);
+    expect(ids.verify(self, hashBytes('another'), signature)).to.equal(false);
+    expect(ids.verify(ids.peerOf(hashBytes('stranger')), document, signature)).to.equal(false);
+    expect(ids.verify(-1, document, signature)).to.equal(false);
+    expect(ids.verify(self, document, 'no signature')).to.equal(false);
+    const frame = Buffer.from(document);
+    expect(ids.verifyFrame(identity.id, frame, Buffer.from(signature, 'base64'))).to.equal(false);
+    expect(ids.verifyFrame(identity.id, frame, signFrame(identity, frame))).to.equal(true);
+    expect(signHash(identity, document)).to.equal(signature);
+    expect(ids.rank(self)).to.equal(rankOfId(identity.id));
+    const other = openIdentity(join(folder, 'other'));
+    expect(() => new LiveIds([{ ...entry, publicKey: other.publicKey }])).to.throw(
+      'node: its id is not that',
+    );
+    expect(readFileSync(join(folder, 'node', 'key.pem'), 'utf8')).to.contain('PRIVATE KEY');
+  });
+
+  it('gives numbers to a bounded number of ids', () => {
+    const ids = new LiveIds([]);
+    for (let i = 0; i < MAX_PEERS; i++) ids.peerOf(String(i));
+    expect(() => ids.peerOf('one more')).to.throw(PeerTableFull);
+    expect(ids.peerOf('5')).to.equal(5);
+    expect(ids.idOf(5)).to.equal('5');
+  });
+
+  it('contents are held by hash, up to a bound', () => {
+    const contents = new Contents(10);
+    const six = contents.put(Buffer.from('sixsix'))!;
+    expect(six).to.deep.equal({ hash: hashBytes('sixsix'), sizeBytes: 6, keyId: 0 });
+    expect(contents.put(Buffer.from('sixsix')), 'the same again needs no room').to.deep.equal(six);
+    expect(contents.put(Buffer.from('five5'))).to.equal(null);
+    expect(contents.totalBytes).to.equal(6);
+    expect(contents.get({ ...six, sizeBytes: 5 })).to.equal(undefined);
+    expect(Buffer.from(contents.get(six)!).toString()).to.equal('sixsix');
+    expect(isContentOf(six, Buffer.from('sixsix'))).to.equal(true);
+    expect(isContentOf(six, Buffer.from('sixsiy'))).to.equal(false);
+    expect(isContentOf({ ...six, sizeBytes: 7 }, Buffer.from('sixsix'))).to.equal(false);
+  });
+
+  it('ACCELERATOR: a prompt becomes an answer; what goes wrong is an answer too', async () => {
+    const path = join(folder, 'model.onnx');
+    await writeEmbeddingModel(path);
+    const accelerator = await Accelerator.create({ provider: 'cpu', models: [{ name: 'near', path }] });
+    const contents = new Contents();
+    const device = new AcceleratorDevice(accelerator, contents);
+    const prompt = contents.put(Buffer.from('water'))!;
+    const infer = async (body: object): Promise<Inferred> => {
+      const answer = await askDevice(device, INFER, {
+        model: 'near',
+        prompt,
+        contextTokens: 5,
+        maxTokens: 0,
+        ...body,
+      });
+      expect(answer.kind).to.equal(INFERRED);
+      return answer.body as Inferred;
+    };
+    try {
+      const { answer, provider, error, computedUs } = await infer({});
+      expect([provider, error]).to.deep.equal(['cpu', '']);
+      expect(Number.isSafeInteger(computedUs)).to.equal(true);
+      const said = JSON.parse(Buffer.from(contents.get(answer!)!).toString()) as { model: string };
+      expect(said.model).to.equal('near');
+      const gone = await infer({ prompt: { ...prompt, hash: hashBytes('gone') } });
+      expect([gone.answer, gone.error]).to.deep.equal([null, 'the prompt is no longer held']);
+      const unknown = await infer({ model: 'ünknown'.repeat(60) });
+      expect(unknown.answer).to.equal(null);
+      expect(Buffer.byteLength(`accelerator: ${unknown.error}`)).to.be.at.most(256);
+    } finally {
+      await accelerator.close();
+    }
+    expect((await infer({})).error).to.contain('closed');
+  });
+});
+
+describe('the transport when a peer is out of reach', function () {
+  it('keeps the newest of what waits, within a bound, and counts what it drops', async () => {
+    const folder = makeFolder();
+    const [here, there] = ['here', 'there'].map((name) => openIdentity(join(folder, name)));
+    const roster = [here!, there!].map(({ id, publicKey }) => ({ id, name: id, cluster: 'c', publicKey }));
+    const ids = new LiveIds(roster);
+    const received: number[] = [];
+    const contents = new Contents();
+    const deliver = ({ n }: Envelope): null => {
+      received.push(n);
+      return null;
+    };
+    const sender = new Transport({ http: createServer(), identity: here!, ids, contents, deliver });
+    const http = createServer();
+    const receiver = new Transport({ http, identity: there!, ids, contents, deliver });
+    // A port that is free now, and where the peer will listen later.
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    const { port } = http.address() as AddressInfo;
+    await new Promise((resolve) => http.close(resolve));
+    sender.setAddresses({ [there!.id]: `http://127.0.0.1:${port}` });
+    const encoder = new Encoder(ids);
+    const beat = (n: number): void => {
+      const envelope = new Envelope();
+      const load = { running: 0, queued: 0, slots: 0, room: 0, serviceUs: 0, freeMemoryBytes: 0 };
+      const models = { installedModels: [], loadedModels: [], draining: false };
+      envelope.kind = BEAT;
+      envelope.from = envelope.origin = ids.peerOf(here!.id);
+      envelope.to = ids.peerOf(there!.id);
+      envelope.n = n;
+      envelope.body = { version: { epoch: 1, version: 1 }, load: { ...load, ...models } };
+      sender.send(envelope, encoder.envelope(envelope));
+    };
+    try {
+      for (let n = 1; n <= 300; n++) beat(n);
+      await sleep(50);
+      expect(sender.unsent.get('peer out of reach')).to.equal(44);
+      expect(sender.sentTo.get(there!.id)).to.deep.equal({ sent: 300, dropped: 44 });
+      await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
+      expect(await until(() => received.length >= 256, 5_000)).to.equal(true);
+      expect(received).to.deep.equal(Array.from({ length: 256 }, (_, i) => 45 + i));
+    } finally {
+      await Promise.all([sender.close(), receiver.close()]);
+      removeFolder(folder);
+    }
+  });
+});

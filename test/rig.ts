@@ -1,0 +1,407 @@
+import { ACCELERATOR, DISK, KEYS, OBSERVER, type Peer } from '../core/base/peers.ts';
+import type { Now } from '../core/base/time.ts';
+import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
+import { Encoder } from '../core/machine/codec.ts';
+import type { NodeConfig } from '../core/machine/config.ts';
+import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
+import * as kinds from '../core/machine/kinds.ts';
+import { boot, receive, wake } from '../core/machine/node.ts';
+import { createNode, type Node } from '../core/machine/node-state.ts';
+import { DEFAULT_PARAMETERS, type Parameters } from '../core/machine/parameters.ts';
+import type { Want } from '../core/routing/want.ts';
+import { attestationBytes } from '../core/trust/attestation.ts';
+import { Cast } from './cast.ts';
+
+/** The wall clock at the start, µs. */
+export const WALL_START_US = 2 ** 40;
+export const SECOND_US = 1_000_000;
+
+/** A node of a test; what is left out is the plainest thing that works. */
+export interface NodeSpec {
+  readonly name: string;
+  readonly cluster: string;
+  readonly region: string;
+  readonly types: readonly string[];
+  readonly models?: readonly string[];
+  readonly gpuMemoryBytes?: number;
+  readonly claimedTrust?: number;
+  /** 0: no attestation at all. */
+  readonly attestedTrust?: number;
+  readonly slots?: number;
+  readonly queueLimit?: number;
+  readonly exports?: readonly string[];
+  /** Names of the bridges of other clusters that a peering names. */
+  readonly peered?: readonly string[];
+  readonly parameters?: Partial<Parameters>;
+}
+
+/** Two clusters, peered: France offers `a`, Brazil offers `a` and `b`. */
+export const FEDERATION: readonly NodeSpec[] = [
+  {
+    name: 'front',
+    cluster: 'france',
+    region: 'eu/fr',
+    types: ['gateway', 'index', 'bridge'],
+    exports: ['*'],
+    peered: ['brazil-front'],
+  },
+  { name: 'compute-1', cluster: 'france', region: 'eu/fr', types: ['compute'], models: ['a'] },
+  { name: 'compute-2', cluster: 'france', region: 'eu/fr', types: ['compute'], models: ['a'] },
+  {
+    name: 'brazil-front',
+    cluster: 'brazil',
+    region: 'americas/br',
+    types: ['gateway', 'index', 'bridge'],
+    exports: ['*'],
+    peered: ['front'],
+  },
+  {
+    name: 'brazil-compute',
+    cluster: 'brazil',
+    region: 'americas/br',
+    types: ['compute'],
+    models: ['a', 'b'],
+  },
+];
+
+/** The models that the federation of a test knows, `c` offered by nobody. */
+export const MODELS = ['a', 'b', 'c'].map((name) => ({ name, requiredMemoryBytes: 8e9 }));
+
+/** A node, and what its driver keeps for it. */
+export interface Station {
+  readonly name: string;
+  readonly node: Node;
+  bootCount: number;
+  bootedAtUs: number;
+  isUp: boolean;
+  disk: kinds.StoredState | null;
+  /** What the accelerator has been asked and has not answered. */
+  readonly inferring: Envelope[];
+}
+
+/**
+ * A few nodes driven by hand, without the simulator: no latency, no costs, one queue. Bodies and configurations are
+ * frozen, so a step that changes what it has received, sent or been given throws.
+ */
+export class Rig {
+  readonly cast: Cast;
+  readonly stations = new Map<Peer, Station>();
+  /** Sent and not yet delivered, in order. */
+  readonly wire: Envelope[] = [];
+  /** What users and strangers have received. */
+  readonly mail: Envelope[] = [];
+  readonly notes: Envelope[] = [];
+  /** Everything that nodes have sent, devices and notes included. */
+  readonly sent: Envelope[] = [];
+  nowUs = SECOND_US;
+  wallOffsetUs = WALL_START_US;
+  /** Whether accelerators answer by themselves, as soon as nothing else is under way. */
+  isInferring = true;
+  /** Whether an envelope is lost. */
+  drops: (envelope: Envelope) => boolean = () => false;
+  private readonly out = new Outbox();
+
+  /** `order` is the order of numbers; names in it that are no nodes are users and attestors. */
+  constructor(specs: readonly NodeSpec[] = FEDERATION, order: readonly string[] = namesOf(specs)) {
+    this.cast = new Cast(order);
+    for (const spec of specs) {
+      const self = this.cast.peer(spec.name);
+      const config = deepFreeze(configOf(this.cast, specs, spec));
+      this.stations.set(self, {
+        name: spec.name,
+        node: createNode(self, config, this.cast),
+        bootCount: 0,
+        bootedAtUs: 0,
+        isUp: false,
+        disk: null,
+        inferring: [],
+      });
+    }
+  }
+
+  peer(name: string): Peer {
+    return this.cast.peer(name);
+  }
+
+  station(name: string): Station {
+    return this.stations.get(this.peer(name))!;
+  }
+
+  node(name: string): Node {
+    return this.station(name).node;
+  }
+
+  nowOf(station: Station): Now {
+    return { monoUs: this.nowUs - station.bootedAtUs, wallUs: this.nowUs + this.wallOffsetUs };
+  }
+
+  /** Boots a node and leaves what it asks on the wire. */
+  boot(name: string): Envelope[] {
+    const station = this.station(name);
+    station.isUp = true;
+    station.bootCount++;
+    station.bootedAtUs = this.nowUs;
+    station.inferring.length = 0;
+    this.dropFromWire(({ from, to }) => from < 0 && to === station.node.self);
+    const word = this.cast.rank(station.node.self) % 0x7fffffff;
+    const given = { bootCount: station.bootCount, seedWords: [word, station.bootCount, 3, 4] };
+    return this.step(station, (now, out) => boot(station.node, now, given, out));
+  }
+
+  crash(name: string): void {
+    const station = this.station(name);
+    station.isUp = false;
+    station.inferring.length = 0;
+  }
+
+  /** Boots all and runs until each node knows what the others offer. */
+  start(): this {
+    for (const { name } of this.stations.values()) this.boot(name);
+    this.pump();
+    this.advance(8 * SECOND_US);
+    return this;
+  }
+
+  /** One call of a node, and what it sent. */
+  step(station: Station, call: (now: Now, out: Outbox) => void): Envelope[] {
+    this.out.clear();
+    call(this.nowOf(station), this.out);
+    const sent: Envelope[] = [];
+    for (let i = 0; i < this.out.count; i++) sent.push(copyEnvelope(this.out.at(i), new Envelope()));
+    for (const envelope of sent) {
+      deepFreeze(envelope.body);
+      this.sent.push(envelope);
+      this.route(station, envelope);
+    }
+    return sent;
+  }
+
+  /** Hands an envelope to the node it is for, at once, whatever lies on the wire; returns what the node sent. */
+  deliver(envelope: Envelope): Envelope[] {
+    const station = this.stations.get(envelope.to);
+    if (station === undefined) {
+      this.mail.push(envelope);
+      return [];
+    }
+    if (!station.isUp) return [];
+    return this.step(station, (now, out) => receive(station.node, now, envelope, out));
+  }
+
+  wake(name: string): Envelope[] {
+    const station = this.station(name);
+    return this.step(station, (now, out) => wake(station.node, now, out));
+  }
+
+  /** Delivers the oldest envelope of the wire. False if there is none. */
+  pumpOne(): boolean {
+    const envelope = this.wire.shift();
+    if (envelope === undefined) return false;
+    if (!this.drops(envelope)) this.deliver(envelope);
+    return true;
+  }
+
+  /** Delivers until all is quiet. */
+  pump(): void {
+    for (let i = 0; i < 100_000; i++) {
+      if (this.pumpOne()) continue;
+      if (!this.isInferring || !this.inferAll()) return;
+    }
+    throw new Error('the rig does not come to rest');
+  }
+
+  /** Lets time pass: alarms ring when they should, and all that is sent arrives at once. */
+  advance(us: number): void {
+    const untilUs = this.nowUs + us;
+    for (let i = 0; i < 100_000; i++) {
+      const next = this.nextAlarm();
+      if (next === null || next.atUs > untilUs) {
+        this.nowUs = untilUs;
+        return;
+      }
+      this.nowUs = Math.max(this.nowUs, next.atUs);
+      this.wake(next.station.name);
+      this.pump();
+    }
+    throw new Error('an alarm rings without end');
+  }
+
+  /** Answers the oldest job of an accelerator. False if there is none. */
+  infer(name: string, error = ''): boolean {
+    const station = this.station(name);
+    const asked = station.inferring.shift();
+    if (asked === undefined) return false;
+    const { maxTokens, prompt, model } = asked.body as kinds.Infer;
+    const answer = { hash: `${model}(${prompt.hash})`.slice(0, 100), sizeBytes: maxTokens * 4, keyId: 0 };
+    this.answerDevice(asked, kinds.INFERRED, {
+      answer: error === '' ? answer : null,
+      generatedTokens: error === '' ? maxTokens : 0,
+      provider: 'rig',
+      computedUs: 1_000,
+      error,
+    });
+    return true;
+  }
+
+  /** Puts a user's request on the wire. */
+  ask(user: string, gateway: string, n: number, changes: Partial<Want> = {}): Envelope {
+    const envelope = envelopeOf(kinds.ASK, this.peer(user), this.peer(gateway), this.want(changes), {
+      origin: this.peer(user),
+      n,
+    });
+    this.wire.push(envelope);
+    return envelope;
+  }
+
+  want(changes: Partial<Want> = {}): Want {
+    return {
+      model: 'a',
+      prompt: { hash: 'prompt', sizeBytes: 400, keyId: 0 },
+      contextTokens: 100,
+      maxTokens: 10,
+      minTrust: 1,
+      allowedRegions: ['eu', 'americas'],
+      timeLeftUs: 30 * SECOND_US,
+      notAfterWallUs: this.nowUs + this.wallOffsetUs + (changes.timeLeftUs ?? 30 * SECOND_US),
+      ...changes,
+    };
+  }
+
+  /** What a user got for its request, in order: answers and refusals, not signs of life. */
+  outcomes(user: string, n: number): Envelope[] {
+    const peer = this.peer(user);
+    return this.mail.filter(
+      ({ kind, to, n: of }) => to === peer && of === n && (kind === kinds.ANSWER || kind === kinds.REFUSED),
+    );
+  }
+
+  private route(station: Station, envelope: Envelope): void {
+    switch (envelope.to) {
+      case DISK:
+        if (envelope.kind === kinds.LOAD) this.answerDevice(envelope, kinds.LOADED, { state: station.disk });
+        if (envelope.kind !== kinds.STORE) return;
+        station.disk = envelope.body as kinds.StoredState;
+        return this.answerDevice(envelope, kinds.STORED, {});
+      case KEYS: {
+        if (envelope.kind !== kinds.SIGN) return;
+        const signature = this.cast.sign(envelope.from, (envelope.body as kinds.Sign).hash);
+        return this.answerDevice(envelope, kinds.SIGNED, { signature });
+      }
+      case ACCELERATOR:
+        if (envelope.kind === kinds.INFER) station.inferring.push(envelope);
+        return;
+      case OBSERVER:
+        this.notes.push(envelope);
+        return;
+      default:
+        this.wire.push(envelope);
+    }
+  }
+
+  private answerDevice(asked: Envelope, kind: number, body: unknown): void {
+    const { origin, originBoot, n, attempt } = asked;
+    this.wire.push(envelopeOf(kind, asked.to, asked.from, body, { origin, originBoot, n, attempt }));
+  }
+
+  private inferAll(): boolean {
+    let some = false;
+    for (const { name, isUp } of this.stations.values()) while (isUp && this.infer(name)) some = true;
+    return some;
+  }
+
+  private nextAlarm(): { station: Station; atUs: number } | null {
+    let next: { station: Station; atUs: number } | null = null;
+    for (const station of this.stations.values()) {
+      const atUs = station.bootedAtUs + station.node.wakeAtUs;
+      if (station.isUp && (next === null || atUs < next.atUs)) next = { station, atUs };
+    }
+    return next;
+  }
+
+  private dropFromWire(isGone: (envelope: Envelope) => boolean): void {
+    const kept = this.wire.filter((envelope) => !isGone(envelope));
+    this.wire.splice(0, this.wire.length, ...kept);
+  }
+}
+
+/** The nodes, one attestor a cluster, two users and a stranger. */
+export function namesOf(specs: readonly NodeSpec[]): string[] {
+  const clusters = new Set(specs.map(({ cluster }) => cluster));
+  const attestors = [...clusters].map((cluster) => `attestor of ${cluster}`);
+  return [...specs.map(({ name }) => name), ...attestors, 'ann', 'ben', 'mallory'];
+}
+
+export function envelopeOf(
+  kind: number,
+  from: Peer,
+  to: Peer,
+  body: unknown,
+  changes: Partial<Envelope> = {},
+): Envelope {
+  const id = { origin: from, originBoot: 0, n: 1, attempt: 0 };
+  return Object.assign(new Envelope(), { kind, from, to, body: deepFreeze(body) }, id, changes);
+}
+
+/** Forbids every change of a value from now on: in a module a forbidden change throws. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const item of Object.values(value)) deepFreeze(item);
+  }
+  return value;
+}
+
+export function manifestOf(cast: Cast, spec: NodeSpec): Manifest {
+  const isCompute = spec.types.includes('compute');
+  const supportedModels = [...(spec.models ?? [])];
+  return {
+    id: cast.peer(spec.name),
+    types: [...spec.types],
+    cluster: spec.cluster,
+    region: spec.region,
+    podStorage: spec.types.includes('pod-host') ? { availableBytes: 1e12, maxPodBytes: 1e9 } : null,
+    compute: isCompute ? { gpuMemoryBytes: spec.gpuMemoryBytes ?? 24e9, supportedModels } : null,
+    claimedTrust: spec.claimedTrust ?? 4,
+    unknown: [],
+  };
+}
+
+/** An attestation by a cluster's attestor, signed. */
+export function attest(
+  cast: Cast,
+  subject: Peer,
+  issuer: Peer,
+  changes: Partial<Attestation> = {},
+): Attestation {
+  const statement = {
+    subject,
+    issuer,
+    level: 4,
+    fromWallUs: 0,
+    untilWallUs: WALL_START_US + 1e15,
+    ...changes,
+  };
+  const hash = cast.hash(attestationBytes(new Encoder(cast), statement));
+  return { ...statement, signature: changes.signature ?? cast.sign(issuer, hash) };
+}
+
+export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec): NodeConfig {
+  const attestor = cast.peer(`attestor of ${spec.cluster}`);
+  const level = spec.attestedTrust ?? 4;
+  const self = cast.peer(spec.name);
+  const bridges = specs.filter(({ name }) => spec.peered?.includes(name));
+  return {
+    manifest: manifestOf(cast, spec),
+    attestations: level === 0 ? [] : [attest(cast, self, attestor, { level })],
+    attestors: [attestor],
+    indexNodes: specs
+      .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
+      .map(({ name }) => cast.peer(name)),
+    peeredBridges: bridges.map(({ name, cluster, region }) => ({ peer: cast.peer(name), cluster, region })),
+    exports: [...(spec.exports ?? [])],
+    models: MODELS,
+    installedModels: [...(spec.models ?? [])],
+    slots: spec.slots ?? 2,
+    queueLimit: spec.queueLimit ?? 4,
+    parameters: { ...DEFAULT_PARAMETERS, ...spec.parameters },
+  };
+}

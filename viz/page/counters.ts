@@ -1,0 +1,117 @@
+import { formatCount } from './clock.ts';
+import { colourOf, labelOf, PLACE_LABELS, PLACES, reasonOf } from './outcomes.ts';
+import type { Store } from './store.ts';
+
+interface Row {
+  readonly key: string;
+  readonly label: string;
+  readonly hint: string;
+  readonly className: string;
+  /** Up to the position, and in all. */
+  readonly counts: readonly [number, number];
+}
+
+/** How many requests ended how: so far, and in the whole run. It is the legend of the chart too. */
+export class Counters {
+  private readonly store: Store;
+  private readonly body: HTMLTableSectionElement;
+
+  constructor(store: Store) {
+    this.store = store;
+    const table = document.createElement('table');
+    const heading = store.isLive ? 'all' : 'whole run';
+    table.innerHTML = `<thead><tr><th scope="col">Requests</th><th scope="col">so far</th><th scope="col">${heading}</th></tr></thead><tbody></tbody>`;
+    this.body = table.tBodies[0];
+    document.querySelector('.counters')!.append(table);
+    this.render();
+    store.onChange((changed) => {
+      if (changed.has('position') || changed.has('frames')) this.render();
+    });
+  }
+
+  private render(): void {
+    const rows = rowsOf(this.store);
+    this.body.replaceChildren(...rows.map(drawRow));
+  }
+}
+
+function rowsOf(store: Store): Row[] {
+  const { summary, index, frames } = store;
+  const newest = frames.length - 1;
+  const requests = summary?.requests;
+  const sumOf = (names: readonly string[], at: number): number =>
+    names.reduce((sum, name) => sum + store.sumAt(name, at), 0);
+  const errors = store.series.filter((name) => !(PLACES as readonly string[]).includes(name));
+  const openAt = (at: number): number => (at < 0 ? 0 : frames[at].open);
+  const totalAt = (at: number): number => sumOf(store.series, at) + openAt(at);
+  const row = (
+    key: string,
+    label: string,
+    className: string,
+    soFar: number,
+    all: number,
+    hint = '',
+  ): Row => ({
+    key,
+    label,
+    hint,
+    className,
+    counts: [soFar, all],
+  });
+  return [
+    row('total', 'asked', 'total', totalAt(index), requests?.total ?? totalAt(newest)),
+    row('open', 'waiting', 'open', openAt(index), openAt(newest)),
+    row('ok', 'answered', 'sum', sumOf(PLACES, index), requests?.ok ?? sumOf(PLACES, newest)),
+    ...PLACES.map((place) =>
+      row(
+        place,
+        PLACE_LABELS[place],
+        'part',
+        store.sumAt(place, index),
+        requests?.servedBy[place] ?? store.sumAt(place, newest),
+      ),
+    ),
+    row('refused', 'refused', 'sum', sumOf(errors, index), refusedIn(store, errors, newest)),
+    ...errors.map((code) =>
+      row(
+        `error-${code}`,
+        labelOf(code),
+        'part',
+        store.sumAt(code, index),
+        requests?.errors[code] ?? store.sumAt(code, newest),
+        `${code}: ${reasonOf(code)}`,
+      ),
+    ),
+  ];
+}
+
+function refusedIn(store: Store, errors: readonly string[], newest: number): number {
+  if (store.summary === null) return errors.reduce((sum, code) => sum + store.sumAt(code, newest), 0);
+  return Object.values(store.summary.requests.errors).reduce((sum, count) => sum + count, 0);
+}
+
+function drawRow({ key, label, hint, className, counts: [soFar, all] }: Row): HTMLTableRowElement {
+  const row = document.createElement('tr');
+  row.className = className;
+  const name = document.createElement('th');
+  name.scope = 'row';
+  if (className === 'part') {
+    const swatch = document.createElement('i');
+    swatch.className = 'swatch';
+    swatch.style.background = colourOf(key.replace('error-', ''));
+    name.append(swatch);
+  }
+  name.append(label);
+  if (hint !== '') name.title = hint;
+  row.append(name, cellOf(`so-far-${key}`, soFar), cellOf(`total-${key}`, all));
+  return row;
+}
+
+function cellOf(test: string, count: number): HTMLTableCellElement {
+  const cell = document.createElement('td');
+  cell.dataset['test'] = test;
+  cell.dataset['value'] = String(count);
+  cell.textContent = formatCount(count);
+  if (count === 0) cell.className = 'zero';
+  return cell;
+}

@@ -1,0 +1,115 @@
+import {
+  select,
+  symbol,
+  symbolCircle,
+  symbolCross,
+  symbolDiamond,
+  symbolSquare,
+  symbolTriangle,
+  type Selection,
+  type SymbolType,
+} from 'd3';
+import type { Frame, FrameHeader, NodeState } from '../../sim/frame.ts';
+import { MAIN_TYPES, mainTypeRank, type Mark } from './map-layout.ts';
+import { shortOf } from './sentences.ts';
+import { hideTip, showTip } from './tip.ts';
+
+const SHAPES: readonly SymbolType[] = [
+  symbolTriangle,
+  symbolSquare,
+  symbolCross,
+  symbolDiamond,
+  symbolCircle,
+];
+
+/** Areas by type, px² at scale 1: shapes of one area do not look of one size. */
+const AREAS = [34, 48, 44, 38, 42];
+
+export const TRUST_LABELS = ['', 'experimental', 'peer', 'community', 'verified'];
+
+const STATE_LABELS: Readonly<Record<NodeState, string>> = {
+  up: 'up',
+  starting: 'starting',
+  down: 'down',
+  paused: 'frozen',
+};
+
+export function shapeOf(rank: number, scale: number): string {
+  return symbol(SHAPES[rank], AREAS[rank] * scale * scale)() ?? '';
+}
+
+export function nameOfType(rank: number): string {
+  return MAIN_TYPES[rank].replace('-', ' ');
+}
+
+type Group = Selection<SVGGElement, Mark, SVGGElement, unknown>;
+
+/** Draws the marks of one cluster's nodes; their states come with `updateMarks`. */
+export function drawMarks(
+  parent: Selection<SVGGElement, unknown, null, undefined>,
+  header: FrameHeader,
+  marks: readonly Mark[],
+  scale: number,
+  frameNow: () => Frame | null,
+): Group {
+  const groups = parent
+    .selectAll<SVGGElement, Mark>('g.mark')
+    .data(marks)
+    .join('g')
+    .attr('class', ({ node }) => `mark trust-${header.nodes[node].trust}`)
+    .attr('data-test', 'node')
+    .attr('data-node', ({ node }) => header.nodes[node].name)
+    .attr('transform', ({ dx, dy }) => `translate(${dx.toFixed(1)},${dy.toFixed(1)})`)
+    .on('pointermove', (event: PointerEvent, { node }) => {
+      event.stopPropagation();
+      showTip(describeNode(header, node, frameNow()), event);
+    })
+    .on('pointerleave', hideTip) as unknown as Group;
+  groups.append('circle').attr('class', 'load').attr('r', 0);
+  groups
+    .append('path')
+    .attr('class', 'shape')
+    .attr('d', ({ node }) => shapeOf(rankOf(header, node), scale));
+  const arm = 3.6 * scale;
+  groups
+    .append('path')
+    .attr('class', 'gone')
+    .attr('d', `M${-arm},${-arm}L${arm},${arm}M${arm},${-arm}L${-arm},${arm}`);
+  groups
+    .append('path')
+    .attr('class', 'frozen')
+    .attr('d', `M${-arm / 2},${-arm}V${arm}M${arm / 2},${-arm}V${arm}`);
+  groups
+    .filter(({ node }) => header.nodes[node].types.length > 1)
+    .append('circle')
+    .attr('class', 'many')
+    .attr('r', 6.2 * scale);
+  return groups;
+}
+
+export function updateMarks(groups: Group, frame: Frame | null, scale: number): void {
+  groups.each(function ({ node }) {
+    const state = frame?.states[node] ?? 'down';
+    const group = select(this);
+    group.attr('data-state', state);
+    const load = frame?.loads[node] ?? 0;
+    group.select('.load').attr('r', load === 0 ? 0 : scale * Math.min(5 + 1.3 * Math.sqrt(load), 11));
+  });
+}
+
+function rankOf(header: FrameHeader, node: number): number {
+  return mainTypeRank(header.nodes[node].types);
+}
+
+function describeNode(header: FrameHeader, node: number, frame: Frame | null): string[] {
+  const { name, types, trust, models } = header.nodes[node];
+  const lines = [shortOf(name), types.join(', ').replaceAll('-', ' ')];
+  lines.push(`trust ${trust}, ${TRUST_LABELS[trust] ?? 'unknown'}`);
+  if (frame !== null) {
+    const load = frame.loads[node];
+    const jobs = load === 0 ? '' : `, ${load} ${load === 1 ? 'job' : 'jobs'}`;
+    lines.push(`${STATE_LABELS[frame.states[node]]}${jobs}`);
+  }
+  if (models.length > 0) lines.push(...models);
+  return lines;
+}
