@@ -26,24 +26,30 @@ const MAX_TOLD = 20;
 export class Judge implements Watcher {
   readonly violations: string[] = [];
   private violated = 0;
-  /** Requests whose answer a gateway has released, by number, with the gateway's peer number and boot. */
+  /** Requests whose answer a gateway has released, by index, with the gateway's peer number and boot. */
   private readonly released = new Map<number, string>();
 
   onNoted(world: World, envelope: Envelope): void {
     const { note, code } = envelope.body as Noted;
     if (note !== NOTE_OUTCOME || code !== OK) return;
+    const request = world.users.requestOf(envelope);
+    if (request === null) return;
     const machine = world.machines[envelope.from];
     const gateway = `${machine.spec.name}, boot ${machine.bootCount}`;
-    const before = this.released.get(envelope.n);
-    if (before === undefined) this.released.set(envelope.n, gateway);
-    else this.violate(world, `request ${envelope.n}: a second answer by ${gateway}, after one by ${before}`);
+    const before = this.released.get(request.index);
+    if (before === undefined) this.released.set(request.index, gateway);
+    else
+      this.violate(
+        world,
+        `request r${request.index + 1}: a second answer by ${gateway}, after one by ${before}`,
+      );
   }
 
   onEnded(world: World, request: UserRequest): void {
     if (request.answer === null) return;
     const { minTrust, allowedRegions, model } = request.want;
     const server = world.machines[request.answer.servedBy]?.spec;
-    const named = `request ${request.n} for ${model}`;
+    const named = `request r${request.index + 1} for ${model}`;
     if (server === undefined) {
       this.violate(world, `${named}: answered by nobody in the world`);
       return;
@@ -105,7 +111,7 @@ function stallsOf(world: World): string[] {
     .slice(0, MAX_TOLD)
     .map(
       (request) =>
-        `request ${request.n} for ${request.want.model}, asked at ${request.askedUs} µs, still waits for ` +
+        `request r${request.index + 1} for ${request.want.model}, asked at ${request.askedUs} µs, still waits for ` +
         world.users.gatewayOf(request).spec.name,
     );
 }

@@ -38,8 +38,10 @@ export class Recorder implements Watcher {
   onNoted(world: World, envelope: Envelope): void {
     const body = envelope.body as Noted;
     if (envelope.to !== OBSERVER || body.note > NOTE_OUTCOME) return;
-    let steps = this.steps.get(envelope.n);
-    if (steps === undefined) this.steps.set(envelope.n, (steps = []));
+    const request = world.users.requestOf(envelope);
+    if (request === null || request.code >= 0) return;
+    let steps = this.steps.get(request.index);
+    if (steps === undefined) this.steps.set(request.index, (steps = []));
     steps.push({
       timeUs: world.nowUs,
       node: nameOf(world, envelope.from),
@@ -59,8 +61,8 @@ export class Recorder implements Watcher {
     const outcome = ERROR_CODES[request.code];
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
     if (request.code === OK) this.served[STAGES[request.answer!.stage]]++;
-    const steps = this.steps.get(request.n) ?? [];
-    this.steps.delete(request.n);
+    const steps = this.steps.get(request.index) ?? [];
+    this.steps.delete(request.index);
     this.reel.story(storyOf(world, request, steps));
   }
 
@@ -125,7 +127,7 @@ export function headerOf(scenario: ResolvedScenario): FrameHeader {
 function storyOf(world: World, request: UserRequest, steps: readonly StoryStep[]): RequestStory {
   const { answer, refused } = request;
   return {
-    id: `r${request.n}`,
+    id: `r${request.index + 1}`,
     askedUs: request.askedUs,
     endedUs: request.endedUs,
     cluster: world.scenario.clusters[request.cluster].name,

@@ -12,7 +12,10 @@ import type { World } from './world.ts';
 
 /** One request, as its user sees it. */
 export interface UserRequest {
+  /** Its place in `requests`: the order of asking. */
+  readonly index: number;
   readonly user: Peer;
+  /** Numbers the requests of its user from 1: with the user, its id. */
   readonly n: number;
   readonly workload: number;
   readonly cluster: number;
@@ -54,7 +57,9 @@ export class Users {
   onEnded: ((request: UserRequest) => void) | null = null;
   private readonly world: World;
   private readonly workloads: readonly Group[];
+  /** By user: the group, and the requests by n. */
   private readonly groups: number[] = [];
+  private readonly ofUser: UserRequest[][] = [];
   private readonly firstUser: number;
   private readonly envelope = new Envelope();
 
@@ -64,6 +69,7 @@ export class Users {
     this.workloads = world.scenario.workloads.map((workload, i) => {
       const users = Array.from({ length: workload.users }, (_, u) => {
         this.groups.push(i);
+        this.ofUser.push([]);
         return world.addPeer(`user ${u} of ${workload.cluster}, workload ${i}`);
       });
       const cluster = world.scenario.clusters.findIndex(({ name }) => name === workload.cluster);
@@ -119,7 +125,9 @@ export class Users {
   /** The gateway that a request was last sent to. */
   gatewayOf(request: UserRequest): Machine {
     const { gateways } = this.workloads[request.workload];
-    return gateways[(request.user + request.gateway) % gateways.length];
+    // By the user's key, not its number: another node in the scenario must not send users elsewhere.
+    const own = (this.world.keyOf(request.user) >>> 0) % gateways.length;
+    return gateways[(own + request.gateway) % gateways.length];
   }
 
   private ask(i: number): void {
@@ -127,9 +135,11 @@ export class Users {
     const n = group.asked++;
     const draw = (what: number): number => drawKeyed(group.root, n, what);
     const user = group.users[Math.floor((draw(WHO) * group.users.length) / 4294967296)];
+    const earlier = this.ofUser[user - this.firstUser];
     const request: UserRequest = {
+      index: this.requests.length,
       user,
-      n: this.requests.length + 1,
+      n: earlier.length + 1,
       workload: i,
       cluster: group.cluster,
       want: this.wantOf(group, draw),
@@ -144,6 +154,7 @@ export class Users {
       refused: null,
     };
     this.requests.push(request);
+    earlier.push(request);
     this.open++;
     this.send(request);
     this.scheduleLook(request);
@@ -199,12 +210,15 @@ export class Users {
     request.answer = answer;
     request.refused = refused;
     this.open--;
-    this.digest.integer(request.n).word(code).integer(this.world.nowUs);
+    // A sum: who of two users that do not know of each other is counted first means nothing.
+    const mark = new Digest().word(this.world.keyOf(request.user)).integer(request.n);
+    mark.word(code).integer(this.world.nowUs);
+    this.digest.add(mark.high, mark.low);
     this.onEnded?.(request);
   }
 
   private scheduleLook(request: UserRequest): void {
-    this.world.scheduleUser(this.world.nowUs + SILENCE_US, request.user, 2 * (request.n - 1) + 1);
+    this.world.scheduleUser(this.world.nowUs + SILENCE_US, request.user, 2 * request.index + 1);
   }
 
   private scheduleArrival(group: Group, i: number, n: number, afterUs: number): void {
@@ -214,9 +228,9 @@ export class Users {
     if (atUs < workload.untilUs) this.world.scheduleUser(atUs, group.users[0], 2 * i);
   }
 
-  private requestOf(envelope: Envelope): UserRequest | null {
-    const request = this.requests[envelope.n - 1];
-    return request !== undefined && request.user === envelope.origin ? request : null;
+  /** The request that an envelope belongs to, by its id; null if it is no user's. */
+  requestOf(envelope: Envelope): UserRequest | null {
+    return this.ofUser[envelope.origin - this.firstUser]?.[envelope.n - 1] ?? null;
   }
 }
 

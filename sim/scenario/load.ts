@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Problems } from './problems.ts';
 import { checkLibrary, resolveSections } from './resolve.ts';
 import type { ResolvedScenario } from './resolved.ts';
@@ -81,6 +81,10 @@ function readIncluded(main: Source, problems: Problems): Source[] {
     const path = join(dirname(main.file), name);
     if (files.indexOf(name) < i) {
       problems.add(place, `${name} is included a second time`, 'each file once');
+      return;
+    }
+    if (resolve(path) === resolve(main.file)) {
+      problems.add(place, 'this file includes itself', 'another file');
       return;
     }
     const read = readText(path);

@@ -8,8 +8,8 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
-  'pilot-three-clusters.yaml': { digest: '631df447b58290b7', verdict: 'pass' },
-  'quickstart.yaml': { digest: '94ca9e6132e13657', verdict: 'pass' },
+  'pilot-three-clusters.yaml': { digest: 'e4319c66b921980c', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'e2f37b2f6fd924be', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
