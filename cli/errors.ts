@@ -1,13 +1,15 @@
 import { USAGE } from './usage.ts';
 import { loadScenario } from '../sim/scenario/load.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import { loadResolved } from '../sim/scenario/resolved-file.ts';
 import { formatProblems, ScenarioError } from '../sim/scenario/scenario-error.ts';
 
 export { USAGE };
 
-/** Loads a scenario, or prints what is wrong with it and gives null. */
+/** Loads a scenario, as YAML or as a resolved one in JSON, or prints what is wrong with it and gives null. */
 export function loadForCli(file: string): ResolvedScenario | null {
-  return tellProblems(file, () => loadScenario(file)) ?? null;
+  const load = file.endsWith('.json') ? loadResolved : loadScenario;
+  return tellProblems(file, () => load(file)) ?? null;
 }
 
 /** What `load` gives, or undefined if it found mistakes, which are printed then. */

@@ -4,7 +4,8 @@ import type { Provider } from '../live/accelerator.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { serveView, type ServedView } from '../viz/server.ts';
 import { ViewError } from '../viz/view.ts';
-import { loadForCli, USAGE } from './errors.ts';
+import { loadForCli } from './errors.ts';
+import { USAGE } from './usage.ts';
 
 export interface RunLiveOptions {
   /** Of the page. */
@@ -91,5 +92,7 @@ function report(
   }
   if (page !== null) console.log(`  Page      ${page.url}`);
   console.log(`  Journals  ${folder}`);
+  if (scenario.workloads.length + scenario.faults.length > 0)
+    console.log('  The users and faults of the scenario are for the simulator: here you ask, and kill.');
   console.log('  Ctrl-C stops all nodes.');
 }

@@ -15,6 +15,7 @@ program
   .option('--seed <n>', 'instead of the seed in the file', wholeNumber)
   .option('--until <time>', 'stop there, as 90s or 5min; the verdict is then at best unknown')
   .option('--out <dir>', 'instead of runs/<scenario>-<seed>')
+  .option('--storm', 'under the storm that `fuzz` draws for the seed, instead of its own faults')
   .option('--trace', 'write every envelope to trace.jsonl')
   .option('--json', 'print the summary as one JSON object, and nothing else')
   .option('--quiet', 'print the verdict only')
@@ -32,6 +33,30 @@ program
   .action(async (file: string, options: object) => {
     const { checkScenario } = await import('./check.ts');
     process.exitCode = await checkScenario(file, options);
+  });
+
+program
+  .command('fuzz')
+  .description('run scenarios under storms, a seed each; tell each distinct failure once')
+  .argument('<file...>', 'scenarios, YAML')
+  .option('--seeds <range>', 'as 1..10000', '1..200')
+  .option('--jobs <n>', 'worker threads; one for each core by default', wholeNumber)
+  .option('--minutes <n>', 'stop after so long', wholeNumber)
+  .option('--json', 'print findings and coverage as one JSON object')
+  .action(async (files: string[], options: object) => {
+    const { fuzzScenarios } = await import('./fuzz.ts');
+    process.exitCode = await fuzzScenarios(files, options);
+  });
+
+program
+  .command('shrink')
+  .description('find the smallest storm under which a seed fails, and write it as a file')
+  .argument('<file>', 'scenario, YAML')
+  .requiredOption('--seed <n>', 'the seed that fails', wholeNumber)
+  .option('--out <file>', 'instead of runs/found-<scenario>-<seed>.json')
+  .action(async (file: string, options: { seed: number; out?: string }) => {
+    const { shrinkFinding } = await import('./fuzz.ts');
+    process.exitCode = await shrinkFinding(file, options);
   });
 
 program

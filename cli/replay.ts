@@ -1,13 +1,12 @@
 import { EXIT_CODES } from '../sim/judge.ts';
+import { VERSION } from '../sim/version.ts';
 import { JournalFault, replayJournal } from '../live/replay.ts';
-
-/** What the process exits with when the file is no journal (EX_USAGE). */
-const USAGE = 64;
+import { USAGE } from './usage.ts';
 
 /** `watershed replay`: exit 0 if the node sends what it sent, 5 if not, 64 if the file is no journal. */
 export async function replayJournalFile(path: string): Promise<number> {
   try {
-    const { name, inputs, outputs, isSealed, verdict } = replayJournal(path);
+    const { name, version, inputs, outputs, isSealed, verdict } = replayJournal(path);
     if (verdict === 'equal') {
       console.log(`equal: ${inputs} inputs, ${outputs} outputs`);
       console.log(
@@ -19,6 +18,7 @@ export async function replayJournalFile(path: string): Promise<number> {
     console.log(`not equal: ${name}, ${entry === 0 ? 'header' : `entry ${entry}`}: ${what}`);
     console.log(`  expected ${expected}`);
     console.log(`  found    ${found}`);
+    if (version !== VERSION) console.log(`  it was written by version ${version}; this is ${VERSION}`);
     return EXIT_CODES.nondeterministic;
   } catch (error) {
     if (!(error instanceof JournalFault)) throw error;

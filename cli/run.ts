@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RunFolder } from '../sim/files.ts';
 import { EXIT_CODES } from '../sim/judge.ts';
+import { drawStorm, underStorm } from '../sim/nemesis.ts';
 import { headerOf } from '../sim/recorder.ts';
 import { parseDuration } from '../sim/scenario/units.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
@@ -14,6 +15,7 @@ export interface RunOptions {
   readonly seed?: number;
   readonly until?: string;
   readonly out?: string;
+  readonly storm?: boolean;
   readonly trace?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -28,7 +30,8 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
     console.error(`--until ${options.until}: a time with its unit is expected, as in 90s or 5min`);
     return USAGE;
   }
-  const scenario = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
+  const seeded = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
+  const scenario = options.storm === true ? underStorm(seeded, drawStorm(seeded, seeded.seed)) : seeded;
   const path = options.out ?? join('runs', `${scenario.name}-${scenario.seed}`);
   const folder = openFolder(path, scenario, options.trace === true);
   if (folder === null) return USAGE;

@@ -3,9 +3,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { serveView, type ServedView } from '../viz/server.ts';
 import { ViewError } from '../viz/view.ts';
+import { USAGE } from './usage.ts';
 
-/** What the process exits with when the command line names something that cannot be used (EX_USAGE). */
-const USAGE = 64;
 const RUNS = 'runs';
 
 export interface ViewRunOptions {

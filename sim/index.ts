@@ -11,3 +11,4 @@ export { VERSION } from './version.ts';
 export { World, type Fate, type Watcher } from './world.ts';
 export { loadScenario, loadScenarioText } from './scenario/load.ts';
 export { formatProblems, ScenarioError, type Problem } from './scenario/scenario-error.ts';
+export { arbitraries, checkProperty, type CheckOptions } from './property.ts';

@@ -7,12 +7,19 @@ export interface Roots {
   readonly users: number;
   readonly nodes: number;
   readonly keys: number;
+  readonly nemesis: number;
 }
 
 /** The root words of a run. All other chance of the world is integer mixing of these. */
 export function createRoots(seed: number): Roots {
   const word = (purpose: string): number => seedrandom(`watershed/${seed}/${purpose}`).int32();
-  return { network: word('network'), users: word('users'), nodes: word('nodes'), keys: word('keys') };
+  return {
+    network: word('network'),
+    users: word('users'),
+    nodes: word('nodes'),
+    keys: word('keys'),
+    nemesis: word('nemesis'),
+  };
 }
 
 /** A number that stands for a named thing and does not change when others are added. */

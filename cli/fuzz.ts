@@ -1,0 +1,147 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Campaign, type Finding } from '../sim/fuzz.ts';
+import { EXIT_CODES } from '../sim/judge.ts';
+import { DRAWN_KINDS, underStorm } from '../sim/nemesis.ts';
+import { runSeeds } from '../sim/pool.ts';
+import { wrapResolved } from '../sim/scenario/resolved-file.ts';
+import { shrinkStorm } from '../sim/shrink.ts';
+import { loadForCli } from './errors.ts';
+import { USAGE } from './usage.ts';
+
+export interface FuzzOptions {
+  /** `1..1000`. */
+  readonly seeds?: string;
+  readonly jobs?: number;
+  readonly minutes?: number;
+  readonly json?: boolean;
+}
+
+/** `watershed fuzz`: storms over scenarios, a seed each. Exit 0 if nothing was found, else 1. */
+export async function fuzzScenarios(files: readonly string[], options: FuzzOptions): Promise<number> {
+  const seeds = parseSeeds(options.seeds ?? '1..200');
+  if (seeds === null) {
+    console.error(`--seeds ${options.seeds}: a range as 1..1000 is expected`);
+    return USAGE;
+  }
+  const scenarios = files.map((file) => ({ file, scenario: loadForCli(file) }));
+  if (scenarios.some(({ scenario }) => scenario === null)) return USAGE;
+  const stop = new Stop(options.minutes);
+  const jobs = Math.max(1, options.jobs ?? availableParallelism());
+  const findings: Finding[] = [];
+  const campaigns: object[] = [];
+  for (const { file, scenario } of scenarios) {
+    const campaign = new Campaign(file);
+    const startMs = performance.now();
+    const done = await runSeeds(
+      scenario!,
+      seeds,
+      jobs,
+      (result) => {
+        campaign.add(result);
+        showProgress(campaign, seeds, options, startMs);
+      },
+      () => stop.isDue,
+    );
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    const completed = done === 0 ? null : `${seeds.from}..${seeds.from + done - 1}`;
+    findings.push(...campaign.findings);
+    campaigns.push(describe(campaign, completed));
+    if (options.json !== true) report(campaign, completed, performance.now() - startMs);
+  }
+  stop.close();
+  if (options.json === true) console.log(JSON.stringify({ campaigns }));
+  return findings.length === 0 ? 0 : EXIT_CODES.violated;
+}
+
+/** `watershed shrink`: the smallest storm under which a seed fails alike, written as a file that `run` takes. */
+export function shrinkFinding(file: string, options: { seed: number; out?: string }): Promise<number> {
+  const scenario = loadForCli(file);
+  if (scenario === null) return Promise.resolve(USAGE);
+  const shrunk = shrinkStorm(scenario, options.seed);
+  if (shrunk === null) {
+    console.log(`seed ${options.seed} of ${file} does not fail`);
+    return Promise.resolve(0);
+  }
+  const { faults, result, runs } = shrunk;
+  const path = options.out ?? join('runs', `found-${scenario.name}-${options.seed}.json`);
+  mkdirSync(dirname(path), { recursive: true });
+  const found = wrapResolved(underStorm({ ...scenario, seed: options.seed }, faults));
+  writeFileSync(path, `${JSON.stringify(found, null, 1)}\n`);
+  console.log(`${result.failure}`);
+  console.log(
+    `the smallest storm in ${runs} runs, ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`,
+  );
+  for (const fault of faults) console.log(`  ${JSON.stringify(fault)}`);
+  for (const reason of result.reasons.slice(0, 3)) console.log(`  → ${reason}`);
+  console.log(`written ${path}`);
+  console.log(`see it  npx watershed run ${path}`);
+  return Promise.resolve(EXIT_CODES.violated);
+}
+
+function parseSeeds(text: string): { from: number; to: number } | null {
+  const match = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec(text);
+  if (match === null) return null;
+  const from = Number(match[1]);
+  const to = Number(match[2] ?? match[1]);
+  return to < from ? null : { from, to };
+}
+
+/** When to stop before the end of the range: at Ctrl-C, or after so many minutes. */
+class Stop {
+  isDue = false;
+  private readonly timer: NodeJS.Timeout | null;
+  private readonly onSignal = (): void => {
+    this.isDue = true;
+  };
+
+  constructor(minutes: number | undefined) {
+    process.on('SIGINT', this.onSignal);
+    this.timer = minutes === undefined ? null : setTimeout(this.onSignal, minutes * 60_000);
+  }
+
+  close(): void {
+    process.off('SIGINT', this.onSignal);
+    if (this.timer !== null) clearTimeout(this.timer);
+  }
+}
+
+function describe(campaign: Campaign, completed: string | null): object {
+  const { file, seeds, events, findings, witnesses, faultKinds, faultPairs } = campaign;
+  return { file, seeds, completed, events, findings, witnesses, faultKinds, faultPairs };
+}
+
+function showProgress(
+  { seeds: done, findings }: Campaign,
+  { from, to }: { from: number; to: number },
+  options: FuzzOptions,
+  startMs: number,
+): void {
+  if (!process.stderr.isTTY || options.json === true) return;
+  const rate = (done * 1000) / Math.max(1, performance.now() - startMs);
+  const found = findings.length === 0 ? 'nothing found' : `${findings.length} found`;
+  process.stderr.write(`\r${done} of ${to - from + 1} seeds, ${rate.toFixed(0)} a second, ${found}\x1b[K`);
+}
+
+function report(campaign: Campaign, completed: string | null, wallMs: number): void {
+  const { file, seeds, findings, witnesses, faultKinds, faultPairs } = campaign;
+  const range = completed === null ? 'no seeds' : `seeds ${completed}`;
+  console.log(`${file}: ${range}, ${(wallMs / 1000).toFixed(1)} s, ${findings.length} distinct failures`);
+  const list = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${Math.round((100 * count) / Math.max(1, seeds))} %`)
+      .join(', ');
+  const kinds = DRAWN_KINDS.length;
+  console.log(`  faults that touched something: ${list(faultKinds)}`);
+  console.log(
+    `  pairs of them in one run: ${Object.keys(faultPairs).length} of ${(kinds * (kinds - 1)) / 2}`,
+  );
+  console.log(`  seen: ${list(witnesses)}`);
+  for (const { failure, seed, count, reasons } of findings) {
+    console.log();
+    console.log(`  ${failure}`);
+    console.log(`    ${count} of ${seeds} seeds; first: ${reasons[0]}`);
+    console.log(`    npx watershed shrink ${file} --seed ${seed}`);
+  }
+}

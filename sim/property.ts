@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { stormsOver, underStorm, type FaultKind } from './nemesis.ts';
+import type { ResolvedFault, ResolvedScenario } from './scenario/resolved.ts';
+import { simulate, type Simulation } from './simulate.ts';
+
+/** What a tester's own properties draw from; all shrink. */
+export const arbitraries = {
+  /** Seeds of runs. */
+  seeds: (): fc.Arbitrary<number> => fc.nat(),
+  /** Storms over a scenario, of the kinds of fault given or of all. */
+  storms: (scenario: ResolvedScenario, kinds?: readonly FaultKind[]): fc.Arbitrary<ResolvedFault[]> =>
+    stormsOver(scenario, kinds),
+};
+
+export interface CheckOptions {
+  /** Runs to try. Default 100. */
+  readonly runs?: number;
+  /** Where chance begins; the same seed tries the same runs. Default 1. */
+  readonly seed?: number;
+  /** Kinds of fault to draw. Default: all. */
+  readonly kinds?: readonly FaultKind[];
+}
+
+/**
+ * Checks a property of a federation in any weather: runs the scenario under many seeds and storms, and if one does
+ * not hold, looks for the smallest storm under which it does not.
+ * @param property false, or an exception, where the run is wrong
+ * @throws Error with the seed, the smallest storm as faults of a scenario, and what was wrong
+ */
+export function checkProperty(
+  scenario: ResolvedScenario,
+  property: (simulation: Simulation) => boolean | void,
+  { runs = 100, seed = 1, kinds }: CheckOptions = {},
+): void {
+  const storms = arbitraries.storms(scenario, kinds);
+  const details = fc.check(
+    fc.property(arbitraries.seeds(), storms, (runSeed, faults) =>
+      property(simulate(underStorm({ ...scenario, seed: runSeed }, faults))),
+    ),
+    { numRuns: runs, seed },
+  );
+  if (!details.failed) return;
+  const [runSeed, faults] = details.counterexample!;
+  const cause = details.errorInstance;
+  const why = cause instanceof Error ? cause.message : 'the property is false';
+  throw new Error(
+    `${scenario.name} fails under seed ${runSeed}: ${why}\n` +
+      `smallest storm (${details.numShrinks} steps smaller), as faults of the resolved scenario:\n` +
+      faults.map((fault) => `  ${JSON.stringify(fault)}`).join('\n'),
+    { cause },
+  );
+}
