@@ -206,6 +206,7 @@ class LiveFederation implements Federation {
       this.recorder.onMessage(place, message),
     );
     member.child = child;
+    this.log.info({ node: member.spec.name, process: child.pid }, 'started');
     member.isKilled = false;
     void child.exited.then((inOrder) => {
       this.recorder.onState(place, 'down');

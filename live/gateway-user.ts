@@ -2,7 +2,7 @@
 import type { Peer } from '../core/base/peers.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { ANSWER, ASK, REFUSED, type Answer, type Refused } from '../core/machine/kinds.ts';
-import { OK, OVERLOADED, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
+import { ERROR_CODES, OK, OVERLOADED, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import type { Want } from '../core/routing/want.ts';
 import { listNgrams } from './embedding-model.ts';
 import { hashBytes, idOfUser } from './identity.ts';
@@ -48,6 +48,8 @@ export class KeyReused extends Error {
 
 export class GatewayUser implements LocalUser {
   readonly peer: Peer;
+  /** Questions that ended, by OK or error code. */
+  readonly outcomes = new Map<string, number>();
   private readonly live: LiveNode;
   private readonly onEnded: (ending: Ending) => void;
   private readonly open = new Map<number, OpenQuestion>();
@@ -142,7 +144,11 @@ export class GatewayUser implements LocalUser {
     clearTimeout(ended.timer);
     const { question, askedWallUs } = ended;
     const ending = { n, question, askedWallUs, endedWallUs: Date.now() * 1_000, code, answer, refused };
-    if (!ended.isRepeated) this.onEnded(ending);
+    if (!ended.isRepeated) {
+      const outcome = ERROR_CODES[code]!;
+      this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+      this.onEnded(ending);
+    }
     for (const resolve of ended.waiters) resolve(ending);
   }
 

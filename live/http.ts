@@ -1,5 +1,11 @@
 /** The HTTP side of a live node: questions to a gateway, and how the node is. */
-import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import { READY } from '../core/machine/node-state.ts';
 import { loadOf } from '../core/roles/compute.ts';
 import {
@@ -14,7 +20,7 @@ import {
 import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
 import { KeyReused, type Ending, type GatewayUser } from './gateway-user.ts';
 import type { LiveNode } from './live-node.ts';
-import { createMetrics } from './metrics.ts';
+import { Metrics } from './metrics.ts';
 import { readQuestion } from './question.ts';
 
 const BODY_LIMIT = '512kb';
@@ -42,15 +48,16 @@ const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
 export function createHttp(live: LiveNode, user: GatewayUser | null): Express {
   const app = express();
   app.disable('x-powered-by');
-  const metrics = createMetrics(live, user);
+  const metrics = new Metrics(live, user);
+  app.use(refuseOtherSites);
   app.get('/v1/health', (_request, response) => sendHealth(live, response));
   app.get('/v1/node', (_request, response) => void response.json(describeNode(live)));
   app.get('/metrics', async (_request, response) => {
-    response.type(metrics.contentType).send(await metrics.metrics());
+    response.type(metrics.contentType).send(await metrics.read());
   });
   if (user !== null) {
     app.post('/v1/ask', express.json({ limit: BODY_LIMIT }), (request, response) =>
-      takeQuestion(live, user, request, response),
+      takeQuestion(live, user, metrics, request, response),
     );
     app.all('/v1/ask', (_request, response) => {
       sendFault(response.setHeader('Allow', 'POST'), 405, 'METHOD_NOT_ALLOWED', 'questions are POSTed');
@@ -68,6 +75,7 @@ export function createHttp(live: LiveNode, user: GatewayUser | null): Express {
 async function takeQuestion(
   live: LiveNode,
   user: GatewayUser,
+  metrics: Metrics,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -79,7 +87,9 @@ async function takeQuestion(
     return sendFault(response, 400, 'BAD_REQUEST', detail);
   }
   try {
-    sendEnding(live, response, await user.ask(question, key));
+    const ending = await user.ask(question, key);
+    metrics.observe((ending.endedWallUs - ending.askedWallUs) / 1_000_000);
+    sendEnding(live, response, ending);
   } catch (error) {
     if (!(error instanceof KeyReused)) throw error;
     sendFault(response, 409, 'KEY_REUSED', 'this Idempotency-Key belongs to another question');
@@ -174,6 +184,13 @@ function sendFault(response: Response, status: number, code: string, detail: str
     struck: [],
   });
 }
+
+/** A page of another site must not ask through the browser of whoever runs the node. */
+const refuseOtherSites: RequestHandler = (request, response, next) => {
+  const { origin, host } = request.headers;
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) next();
+  else sendFault(response, 403, 'OTHER_SITE', 'pages of other sites may not ask here');
+};
 
 /** What express itself refuses: a body that is no JSON, or too large. */
 const onError: ErrorRequestHandler = (

@@ -1,50 +1,90 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { loadOf } from '../core/roles/compute.ts';
 import type { GatewayUser } from './gateway-user.ts';
 import type { LiveNode } from './live-node.ts';
 
 /** What a node counts, read when it is asked for. Nothing in it names a user or what was asked. */
-export function createMetrics(live: LiveNode, user: GatewayUser | null): Registry {
-  const registry = new Registry();
-  const { driver, transport, journal, contents } = live;
-  const gauge = (name: string, help: string, read: () => number): void => {
-    const registers = [registry];
+export class Metrics {
+  private readonly registry = new Registry();
+  private readonly seconds: Histogram | null;
+
+  constructor(live: LiveNode, user: GatewayUser | null) {
+    const { driver, transport, journal, contents } = live;
+    this.gauge('phase', '0 down, 1 loading, 2 storing, 3 signing, 4 ready', () => driver.node.phase);
+    this.gauge('inbox_waiting', 'envelopes that wait', () => driver.waiting);
+    this.gauge('jobs_running', 'requests on the accelerator', () => loadOf(driver.node).running);
+    this.gauge('jobs_queued', 'requests that wait for the accelerator', () => loadOf(driver.node).queued);
+    this.gauge('contents_bytes', 'prompts and answers held in memory', () => contents.totalBytes);
+    this.count('boots', 'boots of the node', () => live.bootCount);
+    this.count('steps', 'steps of this boot', () => driver.steps);
+    this.count('ignored', 'envelopes that were none for this node', () => driver.node.ignored);
+    this.count('late', 'envelopes that came too late', () => driver.node.late);
+    this.count('inbox_dropped', 'envelopes that found no room', () => driver.dropped);
+    this.count('received', 'envelopes from other nodes that were taken', () => transport.received);
+    this.count('journal_entries', 'steps in the journal', () => journal.entries);
+    this.countBy('refused', 'envelopes from other nodes that were refused', 'reason', transport.refused);
+    this.countBy('unsent', 'envelopes to other nodes that were dropped', 'reason', transport.unsent);
+    this.countBy('undelivered', 'words of devices and users not taken', 'reason', driver.undelivered);
+    this.seconds = user === null ? null : this.watchQuestions(user);
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  read(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  /** To be called with the time that a question took. */
+  observe(seconds: number): void {
+    this.seconds?.observe(seconds);
+  }
+
+  private watchQuestions(user: GatewayUser): Histogram {
+    this.gauge('questions_open', 'questions over HTTP that wait', () => user.openCount);
+    this.countBy('questions', 'questions over HTTP that ended', 'outcome', user.outcomes);
+    return new Histogram({
+      name: 'watershed_question_seconds',
+      help: 'from question to answer',
+      buckets: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60],
+      registers: [this.registry],
+    });
+  }
+
+  private gauge(name: string, help: string, readValue: () => number): void {
     new Gauge({
       name: `watershed_${name}`,
       help,
-      registers,
+      registers: [this.registry],
       collect() {
-        this.set(read());
+        this.set(readValue());
       },
     });
-  };
-  const byReason = (name: string, help: string, counts: ReadonlyMap<string, number>): void => {
-    const registers = [registry];
-    new Gauge({
-      name: `watershed_${name}`,
+  }
+
+  private count(name: string, help: string, readValue: () => number): void {
+    new Counter({
+      name: `watershed_${name}_total`,
       help,
-      labelNames: ['reason'],
-      registers,
+      registers: [this.registry],
       collect() {
-        for (const [reason, count] of counts) this.set({ reason }, count);
+        this.reset();
+        this.inc(readValue());
       },
     });
-  };
-  gauge('phase', '0 down, 1 loading, 2 storing, 3 signing, 4 ready', () => driver.node.phase);
-  gauge('boots', 'how often the node was booted', () => live.bootCount);
-  gauge('steps_total', 'steps of this boot', () => driver.steps);
-  gauge('ignored_total', 'envelopes that were none for this node', () => driver.node.ignored);
-  gauge('late_total', 'envelopes that came too late', () => driver.node.late);
-  gauge('inbox_waiting', 'envelopes that wait', () => driver.waiting);
-  gauge('inbox_dropped_total', 'envelopes that found no room', () => driver.dropped);
-  gauge('received_total', 'envelopes from other nodes that were taken', () => transport.received);
-  byReason('refused_total', 'envelopes from other nodes that were refused', transport.refused);
-  byReason('unsent_total', 'envelopes to other nodes that were dropped', transport.unsent);
-  byReason('undelivered_total', 'words of devices and users that were not taken', driver.undelivered);
-  gauge('jobs_running', 'requests on the accelerator', () => loadOf(driver.node).running);
-  gauge('jobs_queued', 'requests that wait for the accelerator', () => loadOf(driver.node).queued);
-  gauge('contents_bytes', 'prompts and answers held in memory', () => contents.totalBytes);
-  gauge('journal_entries_total', 'steps in the journal', () => journal.entries);
-  if (user !== null) gauge('questions_open', 'questions over HTTP that wait', () => user.openCount);
-  return registry;
+  }
+
+  private countBy(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): void {
+    new Counter({
+      name: `watershed_${name}_total`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of counts) this.inc({ [label]: value }, count);
+      },
+    });
+  }
 }

@@ -30,6 +30,8 @@ export interface ReplayDifference {
 
 export interface ReplayResult {
   readonly name: string;
+  /** Of the Watershed that wrote it; another may answer otherwise, and rightly. */
+  readonly version: string;
   readonly inputs: number;
   readonly outputs: number;
   /** Whether the node signed the journal when it stopped; a node that was killed could not. */
@@ -58,6 +60,7 @@ export function replayJournal(path: string): ReplayResult {
   }
   return {
     name: header.name,
+    version: header.version,
     inputs: replay.inputs,
     outputs: replay.outputs,
     isSealed: replay.isSealed,

@@ -4,7 +4,7 @@ import { Problems } from './problems.ts';
 import { checkLibrary, resolveSections } from './resolve.ts';
 import type { ResolvedScenario } from './resolved.ts';
 import { didYouMean, ScenarioError } from './scenario-error.ts';
-import { LIBRARY_SECTIONS } from './schema.ts';
+import { LIBRARY_SECTIONS, MAX_INCLUDED } from './schema.ts';
 import { SectionReader } from './sections.ts';
 import { parseSource, Place, problemOfFile, readText, type Source } from './source.ts';
 import { nearestSpelling } from './spelling.ts';
@@ -30,8 +30,8 @@ export function loadScenarioText(text: string, path: string): ResolvedScenario {
   }
   const problems = new Problems();
   const included = readIncluded(source, problems);
-  problems.areNamesKnown = problems.list.length === 0;
   for (const problem of parsed.problems) problems.push(problem);
+  problems.areNamesKnown = problems.list.length === 0;
   const resolved = resolveSections(new SectionReader(source, included, problems), included, problems);
   if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [...included, source]));
   return resolved!;
@@ -67,8 +67,6 @@ function inOrder({ list }: Problems, sources: readonly Source[]): Problems['list
       left.column - right.column,
   );
 }
-
-const MAX_INCLUDED = 32;
 
 /** The files under `include`; one that cannot be read is a problem. */
 function readIncluded(main: Source, problems: Problems): Source[] {

@@ -12,7 +12,7 @@ type Issue = z.core.$ZodIssue;
 /** The problems of a scenario, as they are found. What is told twice of one place is kept once. */
 export class Problems {
   readonly list: Problem[] = [];
-  /** False where an included file could not be read: what is unknown may stand there. */
+  /** False where an included file could not be read, or a name stands twice: what is unknown may have been there. */
   areNamesKnown = true;
   private readonly seen = new Set<string>();
   /** Keys that stand there under another spelling. */

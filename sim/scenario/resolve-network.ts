@@ -67,7 +67,8 @@ export function resolveNetwork(
     const found = roundTrips.get(from)?.value?.[to] ?? roundTrips.get(to)?.value?.[from];
     if (found !== undefined) return found;
     const isTold = [from, to].some((end) => roundTrips.get(end)?.value === null);
-    const isFirst = regions.findIndex(({ path }) => path === from) < regions.findIndex(({ path }) => path === to);
+    const isFirst =
+      regions.findIndex(({ path }) => path === from) < regions.findIndex(({ path }) => path === to);
     if (!isTold && isFirst && problems.areNamesKnown) {
       const place = known.get(from)!.place;
       problems.addOfKey(place, `no round trip is given between ${from} and ${to}`, 'one under roundTrips');

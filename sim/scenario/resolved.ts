@@ -1,4 +1,7 @@
 import type { Parameters } from '../../core/machine/parameters.ts';
+import type { ResolvedFault } from './resolved-faults.ts';
+
+export type { FaultKind, ResolvedFault } from './resolved-faults.ts';
 
 /**
  * A scenario with nothing left to guess: every name resolved, every count unfolded, every unit an integer
@@ -105,32 +108,6 @@ export interface ResolvedAsk {
   readonly minTrust: number;
   readonly allowedRegions: readonly string[];
 }
-
-interface Lasting {
-  readonly atUs: number;
-  /** Until when it acts; null: to the end of the run. */
-  readonly untilUs: number | null;
-}
-
-/** Between clusters, by name. `bothWays` also harms what goes from `to` to `from`. */
-interface OnLinks extends Lasting {
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  readonly bothWays: boolean;
-}
-
-export type ResolvedFault =
-  | ({ readonly kind: 'cut' } & OnLinks)
-  | ({ readonly kind: 'loss'; readonly ppm: number } & OnLinks)
-  | ({ readonly kind: 'duplicate'; readonly ppm: number } & OnLinks)
-  | ({ readonly kind: 'delay'; readonly addUs: number } & OnLinks)
-  /** Ends every link fault that acts at the time. */
-  | { readonly kind: 'heal'; readonly atUs: number }
-  /** Volatile state is lost; restarts at `untilUs`, if that is a time. */
-  | ({ readonly kind: 'crash'; readonly nodes: readonly string[] } & Lasting)
-  | { readonly kind: 'restart'; readonly atUs: number; readonly nodes: readonly string[] }
-  /** Frozen: nothing is handled; what arrives waits. */
-  | ({ readonly kind: 'pause'; readonly nodes: readonly string[] } & Lasting);
 
 export interface ResolvedExpectations {
   /** Least share of requests that end well, ppm. Fewer: violated. */

@@ -258,6 +258,9 @@ export const parametersSchema = mapField(
   ),
 );
 
+/** How many files a scenario may include. */
+export const MAX_INCLUDED = 32;
+
 /** Sections that may stand in an included file. */
 const shared = {
   regions: namedField('Regions, by path.', REGION, regionSchema).optional(),
@@ -278,10 +281,10 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   about: text('The story, for people.').optional(),
   seed: countField('Chance begins here. Default 1.', 0, Number.MAX_SAFE_INTEGER).optional(),
   duration: durationField('How long is simulated.', 1, 31_536_000_000_000, 'a time from 1us to 365d'),
-  include: listField(
-    'Files with regions, models and the like, relative to this one.',
-    text('A file.'),
-  ).optional(),
+  include: listField('Files to include.', text('A file.'))
+    .max(MAX_INCLUDED, { error: `a list of at most ${MAX_INCLUDED} files` })
+    .meta({ description: 'Files with regions, models and the like, relative to this one.' })
+    .optional(),
   network: networkSchema.optional(),
   ...shared,
   clusters: namedField('Clusters, by name.', NAME, clusterSchema),

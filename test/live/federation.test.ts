@@ -81,6 +81,28 @@ describe('a live federation: a process a node, on this machine', function () {
     expect(after!.isSealed).to.equal(true);
   });
 
+  it('tells when a process is lost, and tells who still waits when it stops that nobody knows the outcome', async () => {
+    const lost: string[] = [];
+    const federation = await startFederation(pairOfNodes(), {
+      folder,
+      onLost: (name, reason) => lost.push(`${name}: ${reason}`),
+    });
+    try {
+      const [url] = federation.gatewayUrls;
+      await askUntil(url!, { model: 'near', text: 'x' }, ({ status }) => status === 200);
+      process.kill(federation.nodes[1]!.pid, 'SIGKILL');
+      const pending = ask(url!, { model: 'near', text: 'x' });
+      expect(await until(() => lost.length > 0, 5_000)).to.equal(true);
+      expect(lost).to.deep.equal(['france/compute: its process ended']);
+      await federation.stop();
+      const { status, body } = await pending;
+      expect(status).to.equal(504);
+      expect(body).to.include({ code: 'UNKNOWN_OUTCOME', definite: false, retryable: true });
+    } finally {
+      await federation.stop();
+    }
+  });
+
   it('does not start without the provider that was asked for, and says which node lacks it', async () => {
     const pids: number[] = [];
     const reason = await startFederation(pairOfNodes(), { folder, provider: 'cuda' }).then(
@@ -225,6 +247,8 @@ describe('a live pilot of three clusters in nine processes', function () {
     const noGateway = federation.nodes.find(({ name }) => name === 'france/coordinator-1')!.url;
     expect((await ask(noGateway, far)).body['detail']).to.equal('this node is no gateway');
     expect((await fetch(`${gateway}/v1/ask`)).status).to.equal(405);
+    const elsewhere = await ask(gateway, far, { origin: 'https://example.org' });
+    expect([elsewhere.status, elsewhere.body['code']]).to.deep.equal([403, 'OTHER_SITE']);
   });
 
   it('shows how a node is, and what it counts', async () => {
@@ -239,6 +263,10 @@ describe('a live pilot of three clusters in nine processes', function () {
     expect(node['load'].slots).to.equal(2);
     const metrics = await (await fetch(`${compute}/metrics`)).text();
     expect(metrics).to.match(/^watershed_phase 4$/m);
+    const asked = await (await fetch(`${gateway}/metrics`)).text();
+    expect(asked).to.match(/^watershed_questions_total\{outcome="OK"\} [1-9]/m);
+    expect(asked).to.match(/^watershed_questions_total\{outcome="TRUST_TOO_LOW"\} 1$/m);
+    expect(asked).to.match(/^watershed_question_seconds_count [1-9]/m);
     expect(Number(/^watershed_received_total (\d+)$/m.exec(metrics)![1])).to.be.greaterThan(0);
   });
 

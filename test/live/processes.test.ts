@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,30 @@ describe('the processes of a live federation', function () {
     expect(code).to.equal(0);
     expect(performance.now() - startMs).to.be.lessThan(5_000);
     expect(pids.filter(isAlive)).to.deep.equal([]);
+  });
+
+  it('Ctrl-C while they start stops them too', async () => {
+    const command = start(
+      'cli/main.ts',
+      'live',
+      'scenarios/pilot-three-clusters.yaml',
+      '--port',
+      '0',
+      '--dir',
+      folder,
+    );
+    await once(createInterface(command.stdout!), 'line');
+    const pidsOf = (): number[] => {
+      const path = join(folder, 'federation.log');
+      const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [];
+      return lines.flatMap((line) => (JSON.parse(line) as { process?: number }).process ?? []);
+    };
+    expect(await until(() => pidsOf().length === 9, 5_000)).to.equal(true);
+    const pids = pidsOf();
+    command.kill('SIGINT');
+    const [code] = (await once(command, 'exit')) as [number];
+    expect(code).to.equal(0);
+    expect(await until(() => !pids.some(isAlive), 2_000)).to.equal(true);
   });
 });
 

@@ -100,7 +100,8 @@ export class Links {
       .attr('data-cut', ({ cut }) => cut)
       .classed('lossy', ({ sentPerSecond, lostPerSecond }) => lostPerSecond > LOSSY_SHARE * sentPerSecond);
     this.groups.select<SVGPathElement>('.line').style('stroke-width', (link) => {
-      const range = Math.max(this.busiest - this.quietest, 1e-9);
+      // Where all carry about the same, none shall look busy.
+      const range = Math.max(this.busiest - this.quietest, this.busiest / 4, 1e-9);
       const share = Math.min(Math.max((link.sentPerSecond - this.quietest) / range, 0), 1);
       return `${(scale * (LEAST_WIDTH + (MOST_WIDTH - LEAST_WIDTH) * share)).toFixed(2)}px`;
     });

@@ -1,3 +1,4 @@
+import { followBookmark } from './bookmark.ts';
 import { Counters } from './counters.ts';
 import { WorldMap } from './map.ts';
 import { drawMasthead, showNotice } from './masthead.ts';
@@ -23,6 +24,7 @@ async function start(): Promise<void> {
   new RequestList(store);
   new Story(store);
   if (store.isLive) followNews(store);
+  else await followBookmark(store);
   document.documentElement.dataset['ready'] = 'true';
 }
 

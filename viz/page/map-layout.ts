@@ -31,6 +31,8 @@ export interface MapLayout {
 /** Degrees shown around the outermost clusters, and at least in all. */
 const MARGIN_DEGREES = 12;
 const LEAST_DEGREES = 40;
+/** Where the land ends in the north. */
+const POLE_LATITUDE = 84;
 /** Between two marks of a ring, and two rings, px at scale 1. */
 const MARK_PITCH = 12.5;
 const LABEL_HEIGHT = 15;
@@ -75,13 +77,18 @@ function fitProjection(header: FrameHeader, width: number, height: number, scale
     ],
   };
   const inset = 34 * scale;
-  return geoNaturalEarth1().fitExtent(
+  const projection = geoNaturalEarth1().fitExtent(
     [
       [inset, inset],
       [width - inset, height - inset],
     ],
     frame,
   );
+  // No empty sky above the pole where there is earth to show below.
+  const [x, y] = projection.translate();
+  const sky = projection([(west + east) / 2, POLE_LATITUDE])?.[1] ?? 0;
+  const room = (projection([(west + east) / 2, north])?.[1] ?? 0) - inset;
+  return projection.translate([x, y - Math.max(0, Math.min(sky, room))]);
 }
 
 function widen(least: number, most: number, limit: number): [number, number] {

@@ -89,7 +89,7 @@ export function drawMarks(
 
 export function updateMarks(groups: Group, frame: Frame | null, scale: number): void {
   groups.each(function ({ node }) {
-    const state = frame?.states[node] ?? 'down';
+    const state = frame?.states[node] ?? 'starting';
     const group = select(this);
     group.attr('data-state', state);
     const load = frame?.loads[node] ?? 0;

@@ -85,13 +85,13 @@ export function drawOutcomes(
     .attr('class', 'unit')
     .attr('x', right)
     .attr('y', top - 5)
-    .text(`requests ended in ${formatBin(spanUs)}`);
+    .text(`requests ended, per ${formatBin(spanUs)}`);
   return bins;
 }
 
 function formatBin(spanUs: number): string {
   const seconds = spanUs / 1_000_000;
-  if (seconds < 60) return seconds === 1 ? 'a second' : `${seconds} s`;
+  if (seconds < 60) return seconds === 1 ? 'second' : `${seconds} s`;
   return seconds < 3_600 ? `${seconds / 60} min` : `${seconds / 3_600} h`;
 }
 

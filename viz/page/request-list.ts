@@ -90,7 +90,10 @@ export class RequestList {
 
   private draw(rows: readonly RequestRow[], positionUs: number): void {
     const focused = (document.activeElement as HTMLElement | null)?.dataset['id'];
-    if (rows.length === 0) this.rows.replaceChildren(messageOf('No such request up to here.'));
+    if (rows.length === 0)
+      this.rows.replaceChildren(
+        messageOf(this.store.outcome === null ? 'No request has ended yet.' : 'None up to here.'),
+      );
     else this.rows.replaceChildren(...rows.map((row) => this.drawRow(row, positionUs)));
     if (focused !== undefined) this.rows.querySelector<HTMLElement>(`[data-id="${focused}"]`)?.focus();
   }

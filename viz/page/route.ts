@@ -55,7 +55,8 @@ function drawHop(
     .attr('transform', `translate(${tip.x.toFixed(1)},${tip.y.toFixed(1)}) rotate(${tip.angle.toFixed(1)})`);
   // Inside a cluster there is no room for a number.
   if (length < 70 * scale) return;
-  const middle = pointOn(arc, 0.5);
+  // Two ways between the same clusters lie close together; their numbers need not.
+  const middle = pointOn(arc, 0.35 + 0.1 * (number % 4));
   const badge = group
     .append('g')
     .attr('transform', `translate(${middle.x.toFixed(1)},${middle.y.toFixed(1)})`);

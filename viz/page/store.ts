@@ -28,6 +28,8 @@ const MAX_FRAMES = 7_200;
 export class Store {
   readonly header: FrameHeader;
   readonly summary: RunSummary | null;
+  /** Times count from the start of the run, or of the federation that is alive. */
+  readonly startUs = 0;
   frames: readonly Frame[] = [];
   /** Requests that ended up to and with each frame, by series: places, then error codes as they appear. */
   sums = new Map<string, number[]>();
@@ -52,11 +54,6 @@ export class Store {
 
   get isLive(): boolean {
     return this.header.source === 'live';
-  }
-
-  get startUs(): number {
-    if (!this.isLive || this.frames.length === 0) return 0;
-    return this.frames[0].timeUs - this.header.periodUs;
   }
 
   /** The last moment of which something is known. */
