@@ -12,6 +12,8 @@ export interface RunLiveOptions {
   readonly port?: number;
   readonly provider?: string;
   readonly dir?: string;
+  /** Models of the user's own, `name=path`. */
+  readonly model?: readonly string[];
   /** False: no page. */
   readonly page?: boolean;
 }
@@ -30,6 +32,8 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
     console.error(`--provider ${provider}: one of ${PROVIDERS.join(', ')} is expected`);
     return USAGE;
   }
+  const modelFiles = parseModels(options.model ?? [], scenario);
+  if (modelFiles === null) return USAGE;
   const folder = options.dir ?? join('runs', `live-${scenario.name}`);
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
@@ -40,6 +44,7 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
     federation = await startFederation(scenario, {
       folder,
       provider: provider as Provider,
+      modelFiles,
       signal: stopped.signal,
       onLost: (name, reason) => console.error(`${name} is gone: ${reason}`),
     });
@@ -55,6 +60,29 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
   console.log('stopping …');
   await Promise.all([federation.stop(), page?.close()]);
   return 0;
+}
+
+/** Paths by name of model, or null if one cannot be meant; that is told. */
+function parseModels(
+  pairs: readonly string[],
+  scenario: ResolvedScenario,
+): Readonly<Record<string, string>> | null {
+  const files: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    const name = pair.slice(0, at);
+    if (at <= 0 || at === pair.length - 1) {
+      console.error(`--model ${pair}: a name and a path are expected, as lifeos/sense-maker-v1=model.onnx`);
+      return null;
+    }
+    if (!scenario.models.some((model) => model.name === name)) {
+      const known = scenario.models.map((model) => model.name).join(', ');
+      console.error(`--model ${pair}: ${scenario.name} knows no model ${name}; it knows ${known}`);
+      return null;
+    }
+    files[name] = pair.slice(at + 1);
+  }
+  return files;
 }
 
 /** The nodes run without a page too: why there is none is told. */

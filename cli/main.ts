@@ -102,10 +102,13 @@ program
   .option('--port <n>', 'port of the page', wholeNumber, 4173)
   .option('--provider <name>', 'what runs the models: cpu, webgpu or cuda', 'cpu')
   .option('--dir <dir>', 'instead of runs/live-<scenario>')
-  .action(async (file: string, options: { port: number; provider: string; dir?: string }) => {
-    const { runLive } = await import('./live.ts');
-    process.exitCode = await runLive(file, options);
-  });
+  .option('--model <name=path...>', 'a model of your own, ONNX, for a name in the scenario')
+  .action(
+    async (file: string, options: { port: number; provider: string; dir?: string; model?: string[] }) => {
+      const { runLive } = await import('./live.ts');
+      process.exitCode = await runLive(file, options);
+    },
+  );
 
 program
   .command('replay')
@@ -115,6 +118,12 @@ program
     const { replayJournalFile } = await import('./replay.ts');
     process.exitCode = await replayJournalFile(journal);
   });
+
+// A reader that has seen enough, as `head`, closes the pipe: that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');

@@ -24,6 +24,9 @@ const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.array(fc.constantFrom('\ud83c', '\udf0a', 'é', '水'), { maxLength: 6 }).map((halves) => halves.join('')),
 );
 
+/** Objects as the code makes them. */
+const PLAIN = { noNullPrototype: true } as const;
+
 /** Values of a shape, derived from the shape itself: a field that is added to the protocol is drawn from now on. */
 export function valuesOf(shape: Shape, pool: Pool): fc.Arbitrary<unknown> {
   switch (shape.tag) {
@@ -36,11 +39,14 @@ export function valuesOf(shape: Shape, pool: Pool): fc.Arbitrary<unknown> {
     case 'text':
       return textsOf(shape.maxBytes, pool);
     case 'ref':
-      return fc.record({
-        hash: textsOf(128, pool),
-        sizeBytes: integersOf(0, Number.MAX_SAFE_INTEGER, pool),
-        keyId: integersOf(0, Number.MAX_SAFE_INTEGER, pool),
-      }) satisfies fc.Arbitrary<Ref>;
+      return fc.record(
+        {
+          hash: textsOf(128, pool),
+          sizeBytes: integersOf(0, Number.MAX_SAFE_INTEGER, pool),
+          keyId: integersOf(0, Number.MAX_SAFE_INTEGER, pool),
+        },
+        PLAIN,
+      ) satisfies fc.Arbitrary<Ref>;
     case 'optional':
       return fc.option(valuesOf(shape.item, pool), { nil: null, freq: 3 });
     case 'list':
@@ -48,6 +54,7 @@ export function valuesOf(shape: Shape, pool: Pool): fc.Arbitrary<unknown> {
     case 'record':
       return fc.record(
         Object.fromEntries(shape.names.map((name, i) => [name, valuesOf(shape.shapes[i], pool)])),
+        PLAIN,
       );
     case 'table':
       return fc

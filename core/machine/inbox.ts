@@ -1,10 +1,13 @@
 import { CLASSES, KINDS, type MessageClass } from './kinds.ts';
 
-/** How many envelopes of each class may wait; beyond it they are dropped and counted. */
-export const INBOX_LIMITS: readonly number[] = [4_096, 2_048, 1_024, 512, 256];
+/**
+ * How many envelopes of each class may wait; beyond it they are dropped and counted. Answers of the node's own devices
+ * never are: there are no more of them than it asked for, and who waits for one would wait for good.
+ */
+export const INBOX_LIMITS: readonly number[] = [Infinity, 4_096, 2_048, 1_024, 512, 256];
 
 /**
- * What waits for a busy node, by class: membership before control, before requests, replication and telemetry.
+ * What waits for a busy node, by class: devices before membership, before control, before requests, replication and telemetry.
  * Inside a class it is first come, first served. Both drivers use it; what waits is theirs to say.
  */
 export class Inbox<T> {
@@ -46,7 +49,7 @@ export class Inbox<T> {
 }
 
 export function classOfKind(kind: number): MessageClass {
-  return KINDS[kind]?.class ?? 4;
+  return KINDS[kind]?.class ?? 5;
 }
 
 /** What handling an envelope costs a node of that speed, µs (1,000,000 ppm: speed 1). */

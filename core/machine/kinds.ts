@@ -41,12 +41,13 @@ const HEARTBEAT = 5;
 const DEVICE = 6;
 
 /** In which order a busy node serves what waits for it, and what is dropped first when too much waits. */
-export const CLASSES = ['membership', 'control', 'requests', 'replication', 'telemetry'] as const;
-export type MessageClass = 0 | 1 | 2 | 3 | 4;
-const MEMBERSHIP: MessageClass = 0;
-const CONTROL: MessageClass = 1;
-const REQUESTS: MessageClass = 2;
-const TELEMETRY: MessageClass = 4;
+export const CLASSES = ['devices', 'membership', 'control', 'requests', 'replication', 'telemetry'] as const;
+export type MessageClass = 0 | 1 | 2 | 3 | 4 | 5;
+const DEVICES: MessageClass = 0;
+const MEMBERSHIP: MessageClass = 1;
+const CONTROL: MessageClass = 2;
+const REQUESTS: MessageClass = 3;
+const TELEMETRY: MessageClass = 5;
 
 export interface KindEntry {
   readonly kind: number;
@@ -289,14 +290,14 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     'R5.2-4',
   );
   add(STORE, 'store', 'node → DISK', storedStateBody, CONTROL, 0, 'R4-3');
-  add(STORED, 'stored', 'DISK → node', storedBody, CONTROL, 20, 'R4-3');
+  add(STORED, 'stored', 'DISK → node', storedBody, DEVICES, 20, 'R4-3');
   add(LOAD, 'load', 'node → DISK', record({}), CONTROL, 0, 'R4-3');
-  add(LOADED, 'loaded', 'DISK → node', loadedBody, CONTROL, 20, 'R4-3');
+  add(LOADED, 'loaded', 'DISK → node', loadedBody, DEVICES, 20, 'R4-3');
   add(INFER, 'infer', 'node → ACCELERATOR', inferBody, REQUESTS, 0, '§5.3');
-  add(INFERRED, 'inferred', 'ACCELERATOR → node', inferredBody, REQUESTS, 10, '§5.3');
+  add(INFERRED, 'inferred', 'ACCELERATOR → node', inferredBody, DEVICES, 10, '§5.3');
   add(NOTED, 'noted', 'node → OBSERVER', notedBody, TELEMETRY, 0, 'R5.3-1');
   add(SIGN, 'sign', 'node → KEYS', signBody, CONTROL, 0, 'R4-3');
-  add(SIGNED, 'signed', 'KEYS → node', signedBody, CONTROL, 20, 'R4-3');
+  add(SIGNED, 'signed', 'KEYS → node', signedBody, DEVICES, 20, 'R4-3');
   return entries;
 })();
 

@@ -27,6 +27,7 @@ import {
   CLUSTER_UNREACHABLE,
   DEADLINE_EXCEEDED,
   isRetryable,
+  NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
   NOT_READY,
   OVERLOADED,
@@ -38,6 +39,7 @@ import {
   STRIKE_REGION,
   STRIKE_SILENT,
   STRIKE_UNREACHABLE,
+  TRUST_TOO_LOW,
   type ErrorCode,
 } from './outcomes.ts';
 import {
@@ -164,10 +166,15 @@ export function onRefused(
   if (isFinding) return advance(node, searcher, search, now, out);
   const own = { peer: envelope.from, cluster: clusterOf(node, envelope.from), reason: strikeOfCode(code) };
   if (search.stage === STAGE_FEDERATION) {
-    strike(search, struck.length === 0 ? [own] : struck);
+    // That nobody over there offers the model takes nothing from what came nearest to success at home.
+    const isOfferedNowhere = code === NO_CAPABLE_NODE && struck.length === 0;
+    if (!isOfferedNowhere) strike(search, struck.length === 0 ? [own] : struck);
     // What another bridge would say too, it need not be asked.
     const isFinal = search.scope === SCOPE_ALL && code !== CLUSTER_UNREACHABLE && code !== NOT_READY;
-    if (isFinal) return refusal(code, detail, search.struck);
+    if (isFinal) {
+      const isOfStrikes = [NO_CAPABLE_NODE, NO_ELIGIBLE_NODE, OVERLOADED, TRUST_TOO_LOW].includes(code);
+      return refusal(isOfStrikes ? errorOfStrikes(search.struck) : code, detail, search.struck);
+    }
   } else {
     strike(search, [own]);
   }

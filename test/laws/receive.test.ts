@@ -38,7 +38,11 @@ describe('laws of receive', () => {
     const station = rig.station('subject');
     const encoder = new Encoder(rig.cast);
     const cases = fc.array(
-      fc.record({ envelope: anyEnvelopes(poolOf(rig)), isOwn: fc.boolean(), us: fc.constantFrom(0, 0, 1, 300_000, SECOND_US) }),
+      fc.record({
+        envelope: anyEnvelopes(poolOf(rig)),
+        isOwn: fc.boolean(),
+        us: fc.constantFrom(0, 0, 1, 300_000, SECOND_US),
+      }),
       { minLength: 30, maxLength: 60 },
     );
     law(

@@ -43,7 +43,10 @@ function changeLeaf(value: unknown): unknown {
   if (typeof value === 'number') return value + 1;
   if (typeof value === 'string') return `${value}x`;
   if (typeof value === 'boolean') return !value;
-  if (Array.isArray(value)) return value.length === 0 ? null : [changeLeaf(value[0]), ...value.slice(1)];
+  if (Array.isArray(value)) {
+    const changed = value.length === 0 ? null : changeLeaf(value[0]);
+    return changed === null ? null : [changed, ...value.slice(1)];
+  }
   if (value === null || Object.getPrototypeOf(value) !== Object.prototype) return null;
   for (const [name, item] of Object.entries(value as object)) {
     const changed = changeLeaf(item);

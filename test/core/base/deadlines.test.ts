@@ -10,7 +10,9 @@ class Model {
   readonly dues = new Map<number, number>();
 
   first(): [number, number] | null {
-    const all = [...this.dues].sort(([leftKey, left], [rightKey, right]) => left - right || leftKey - rightKey);
+    const all = [...this.dues].sort(
+      ([leftKey, left], [rightKey, right]) => left - right || leftKey - rightKey,
+    );
     return all[0] ?? null;
   }
 }
@@ -66,7 +68,9 @@ describe('deadlines', () => {
           }
           expectSame(deadlines, model);
         }
-        const sorted = [...model.dues].sort(([k, left], [l, right]) => left - right || k - l).map(([key]) => key);
+        const sorted = [...model.dues]
+          .sort(([k, left], [l, right]) => left - right || k - l)
+          .map(([key]) => key);
         const copy = deadlines.clone();
         expect(drain(deadlines)).to.deep.equal(sorted);
         expect(drain(copy), 'the clone has its own heap').to.deep.equal(sorted);

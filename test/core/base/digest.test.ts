@@ -10,13 +10,15 @@ const of = (absorb: (digest: Digest) => void): string => {
 describe('a digest', () => {
   it('never changes: these are pinned', () => {
     expect(of(() => undefined)).to.equal('6a09e6673c6ef372');
-    expect(of((digest) => digest.word(1))).to.equal(GOLDEN_WORD);
-    expect(of((digest) => digest.integer(2 ** 40 + 5).text('wasser'))).to.equal(GOLDEN_TEXT);
+    expect(of((digest) => digest.word(1))).to.equal('206b4b907650164d');
+    expect(of((digest) => digest.integer(2 ** 40 + 5).text('wasser'))).to.equal('64610dc927d08d8d');
   });
 
   it('depends on the order, and on where one text ends and the next begins', () => {
     expect(of((digest) => digest.word(1).word(2))).not.to.equal(of((digest) => digest.word(2).word(1)));
-    expect(of((digest) => digest.text('ab').text('c'))).not.to.equal(of((digest) => digest.text('a').text('bc')));
+    expect(of((digest) => digest.text('ab').text('c'))).not.to.equal(
+      of((digest) => digest.text('a').text('bc')),
+    );
     expect(of((digest) => digest.text(''))).not.to.equal(of(() => undefined));
   });
 

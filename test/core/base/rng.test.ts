@@ -26,7 +26,9 @@ describe('random words', () => {
 
   it('never change: these are pinned', () => {
     const random = createRandom([1, 2, 3, 4]);
-    expect(Array.from({ length: 4 }, () => drawWord(random))).to.deep.equal(GOLDEN);
+    expect(Array.from({ length: 4 }, () => drawWord(random))).to.deep.equal([
+      3443787395, 93395353, 1271634353, 2485495983,
+    ]);
   });
 
   it('below a bound lie in it and reach all of it', () => {
