@@ -14,8 +14,7 @@ export default class CountingReporter extends mocha.reporters.Spec {
     });
     runner.once('end', () => {
       const { passes, failures, pending } = this.stats;
-      for (const title of unexplained)
-        console.error(`skipped without a reason in test/skips.json: ${title}`);
+      for (const title of unexplained) console.error(`skipped without a reason in test/skips.json: ${title}`);
       if (unexplained.length > 0) process.exitCode = 1;
       const failed = failures + unexplained.length;
       const skipped = pending - unexplained.length;
