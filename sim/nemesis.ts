@@ -105,7 +105,7 @@ export function stormsOver(
   const drawn = kinds.flatMap((kind) => (NEMESES[kind] === undefined ? [] : [NEMESES[kind](ground)]));
   if (drawn.length === 0) return fc.constant([]);
   return fc
-    .array(fc.oneof(...drawn), { minLength: 1, maxLength: MOST_FAULTS, size: 'max' })
+    .array(fc.oneof(...drawn), { maxLength: MOST_FAULTS, size: 'max' })
     .map((faults) => faults.toSorted((left, right) => left.atUs - right.atUs));
 }
 

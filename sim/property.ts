@@ -34,15 +34,16 @@ export function checkProperty(
 ): void {
   const storms = arbitraries.storms(scenario, kinds);
   const details = fc.check(
-    fc.property(arbitraries.seeds(), storms, (runSeed, faults) =>
-      property(simulate(underStorm({ ...scenario, seed: runSeed }, faults))),
-    ),
+    fc.property(arbitraries.seeds(), storms, (runSeed, faults) => {
+      const holds = property(simulate(underStorm({ ...scenario, seed: runSeed }, faults)));
+      if (holds === false) throw new Error('the property is false');
+    }),
     { numRuns: runs, seed },
   );
   if (!details.failed) return;
   const [runSeed, faults] = details.counterexample!;
   const cause = details.errorInstance;
-  const why = cause instanceof Error ? cause.message : 'the property is false';
+  const why = cause instanceof Error ? cause.message : String(cause);
   throw new Error(
     `${scenario.name} fails under seed ${runSeed}: ${why}\n` +
       `smallest storm (${details.numShrinks} steps smaller), as faults of the resolved scenario:\n` +

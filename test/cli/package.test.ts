@@ -36,6 +36,26 @@ describe('the package', function () {
     expect(readFileSync(page, 'utf8')).to.match(/<title>/);
   });
 
+  it('lets a tester write a property in a few lines', () => {
+    const program = `
+      import { checkProperty, loadScenario } from 'watershed';
+      const scenario = loadScenario('node_modules/watershed/scenarios/pilot-three-clusters.yaml');
+      const everyRequestEnds = ({ world }) => world.users.open === 0;
+      const neverRefused = ({ world }) => world.users.requests.every(({ refused }) => refused === null);
+      checkProperty(scenario, everyRequestEnds, { runs: 10 });
+      try {
+        checkProperty(scenario, neverRefused, { runs: 30 });
+      } catch (error) {
+        console.log(error.message);
+      }
+    `;
+    writeFileSync(join(project, 'property.js'), program);
+    const said = execFileSync(process.execPath, ['property.js'], { cwd: project }).toString();
+    expect(said).to.match(
+      /^pilot-three-clusters fails under seed \d+: the property is false\nsmallest storm/,
+    );
+  });
+
   it('can be imported', () => {
     const program = `
       import { loadScenario, simulate, summarize } from 'watershed';
