@@ -144,6 +144,29 @@ export default tseslint.config(
     rules: noImports(notFrom('live|viz|cli|test|bench', 'the world imports core')),
   },
   {
+    // A judge that called the code it judges would make the same mistakes.
+    files: ['sim/invariants/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: 'core/(?!machine/kinds\\.ts$)',
+              allowTypeImports: true,
+              message: 'invariants import the types of the core and its table of kinds',
+            },
+            {
+              regex: '^\\.\\./(?!\\.\\./|lineage\\.ts$|tally\\.ts$|clocks\\.ts$)',
+              allowTypeImports: true,
+              message: 'invariants judge by what the world knows, and call nothing of it',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['live/**/*.ts'],
     rules: noImports(notFrom('cli|test|bench', 'live imports core, sim and the window’s contracts')),
   },
@@ -153,7 +176,7 @@ export default tseslint.config(
       notFrom('core|live|cli|test|bench', 'the window reads frames, never the core’s insides'),
     ),
   },
-  { files: ['**/*.test.ts'], rules: { 'max-lines': 'off' } },
+  { files: ['**/*.test.ts', 'sim/world.ts'], rules: { 'max-lines': 'off' } },
   {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },

@@ -33,7 +33,7 @@ export function measure(args: readonly string[]): Figures {
     const machine = world.machines[handled.to];
     if (seen++ % EVERY !== 0 || machine === undefined) return;
     const node = cloneNode(machine.node);
-    const now = { monoUs: world.nowUs - machine.bootedAtUs, wallUs: 2 ** 40 + world.nowUs };
+    const now = { monoUs: world.nowUs - machine.clock.anchorUs, wallUs: 2 ** 40 + world.nowUs };
     copyEnvelope(handled, envelope);
     const bytes = new Encoder(world.identities).envelope(envelope);
     const startUs = microseconds();

@@ -1,4 +1,4 @@
-import { EXIT_CODES } from '../sim/judge.ts';
+import { EXIT_CODES } from '../sim/checker.ts';
 import { compareRuns } from '../sim/compare.ts';
 import { loadForCli, USAGE } from './errors.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Campaign, type Finding } from '../sim/fuzz.ts';
-import { EXIT_CODES } from '../sim/judge.ts';
+import { EXIT_CODES } from '../sim/checker.ts';
 import { DRAWN_KINDS, underStorm } from '../sim/nemesis.ts';
 import { runSeeds } from '../sim/pool.ts';
 import { wrapResolved } from '../sim/scenario/resolved-file.ts';

@@ -1,4 +1,4 @@
-import { EXIT_CODES } from '../sim/judge.ts';
+import { EXIT_CODES } from '../sim/checker.ts';
 import { VERSION } from '../sim/version.ts';
 import { JournalFault, replayJournal } from '../live/replay.ts';
 import { USAGE } from './usage.ts';

@@ -18,7 +18,12 @@ export function printSummary(summary: Summary, about: string, path: string): voi
   say(`${formatNumber(summary.events)} events in ${(summary.wallMs / 1000).toFixed(1)} s, ${rate}`);
   say();
   say(`verdict  ${summary.verdict}`);
-  for (const reason of summary.reasons) say(`         ${reason}`);
+  say(`promises ${describeInvariants(summary)}`);
+  for (const reason of summary.reasons.slice(0, MOST_REASONS)) {
+    wrap(reason, 69).forEach((line, i) => say(`       ${i === 0 ? '· ' : '  '}${clip(line, 71)}`));
+  }
+  const untold = summary.reasons.length - MOST_REASONS;
+  if (untold > 0) say(`         and ${untold} more, in summary.json`);
   summary.singlePointsOfFailure.forEach((point, i) => {
     wrap(point, 56).forEach((line, j) =>
       say(`${i + j === 0 ? 'single points of failure' : ''}`.padEnd(26) + line),
@@ -27,6 +32,22 @@ export function printSummary(summary: Summary, about: string, path: string): voi
   say(`digest   ${summary.digest}   (the same on every machine)`);
   say(`written  ${path}/`);
   say(`see it   npx watershed view ${path}`);
+}
+
+/** So many reasons are told here. */
+const MOST_REASONS = 5;
+
+/** How many promises were put to the test, how often, and which did not hold. */
+function describeInvariants({ invariants }: Summary): string {
+  const all = Object.entries(invariants);
+  const tested = all.filter(([, { checked }]) => checked > 0);
+  const checks = tested.reduce((sum, [, { checked }]) => sum + checked, 0);
+  const broken = all.filter(([, { violated }]) => violated > 0).map(([name]) => name);
+  const kept = broken.length === 0 ? 'all kept' : `not kept: ${broken.join(', ')}`;
+  return clip(
+    `${tested.length} of ${all.length} put to the test, ${formatNumber(checks)} times; ${kept}`,
+    70,
+  );
 }
 
 type Say = (line?: string) => void;

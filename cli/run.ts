@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RunFolder } from '../sim/files.ts';
-import { EXIT_CODES } from '../sim/judge.ts';
+import { EXIT_CODES } from '../sim/checker.ts';
 import { drawStorm, underStorm } from '../sim/nemesis.ts';
 import { headerOf } from '../sim/recorder.ts';
 import { parseDuration } from '../sim/scenario/units.ts';
@@ -42,7 +42,7 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   });
   const wallMs = await runToEnd(simulation, options.json !== true && options.quiet !== true);
   const { verdict, reasons } = simulation.verdict();
-  const summary = summarize(simulation.world, verdict, reasons, wallMs);
+  const summary = summarize(simulation.world, verdict, reasons, wallMs, simulation.checker);
   folder.close(summary);
   report(summary, scenario.about, path, options);
   return EXIT_CODES[verdict];

@@ -23,6 +23,21 @@ export class EnvelopePool {
     return slot;
   }
 
+  /** Visits the slots that are taken. */
+  forEachTaken(visit: (slot: number) => void): void {
+    const free = new Set(this.free);
+    for (let slot = 0; slot < this.envelopes.length; slot++) if (!free.has(slot)) visit(slot);
+  }
+
+  /** A pool with the same envelopes in the same slots. */
+  clone(): EnvelopePool {
+    const copy = new EnvelopePool();
+    for (const envelope of this.envelopes) copy.envelopes.push(copyEnvelope(envelope, new Envelope()));
+    copy.causes.push(...this.causes);
+    copy.free.push(...this.free);
+    return copy;
+  }
+
   release(slot: number): void {
     this.envelopes[slot].body = null;
     this.free.push(slot);

@@ -1,8 +1,7 @@
-import type { Verdict } from './judge.ts';
+import type { Verdict } from './checker.ts';
 import { drawStorm, underStorm, type FaultKind } from './nemesis.ts';
 import type { ResolvedFault, ResolvedScenario } from './scenario/resolved.ts';
 import { simulate } from './simulate.ts';
-import { ERROR_CODES } from '../core/routing/outcomes.ts';
 
 /** What one seed came to under its storm. Plain data: it crosses from worker to worker. */
 export interface SeedResult {
@@ -49,7 +48,7 @@ export function runUnder(scenario: ResolvedScenario, faults: readonly ResolvedFa
     digest: world.digest(),
     events: world.events,
     kinds: [...new Set(touched)].sort((left, right) => (left < right ? -1 : 1)),
-    witnesses: [...new Set(world.users.requests.map(({ code }) => (code < 0 ? 'open' : ERROR_CODES[code])))],
+    witnesses: Object.keys(simulation.checker.witnesses(world)),
   };
 }
 

@@ -1,8 +1,10 @@
 /** The simulator as a library: `import { loadScenario, simulate, summarize } from 'watershed'`. */
+export type { Checkpoint } from './checkpoint.ts';
 export { compareRuns, type Comparison } from './compare.ts';
 export { RunFolder } from './files.ts';
 export type { Frame, FrameHeader, FrameNode, NodeState, RequestStory, StoryStep } from './frame.ts';
-export { EXIT_CODES, type Verdict } from './judge.ts';
+export { Checker, EXIT_CODES, type InvariantCount, type Verdict } from './checker.ts';
+export { PartitionedWorld } from './partition.ts';
 export { headerOf, type Reel } from './recorder.ts';
 export type * from './scenario/resolved.ts';
 export { simulate, Simulation, type SimulationOptions } from './simulate.ts';

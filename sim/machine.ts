@@ -1,9 +1,15 @@
 import { Digest } from '../core/base/digest.ts';
 import { NEVER_US } from '../core/base/time.ts';
+import { WIRE_VERSION } from '../core/machine/codec.ts';
 import { Inbox } from '../core/machine/inbox.ts';
 import type { StoredState } from '../core/machine/kinds.ts';
 import type { Node } from '../core/machine/node-state.ts';
 import type { Peer } from '../core/base/peers.ts';
+import { createClock, type Clock } from './clocks.ts';
+import { createPlatter, type Platter } from './devices/disk.ts';
+import type { ArmedFault } from './faults/harm.ts';
+import type { Villain } from './malice/villain.ts';
+import type { ResolvedNodeFault } from './scenario/resolved-node-faults.ts';
 import type { Wire } from './wire.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
@@ -25,9 +31,20 @@ export interface Machine {
   isUp: boolean;
   /** Faults that freeze it; it handles nothing while there is one. */
   pauses: number;
+  /** Faults that keep it without power; it can boot when there is none. */
+  readonly offBy: Set<ArmedFault>;
+  /** Faults that act on it, in the order in which they began. */
+  readonly faults: ArmedFault<ResolvedNodeFault>[];
+  /** What its disk remembers of its boots; a wipe begins it anew. */
   bootCount: number;
-  /** When it was last booted, by the world's clock: its steady clock shows the time since. */
-  bootedAtUs: number;
+  /** All boots there were, and the event of the last one: what a device was asked before it is answered to nobody. */
+  lives: number;
+  bootEvent: number;
+  readonly clock: Clock;
+  /** How fast it is now, ppm. */
+  speedPpm: number;
+  /** The version of the wire format that it speaks: it refuses all others. */
+  wireVersion: number;
   /** The step at work ends then. */
   busyUntilUs: number;
   /** The alarm that will be heeded; others that lie in the schedule are stale. */
@@ -35,8 +52,12 @@ export interface Machine {
   /** When the inbox will be served next; NEVER_US if that is not scheduled. */
   servesAtUs: number;
   inbox: Inbox<number> | null;
-  /** What its disk holds, crash or not. */
+  /** What a LOAD finds on its disk. */
   disk: StoredState | null;
+  /** How that disk does. */
+  readonly platter: Platter;
+  /** Who sits between the node and the network, if anybody does. */
+  villain: Villain | null;
 }
 
 export function createMachine(
@@ -61,12 +82,32 @@ export function createMachine(
     digest: new Digest(),
     isUp: false,
     pauses: 0,
+    offBy: new Set(),
+    faults: [],
     bootCount: 0,
-    bootedAtUs: 0,
+    lives: 0,
+    bootEvent: 0,
+    clock: createClock(),
+    speedPpm: spec.speedPpm,
+    wireVersion: WIRE_VERSION,
     busyUntilUs: 0,
     alarmAtUs: NEVER_US,
     servesAtUs: NEVER_US,
     inbox: null,
     disk: null,
+    platter: createPlatter(),
+    villain: null,
   };
+}
+
+/** The digest of a run: the chains of its nodes, and that of its users, mixed with who they are. */
+export function sumChains(machines: Iterable<Machine>, users: Digest): string {
+  const sum = new Digest();
+  const add = (key: number, chain: Digest): void => {
+    const mixed = new Digest().word(key).word(chain.high).word(chain.low);
+    sum.add(mixed.high, mixed.low);
+  };
+  for (const machine of machines) add(machine.key, machine.digest);
+  add(0, users);
+  return sum.hex();
 }

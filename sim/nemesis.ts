@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { settleCalm } from './calm.ts';
 import { createRoots, drawKeyed } from './seeds.ts';
-import type { ResolvedFault, ResolvedScenario } from './scenario/resolved.ts';
+import type { ResolvedCalm, ResolvedFault, ResolvedScenario } from './scenario/resolved.ts';
 
 /**
  * Who chooses harms. Each kind of fault has one arbitrary, from which seeds draw storms, testers' properties draw
@@ -126,8 +127,17 @@ export function seedOf(seed: number): number {
   return createRoots(seed).nemesis;
 }
 
-/** The scenario with harm of another's choosing, judged by what must hold in any weather. */
+/** After the storm a core that is drawn must be well again within a minute, or by the end of the run. */
+const DRAWN_CALM: ResolvedCalm = { fromUs: null, withinUs: 60_000_000, clusters: null, settled: null };
+
+/** The scenario with harm of another's choosing, judged by what must hold in any weather, and calm after it. */
 export function underStorm(scenario: ResolvedScenario, faults: readonly ResolvedFault[]): ResolvedScenario {
-  const expectations = { ...scenario.expectations, okAtLeastPpm: 0, sometimes: [], never: [] };
-  return { ...scenario, faults, expectations };
+  const { suspends } = scenario.expectations;
+  const expectations = {
+    okAtLeastPpm: 0,
+    sometimes: [],
+    never: [],
+    ...(suspends === undefined ? {} : { suspends }),
+  };
+  return settleCalm({ ...scenario, faults, expectations, calm: scenario.calm ?? DRAWN_CALM });
 }

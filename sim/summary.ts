@@ -1,6 +1,6 @@
 import { KINDS } from '../core/machine/kinds.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
-import type { Verdict } from './judge.ts';
+import type { Checker, InvariantCount, Verdict } from './checker.ts';
 import { findSinglePoints } from './topology.ts';
 import type { UserRequest } from './users.ts';
 import { VERSION } from './version.ts';
@@ -45,7 +45,13 @@ export interface Summary {
   readonly messages: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
   readonly duplicated: number;
+  /** How often each promise was put to the test, and how often it did not hold. */
+  readonly invariants: Readonly<Record<string, InvariantCount>>;
+  /** What was seen to happen, and how often: outcomes, stages that served, notes. */
+  readonly witnesses: Readonly<Record<string, number>>;
   readonly faults: readonly { label: string; armed: number; fired: number; affected: number }[];
+  /** Malicious nodes, counted like faults. */
+  readonly malice: readonly { label: string; armed: number; fired: number; affected: number }[];
   /** What would be gone with one node: R3-1. */
   readonly singlePointsOfFailure: readonly string[];
 }
@@ -55,6 +61,7 @@ export function summarize(
   verdict: Verdict,
   reasons: readonly string[],
   wallMs: number,
+  checker: Checker | null = null,
 ): Summary {
   const { scenario, users, tally } = world;
   const ended = users.requests.filter(({ code }) => code >= 0);
@@ -103,12 +110,15 @@ export function summarize(
     messages,
     dropped: tally.dropped,
     duplicated: tally.duplicated,
+    invariants: checker?.counts() ?? {},
+    witnesses: checker?.witnesses(world) ?? {},
     faults: world.faults.counts.map(({ label, armed, fired, affected }) => ({
       label,
       armed,
       fired,
       affected,
     })),
+    malice: world.villains.map(({ label, armed, fired, affected }) => ({ label, armed, fired, affected })),
     singlePointsOfFailure: findSinglePoints(scenario),
   };
 }

@@ -2,7 +2,7 @@ import { Digest, hexWord } from '../core/base/digest.ts';
 import type { Peer } from '../core/base/peers.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { ANSWER, ASK, REFUSED, WORKING, type Answer, type Refused } from '../core/machine/kinds.ts';
-import { OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
+import { ERROR_CODES, OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import type { Want } from '../core/routing/want.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Machine } from './machine.ts';
@@ -84,11 +84,17 @@ export class Users {
   }
 
   start(): void {
-    this.workloads.forEach((group, i) => this.scheduleArrival(group, i, 0, group.workload.fromUs));
+    this.workloads.forEach((group, i) => {
+      if (this.world.owns(group)) this.scheduleArrival(group, i, 0, group.workload.fromUs);
+    });
   }
 
   regionOf(user: Peer): number {
     return this.workloads[this.groups[user - this.firstUser]].region;
+  }
+
+  clusterOf(user: Peer): number {
+    return this.workloads[this.groups[user - this.firstUser]].cluster;
   }
 
   act(slot: number): void {
@@ -156,6 +162,7 @@ export class Users {
     this.requests.push(request);
     earlier.push(request);
     this.open++;
+    this.world.announce('request.asked', group.workload.cluster);
     this.send(request);
     this.scheduleLook(request);
     this.scheduleArrival(group, i, n + 1, this.world.nowUs);
@@ -215,6 +222,7 @@ export class Users {
     mark.word(code).integer(this.world.nowUs);
     this.digest.add(mark.high, mark.low);
     this.onEnded?.(request);
+    this.world.announce('request.outcome', ERROR_CODES[code]);
   }
 
   private scheduleLook(request: UserRequest): void {

@@ -1,28 +1,33 @@
-import { AssertionFailure } from '../core/base/assert.ts';
-import { Digest } from '../core/base/digest.ts';
-import { OBSERVER, type Peer } from '../core/base/peers.ts';
+import { assert, AssertionFailure } from '../core/base/assert.ts';
+import { DISK, OBSERVER, type Peer } from '../core/base/peers.ts';
 import { NEVER_US, type Now } from '../core/base/time.ts';
 import { sizeOfEnvelope } from '../core/machine/codec.ts';
 import { Outbox, type Envelope } from '../core/machine/envelope.ts';
 import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
-import { KINDS, nameOfKind } from '../core/machine/kinds.ts';
+import { KINDS, nameOfKind, STORED } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
-import { DOWN, foldNode } from '../core/machine/node-state.ts';
+import { DOWN, foldNode, READY } from '../core/machine/node-state.ts';
 import { visitRefs } from '../core/machine/shape.ts';
-import { WALL_EPOCH_US } from './clocks.ts';
+import { readClock, restartClock, worldUsAt } from './clocks.ts';
 import { createMachines } from './configure.ts';
+import { Checkpoint } from './checkpoint.ts';
 import { answerOf } from './devices.ts';
+import { completeWrite, losePower } from './devices/disk.ts';
 import { EnvelopePool } from './envelope-pool.ts';
 import { Faults } from './faults.ts';
+import { speakAlike } from './faults/node-faults.ts';
 import { Identities } from './identities.ts';
-import type { Machine } from './machine.ts';
-import { CUT, Network } from './network.ts';
+import { sumChains, type Machine } from './machine.ts';
+import { Villain } from './malice/villain.ts';
+import { CUT, HELD, LOST, Network } from './network.ts';
+import type { Part } from './partition.ts';
 import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, seedWordsOf, type Roots } from './seeds.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
-import { countTraffic, createTally, type Tally } from './tally.ts';
+import { countTraffic, createTally, type Census, type Tally } from './tally.ts';
+import type { WorldEvent } from './world-events.ts';
 
 /** Kinds of events in the schedule. */
 const ARRIVE = 0;
@@ -31,6 +36,8 @@ const SERVE = 2;
 const FAULT = 3;
 const USER = 4;
 const TICK = 5;
+const ENTER = 6;
+const VILLAIN = 7;
 
 /** Faults act before all else at their time; ticks of the world's own bookkeeping after all else. */
 const FAULT_SOURCE = -1;
@@ -43,14 +50,30 @@ export const WINDOW_US = 10_000_000;
 const WAKE_COST_US = 10;
 
 /** Why an envelope was not handled. */
-export type Fate = 'cut' | 'lost' | 'down' | 'inbox full';
+export type Fate =
+  | 'cut'
+  | 'lost'
+  | 'queue full'
+  | 'down'
+  | 'inbox full'
+  /** The receiver speaks another version of the wire format. */
+  | 'other version'
+  /** Sent in the name of another, whose signature it cannot bear. */
+  | 'forged'
+  /** A malicious receiver keeps it from its own node. */
+  | 'withheld';
 
 /** Who wants to see a run as it happens. All times are the world's, µs. Nothing in the world depends on it. */
 export interface Watcher {
   /** An envelope was handled by a node or a user; `cause` is the event whose handling sent it. */
   onHandled?(world: World, envelope: Envelope, event: number, cause: number): void;
+  /** A node or a user sends an envelope, or a node asks a device; nothing is said yet of whether it arrives. */
+  onSent?(world: World, envelope: Envelope): void;
+  /** A step is over; the node's steady clock showed `monoUs`. */
+  onStep?(world: World, machine: Machine, monoUs: number): void;
   onDropped?(world: World, envelope: Envelope, fate: Fate): void;
   onNoted?(world: World, envelope: Envelope): void;
+  onAnnounced?(world: World, event: WorldEvent, subject: string): void;
 }
 
 /** Nodes, network, users and faults in one event loop with virtual time. */
@@ -59,9 +82,12 @@ export class World {
   readonly roots: Roots;
   readonly identities: Identities;
   readonly machines: readonly Machine[];
+  /** Those that run here: all of them, unless this is a part of a world. */
+  readonly own: readonly Machine[];
   readonly network: Network;
   readonly users: Users;
   readonly faults: Faults;
+  readonly villains: readonly Villain[];
   readonly tally: Tally;
   /** The digest of the run at the end of each window. */
   readonly windows: string[] = [];
@@ -73,24 +99,57 @@ export class World {
   private readonly now: Now = { monoUs: 0, wallUs: 0 };
   private readonly out = new Outbox();
   private readonly pool = new EnvelopePool();
-  private readonly watcher: Watcher | null;
+  private readonly part: Part | null;
+  private watcher: Watcher | null;
   private readonly regionIndex: Map<string, number>;
+  /** Of envelopes that were held and are let go, by slot: the word of chance that goes with each. */
+  private readonly letGo = new Map<number, number>();
 
   /**
    * @param isChecking each node has numbers of its own for its peers, every envelope crosses as bytes and arrives
    * frozen, and maps are turned around every window: slower, and the digest must be the same
+   * @param part what of the world runs here, if not all of it
    */
-  constructor(scenario: ResolvedScenario, watcher: Watcher | null = null, isChecking = false) {
+  constructor(
+    scenario: ResolvedScenario,
+    watcher: Watcher | null = null,
+    isChecking = false,
+    part: Part | null = null,
+  ) {
     this.scenario = scenario;
     this.watcher = watcher;
+    this.part = part;
     this.roots = createRoots(scenario.seed);
     this.identities = new Identities(this.roots.keys);
     this.regionIndex = new Map(scenario.regions.map(({ path }, i) => [path, i]));
     this.tally = createTally(scenario);
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
     this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name), isChecking);
+    this.own = this.machines.filter((machine) => this.owns(machine));
     this.users = new Users(this);
     this.faults = new Faults(this);
+    this.villains = (scenario.malice ?? []).map((role) => {
+      const machine = this.machines.find(({ spec }) => spec.name === role.node)!;
+      return (machine.villain = new Villain(this, machine, role));
+    });
+  }
+
+  /** Goes on from a checkpoint, as often as wanted. Nobody watches but `watcher`. */
+  static restore(checkpoint: Checkpoint, watcher: Watcher | null = null): World {
+    const world = checkpoint.copy();
+    world.watcher = watcher;
+    return world;
+  }
+
+  /** The world as it stands between two calls of `run`. */
+  checkpoint(): Checkpoint {
+    assert(this.part === null, 'a part of a world has no checkpoint of its own');
+    return new Checkpoint(this, this.watcher);
+  }
+
+  /** Whether what happens to it happens here. */
+  owns({ cluster }: { readonly cluster: number }): boolean {
+    return this.part === null || this.part.owns(cluster);
   }
 
   /** A peer of the world that is no node: its source number orders the events it makes. */
@@ -121,20 +180,47 @@ export class World {
     this.nowUs = untilUs;
   }
 
+  /** When the next event is due, µs; Infinity if none is. */
+  get nextUs(): number {
+    return this.schedule.peekTime();
+  }
+
   get pending(): number {
     return this.schedule.size;
   }
 
+  /**
+   * Where the envelopes are that have not come to an end: see `countMissing`. Between two events, and of a whole world: in
+   * parts of one some are on their way from part to part.
+   */
+  census(): Census {
+    const found = { travelling: 0, held: 0, waiting: 0 };
+    const elsewhere = new Set<number>();
+    const isCounted = (slot: number): boolean => this.pool.at(slot).from >= 0;
+    this.schedule.forEach((_time, _source, _counter, kind, slot) => {
+      if (kind !== ARRIVE && kind !== ENTER) return;
+      elsewhere.add(slot);
+      if (isCounted(slot)) found.travelling++;
+    });
+    for (const slot of this.network.heldSlots()) {
+      elsewhere.add(slot);
+      found.held++;
+    }
+    let waiting = 0;
+    this.pool.forEachTaken((slot) => {
+      if (elsewhere.has(slot)) return;
+      waiting++;
+      if (isCounted(slot)) found.waiting++;
+    });
+    for (const { platter } of this.machines) waiting -= platter.held.length;
+    const inInboxes = this.machines.reduce((sum, { inbox }) => sum + (inbox?.size ?? 0), 0);
+    assert(waiting === inInboxes, 'an envelope that is kept is on its way, held by a fault, or in an inbox');
+    return found;
+  }
+
   /** The digest of the run so far: the chains of the nodes and of the users, mixed with who they are. */
   digest(): string {
-    const sum = new Digest();
-    const add = (key: number, chain: Digest): void => {
-      const mixed = new Digest().word(key).word(chain.high).word(chain.low);
-      sum.add(mixed.high, mixed.low);
-    };
-    for (const machine of this.machines) add(machine.key, machine.digest);
-    add(0, this.users.digest);
-    return sum.hex();
+    return sumChains(this.own, this.users.digest);
   }
 
   scheduleFault(atUs: number, slot: number): void {
@@ -147,18 +233,21 @@ export class World {
 
   /** Boots a node, or boots it again. */
   bootMachine(machine: Machine): void {
+    assert(this.owns(machine), 'a node runs in one part of a world');
     machine.isUp = true;
     machine.bootCount++;
-    machine.bootedAtUs = this.nowUs;
+    machine.lives++;
+    machine.bootEvent = this.events;
+    restartClock(machine.clock, this.nowUs);
     machine.busyUntilUs = this.nowUs;
     this.setClock(machine);
-    const seedWords = seedWordsOf(this.roots.nodes, machine.key, machine.bootCount);
+    const seedWords = seedWordsOf(this.roots.nodes, machine.key, machine.lives);
     machine.digest.word(0x600d).integer(machine.bootCount);
     boot(machine.node, this.now, { bootCount: machine.bootCount, seedWords }, this.out);
     this.finishStep(machine, 0);
   }
 
-  /** Takes the power away: memory, inbox and what its devices were doing are gone, the disk stays. */
+  /** Takes the power away: memory, inbox and what its devices were doing are gone, what is synced stays. */
   crashMachine(machine: Machine): void {
     machine.isUp = false;
     machine.alarmAtUs = NEVER_US;
@@ -167,6 +256,9 @@ export class World {
     for (let slot = machine.inbox?.take(); slot !== undefined; slot = machine.inbox?.take()) {
       this.drop(slot, 'down');
     }
+    for (const slot of machine.platter.held.splice(0)) this.drop(slot, 'down');
+    losePower(machine);
+    this.announce('node.down', machine.spec.name);
   }
 
   /** Lets a frozen node go on: what waits is served before alarms that are overdue. */
@@ -178,15 +270,45 @@ export class World {
     this.setAlarm(machine);
   }
 
+  /** Lets a disk say what a stall has kept it from saying. */
+  releaseHeld(machine: Machine): void {
+    for (const slot of machine.platter.held.splice(0)) this.pushFrom(machine.peer, this.nowUs, ARRIVE, slot);
+  }
+
   /** Sends what a user says. */
   sendFromUser(user: Peer, region: number, to: Machine, envelope: Envelope): void {
-    const slot = this.takeSlot(envelope);
-    const sent = this.pool.at(slot);
-    sent.sizeBytes = sizeOfEnvelope(sent);
-    this.tally.sent[sent.kind]++;
-    const word = this.network.wordOf(sent, this.keys[user], to.key, this.keys[user], this.nowUs);
-    const delayUs = this.network.delayUs(region, to.region, word);
-    this.schedule.push(this.nowUs + delayUs, user, this.counters[user]++, ARRIVE, slot);
+    envelope.sizeBytes = sizeOfEnvelope(envelope);
+    this.tally.sent[envelope.kind]++;
+    this.watcher?.onSent?.(this, envelope);
+    const word = this.network.wordOf(envelope, this.keys[user], to.key, this.keys[user], this.nowUs);
+    this.pushArrival(user, this.nowUs + this.network.delayUs(region, to.region, word), envelope);
+  }
+
+  /** Sends what a malicious role says; of what bears another's name only the count arrives. */
+  sendFromVillain(machine: Machine, envelope: Envelope): void {
+    if (envelope.from === machine.peer) {
+      this.sendFromNode(machine, envelope, this.nowUs);
+      return;
+    }
+    this.tally.sent[envelope.kind]++;
+    this.countDrop(envelope, 'forged');
+  }
+
+  /** Lets an envelope go that was held, a moment later: whatever ends at the same time has ended by then. */
+  sendOn(slot: number, word: number): void {
+    this.letGo.set(slot, word);
+    this.pushFrom(this.pool.at(slot).from, this.nowUs + 1, ENTER, slot);
+  }
+
+  /** Says that something has happened, to whom it may concern: faults that wait for it, and whoever watches. */
+  announce(event: WorldEvent, subject: string): void {
+    this.faults.onAnnounced(event, subject);
+    this.watcher?.onAnnounced?.(this, event, subject);
+  }
+
+  /** Takes in what another part of the world has handed over, under the key that its event has there. */
+  accept(envelope: Envelope, atUs: number, source: Peer, counter: number): void {
+    this.schedule.push(atUs, source, counter, ARRIVE, this.takeSlot(envelope));
   }
 
   /** How this run can be seen again up to where it stands, for a failure's message. */
@@ -196,9 +318,10 @@ export class World {
 
   /** Boots everything and lays the first events. */
   start(): void {
-    for (const machine of this.machines) this.bootMachine(machine);
+    for (const machine of this.own) this.bootMachine(machine);
     this.users.start();
     this.faults.start();
+    for (const machine of this.own) this.scheduleTick(machine);
     this.schedule.push(WINDOW_US, TICK_SOURCE, 0, TICK, 0);
   }
 
@@ -222,6 +345,13 @@ export class World {
       case TICK:
         this.closeWindow();
         return;
+      case VILLAIN:
+        this.machines[slot].villain!.tick();
+        this.scheduleTick(this.machines[slot]);
+        return;
+      case ENTER:
+        this.enterAgain(slot);
+        return;
     }
   }
 
@@ -234,9 +364,15 @@ export class World {
       return;
     }
     const machine = this.machines[envelope.to];
-    if (!machine.isUp || (envelope.from < 0 && envelope.originBoot !== machine.bootCount)) {
+    const isOfEarlierLife = envelope.from < 0 && this.pool.causeOf(slot) < machine.bootEvent;
+    if (!machine.isUp || isOfEarlierLife) {
       if (envelope.from >= this.machines.length) this.users.onConnectionRefused(envelope);
       this.drop(slot, 'down');
+      return;
+    }
+    const fate = this.refusalOf(machine, envelope);
+    if (fate !== null) {
+      this.drop(slot, fate);
       return;
     }
     const isBusy = machine.pauses > 0 || this.nowUs < machine.busyUntilUs;
@@ -247,6 +383,16 @@ export class World {
       return;
     }
     this.deliver(machine, slot);
+  }
+
+  /** What becomes of an envelope that reaches a node, if it does not get in. */
+  private refusalOf(machine: Machine, envelope: Envelope): Fate | null {
+    const { from, kind } = envelope;
+    if (from < 0)
+      return from !== DISK || kind !== STORED || completeWrite(this, machine, envelope) ? null : 'down';
+    const isOfNode = from < this.machines.length;
+    if (isOfNode && !speakAlike(this.machines[from], machine)) return 'other version';
+    return machine.villain === null || machine.villain.letsIn(envelope) ? null : 'withheld';
   }
 
   private serve(machine: Machine): void {
@@ -272,6 +418,7 @@ export class World {
     machine.digest.word(kind).integer(fromRank).integer(this.identities.rank(origin));
     machine.digest.integer(envelope.n).integer(envelope.sizeBytes);
     this.handled(envelope, slot);
+    const wasStarting = from < 0 && machine.node.phase !== READY;
     this.setClock(machine);
     machine.wire?.inward(envelope);
     try {
@@ -280,7 +427,8 @@ export class World {
       throw this.located(error, machine, envelope);
     }
     this.pool.release(slot);
-    this.finishStep(machine, stepCostUs(kind, machine.spec.speedPpm));
+    this.finishStep(machine, stepCostUs(kind, machine.speedPpm));
+    if (wasStarting && machine.node.phase === READY) this.announce('node.ready', machine.spec.name);
   }
 
   private wakeMachine(machine: Machine): void {
@@ -299,26 +447,29 @@ export class World {
     } catch (error) {
       throw this.located(error, machine, null);
     }
-    this.finishStep(machine, Math.ceil((WAKE_COST_US * 1_000_000) / machine.spec.speedPpm));
+    this.finishStep(machine, Math.ceil((WAKE_COST_US * 1_000_000) / machine.speedPpm));
   }
 
   /** Acts on what a step left in the outbox, once the step's own time has passed. */
   private finishStep(machine: Machine, costUs: number): void {
     const doneUs = this.nowUs + costUs;
     machine.busyUntilUs = doneUs;
+    this.watcher?.onStep?.(this, machine, this.now.monoUs);
     for (let i = 0; i < this.out.count; i++) {
       const envelope = this.out.at(i);
       envelope.sizeBytes = sizeOfEnvelope(envelope);
       machine.wire?.outward(envelope);
       if (envelope.to === OBSERVER) this.watcher?.onNoted?.(this, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
-      else this.sendFromNode(machine, envelope, doneUs);
+      else if (machine.villain === null || machine.villain.letsOut(envelope))
+        this.sendFromNode(machine, envelope, doneUs);
     }
     this.out.clear();
     this.setAlarm(machine);
   }
 
   private sendToDevice(machine: Machine, envelope: Envelope, atUs: number): void {
+    this.watcher?.onSent?.(this, envelope);
     const answer = answerOf(this, machine, envelope);
     const slot = this.takeSlot(envelope);
     const sent = this.pool.at(slot);
@@ -327,14 +478,16 @@ export class World {
     sent.from = envelope.to;
     sent.to = machine.peer;
     sent.sizeBytes = sizeOfEnvelope(sent);
-    this.pushFrom(machine.peer, atUs + answer.delayUs, ARRIVE, slot);
+    if (answer.delayUs === NEVER_US) machine.platter.held.push(slot);
+    else this.pushFrom(machine.peer, atUs + answer.delayUs, ARRIVE, slot);
   }
 
   private sendFromNode(machine: Machine, envelope: Envelope, atUs: number): void {
     const { to, kind } = envelope;
     this.tally.sent[kind]++;
+    this.watcher?.onSent?.(this, envelope);
     if (to === machine.peer) {
-      this.pushFrom(to, atUs, ARRIVE, this.takeSlot(envelope));
+      this.pushArrival(to, atUs, envelope);
       return;
     }
     const word = this.network.wordOf(
@@ -344,41 +497,78 @@ export class World {
       this.keyOf(envelope.origin),
       this.nowUs,
     );
-    const isToUser = to >= this.machines.length;
-    const toRegion = isToUser ? this.users.regionOf(to) : this.machines[to].region;
-    let delayUs = this.network.delayUs(machine.region, toRegion, word) + this.transferUs(machine, envelope);
-    if (!isToUser) {
-      const toCluster = this.machines[to].cluster;
-      const link = this.network.link(machine.cluster, toCluster);
-      const passage = this.network.passage(link, word);
-      countTraffic(this.tally, machine.cluster, toCluster, passage < 0);
-      if (passage < 0) {
-        this.countDrop(envelope, passage === CUT ? 'cut' : 'lost');
-        return;
-      }
-      if (this.network.isDoubled(link, word)) {
-        this.tally.duplicated++;
-        const secondUs = this.network.delayUs(machine.region, toRegion, ~word);
-        this.pushFrom(machine.peer, atUs + passage + secondUs, ARRIVE, this.takeSlot(envelope));
-      }
-      delayUs += passage;
+    const leftUs = atUs + this.transferUs(machine, envelope);
+    if (to >= this.machines.length) {
+      const delayUs = this.network.delayUs(machine.region, this.users.regionOf(to), word);
+      this.pushArrival(machine.peer, leftUs + delayUs, envelope);
+      return;
     }
-    this.pushFrom(machine.peer, atUs + delayUs, ARRIVE, this.takeSlot(envelope));
+    const { cluster, region } = this.machines[to];
+    countTraffic(this.tally.traffic, this.tally, machine.cluster, cluster);
+    if (!this.network.isClear(this.network.link(machine.cluster, cluster))) {
+      this.cross(machine, envelope, word, leftUs, this.events);
+      return;
+    }
+    const delayUs = this.network.delayUs(machine.region, region, word);
+    this.pushArrival(machine.peer, leftUs + delayUs, envelope);
+  }
+
+  /** Lets an envelope onto a link on which faults or chance act. */
+  private cross(from: Machine, envelope: Envelope, word: number, atUs: number, cause: number): void {
+    const { network, tally } = this;
+    const to = this.machines[envelope.to];
+    const usualUs = network.delayUs(from.region, to.region, word);
+    const secondUsualUs = network.delayUs(from.region, to.region, ~word);
+    const link = network.link(from.cluster, to.cluster);
+    const sizeBytes = bytesOf(envelope);
+    const delayUs = network.pass(link, envelope, word, atUs, sizeBytes, usualUs, secondUsualUs);
+    if (delayUs === HELD) {
+      network.holder!.held.push({ slot: this.pool.take(envelope, cause), word });
+      return;
+    }
+    if (delayUs < 0) {
+      countTraffic(tally.untransmitted, tally, from.cluster, to.cluster);
+      this.countDrop(envelope, delayUs === CUT ? 'cut' : delayUs === LOST ? 'lost' : 'queue full');
+      return;
+    }
+    if (network.secondUs >= 0) {
+      tally.duplicated++;
+      this.pushArrival(from.peer, atUs + network.secondUs, envelope, cause);
+    }
+    this.pushArrival(from.peer, atUs + delayUs, envelope, cause);
+  }
+
+  private enterAgain(slot: number): void {
+    const envelope = this.pool.at(slot);
+    const word = this.letGo.get(slot)!;
+    this.letGo.delete(slot);
+    this.cross(this.machines[envelope.from], envelope, word, this.nowUs, this.pool.causeOf(slot));
+    this.pool.release(slot);
   }
 
   /** How long the envelope, and the contents that it names, take to leave the node. */
   private transferUs(machine: Machine, envelope: Envelope): number {
-    let sizeBytes = envelope.sizeBytes;
-    const entry = KINDS[envelope.kind]!;
-    if (entry.hasRefs) visitRefs(entry.body, envelope.body, (content) => (sizeBytes += content.sizeBytes));
-    return Math.ceil((sizeBytes * 1_000_000) / machine.spec.bandwidthBytesPerSecond);
+    return Math.ceil((bytesOf(envelope) * 1_000_000) / machine.spec.bandwidthBytesPerSecond);
   }
 
-  private setAlarm(machine: Machine): void {
+  /** What both clocks of a node show now. */
+  clockOf(machine: Machine): Now {
+    const now: Now = { monoUs: 0, wallUs: 0 };
+    readClock(machine.clock, this.nowUs, now);
+    return now;
+  }
+
+  /** Sees to it that a node is woken when it wants to be, by its own clock. */
+  setAlarm(machine: Machine): void {
     const { wakeAtUs } = machine.node;
     if (wakeAtUs === NEVER_US || !machine.isUp) return;
-    const atUs = Math.max(this.nowUs, machine.busyUntilUs, machine.bootedAtUs + wakeAtUs);
+    const atUs = Math.max(this.nowUs, machine.busyUntilUs, worldUsAt(machine.clock, wakeAtUs));
     if (atUs < machine.alarmAtUs) this.armAt(machine, atUs);
+  }
+
+  private scheduleTick(machine: Machine): void {
+    const tickUs = machine.villain?.tickUs ?? 0;
+    if (tickUs > 0) this.pushFrom(machine.peer, this.nowUs + tickUs, VILLAIN, machine.index);
   }
 
   private armAt(machine: Machine, atUs: number): void {
@@ -387,12 +577,22 @@ export class World {
   }
 
   private setClock(machine: Machine): void {
-    this.now.monoUs = this.nowUs - machine.bootedAtUs;
-    this.now.wallUs = WALL_EPOCH_US + this.nowUs;
+    readClock(machine.clock, this.nowUs, this.now);
   }
 
   private pushFrom(source: Peer, atUs: number, kind: number, slot: number): void {
     this.schedule.push(atUs, source, this.counters[source]++, kind, slot);
+  }
+
+  private pushArrival(source: Peer, atUs: number, envelope: Envelope, cause = this.events): void {
+    const { part } = this;
+    if (part === null || part.owns(this.clusterOf(envelope.to)))
+      this.pushFrom(source, atUs, ARRIVE, this.pool.take(envelope, cause));
+    else part.handOver(this.clusterOf(envelope.to), envelope, atUs, source, this.counters[source]++);
+  }
+
+  private clusterOf(peer: Peer): number {
+    return peer < this.machines.length ? this.machines[peer].cluster : this.users.clusterOf(peer);
   }
 
   private takeSlot(envelope: Envelope): number {
@@ -410,12 +610,12 @@ export class World {
   }
 
   private countDrop(envelope: Envelope, fate: Fate): void {
-    this.tally.dropped[fate]++;
+    if (envelope.from >= 0) this.tally.dropped[fate]++;
     this.watcher?.onDropped?.(this, envelope, fate);
   }
 
   private closeWindow(): void {
-    for (const machine of this.machines) {
+    for (const machine of this.own) {
       const state = foldNode(machine.node);
       machine.digest.word(state.high).word(state.low);
       if (machine.wire !== null) reverseMaps(machine.node);
@@ -430,4 +630,12 @@ export class World {
     error.message += `\n  at ${machine.spec.name}, handling ${doing}; ${this.whereabouts()}`;
     return error;
   }
+}
+
+/** The size of an envelope with the contents that it names. */
+function bytesOf(envelope: Envelope): number {
+  let { sizeBytes } = envelope;
+  const entry = KINDS[envelope.kind]!;
+  if (entry.hasRefs) visitRefs(entry.body, envelope.body, (content) => (sizeBytes += content.sizeBytes));
+  return sizeBytes;
 }

@@ -4,6 +4,7 @@ import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
+import { DISK_FINE } from '../core/machine/disk-conditions.ts';
 import * as kinds from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { createNode, type Node } from '../core/machine/node-state.ts';
@@ -277,10 +278,13 @@ export class Rig {
   private route(station: Station, envelope: Envelope): void {
     switch (envelope.to) {
       case DISK:
-        if (envelope.kind === kinds.LOAD) this.answerDevice(envelope, kinds.LOADED, { state: station.disk });
+        if (envelope.kind === kinds.LOAD) {
+          const body = { state: station.disk, condition: DISK_FINE };
+          this.answerDevice(envelope, kinds.LOADED, body);
+        }
         if (envelope.kind !== kinds.STORE) return;
         station.disk = envelope.body as kinds.StoredState;
-        return this.answerDevice(envelope, kinds.STORED, {});
+        return this.answerDevice(envelope, kinds.STORED, { condition: DISK_FINE });
       case KEYS: {
         if (envelope.kind !== kinds.SIGN) return;
         const signature = this.cast.sign(envelope.from, (envelope.body as kinds.Sign).hash);

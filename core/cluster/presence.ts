@@ -27,7 +27,7 @@ export const presenceShape = record({
 const signedShape = record({ manifest: manifestShape, version: manifestVersionShape });
 
 /** What a node signs, and an index node verifies, of a manifest (R4-3). */
-export function hashManifest(node: Node, manifest: Manifest, version: ManifestVersion): string {
+export function hashManifest(node: Pick<Node, 'pure'>, manifest: Manifest, version: ManifestVersion): string {
   return node.pure.hash(new Encoder(node.pure).document(signedShape, { manifest, version }));
 }
 

@@ -8,6 +8,7 @@ import {
 } from '../cluster/manifest.ts';
 import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
 import { wantShape } from '../routing/want.ts';
+import { DISK_CONDITIONS } from './disk-conditions.ts';
 import {
   flag,
   integer,
@@ -136,8 +137,9 @@ const sessionBody = record({
 });
 // Devices
 const storedStateBody = record({ epoch: integer, manifestVersion: integer });
-const loadedBody = record({ state: optional(storedStateBody) });
-const storedBody = record({});
+const condition = upTo(DISK_CONDITIONS.length - 1);
+const loadedBody = record({ state: optional(storedStateBody), condition });
+const storedBody = record({ condition });
 const inferBody = record({ model: name, prompt: ref, contextTokens: integer, maxTokens: integer });
 const inferredBody = record({
   answer: optional(ref),
@@ -172,6 +174,7 @@ export type Beat = Readonly<Of<typeof beatBody>>;
 export type Session = Readonly<Of<typeof sessionBody>>;
 export type StoredState = Readonly<Of<typeof storedStateBody>>;
 export type Loaded = Readonly<Of<typeof loadedBody>>;
+export type Stored = Readonly<Of<typeof storedBody>>;
 export type Infer = Readonly<Of<typeof inferBody>>;
 export type Inferred = Readonly<Of<typeof inferredBody>>;
 export type Sign = Readonly<Of<typeof signBody>>;
@@ -179,7 +182,17 @@ export type Signed = Readonly<Of<typeof signedBody>>;
 export type Noted = Readonly<Of<typeof notedBody>>;
 
 /** What a node tells its observer. It never answers, and nothing in the core depends on it. */
-export const NOTES = ['opened', 'asked', 'struck', 'outcome', 'joined', 'removed', 'ready'] as const;
+export const NOTES = [
+  'opened',
+  'asked',
+  'struck',
+  'outcome',
+  'joined',
+  'removed',
+  'ready',
+  'corrupt',
+  'unstored',
+] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
 export const NOTE_STRUCK = 2;
@@ -187,6 +200,10 @@ export const NOTE_OUTCOME = 3;
 export const NOTE_JOINED = 4;
 export const NOTE_REMOVED = 5;
 export const NOTE_READY = 6;
+/** What its disk kept of the node is damaged: it starts as one without a past. */
+export const NOTE_CORRUPT = 7;
+/** Its disk does not read or write: it is not ready, and tries again. */
+export const NOTE_UNSTORED = 8;
 
 export const FIND = DISCOVER * 32;
 export const FIND_OFFERS = DISCOVER * 32 + 1;

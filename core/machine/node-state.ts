@@ -30,6 +30,8 @@ export const nodeStateShape = record({
   random: record({ a: word, b: word, c: word, d: word }),
   /** When the driver is to call `wake`, by the steady clock of this boot. Waking early is harmless. */
   wakeAtUs: integer,
+  /** While it starts: when to ask its disk again, which has failed; NEVER_US if it has not. */
+  retryAtUs: integer,
   /** Envelopes of a known type whose operation this version does not know, or that are not for this node's roles. */
   ignored: integer,
   /** Envelopes that came too late, or answered what was never asked. */
@@ -61,6 +63,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     signature: '',
     random: createRandom([0, 0, 0, 0]),
     wakeAtUs: NEVER_US,
+    retryAtUs: NEVER_US,
     ignored: 0,
     late: 0,
     presence: { nextBeatUs: NEVER_US, beats: 0, attestations: [] },

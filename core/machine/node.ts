@@ -11,6 +11,7 @@ import * as indexes from '../roles/index-node.ts';
 import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
+import { DISK_CORRUPT, DISK_FINE } from './disk-conditions.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
 import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
@@ -33,6 +34,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.random = createRandom(seedWords);
   node.ignored = 0;
   node.late = 0;
+  node.retryAtUs = NEVER_US;
   node.presence = { nextBeatUs: NEVER_US, beats: 0, attestations: [] };
   node.gateway = hasType(manifest, 'gateway') ? gateways.createGateway() : null;
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
@@ -57,6 +59,10 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     if (node.index !== null) indexes.onIndexAlarm(node, node.index, now, out);
     if (node.compute !== null) computes.onComputeAlarm(node, node.compute, now, out);
     if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
+  } else if (now.monoUs >= node.retryAtUs) {
+    node.retryAtUs = NEVER_US;
+    if (node.phase === LOADING) askDevice(node, out, kinds.LOAD, DISK, {});
+    else storeState(node, out);
   }
   setAlarm(node);
 }
@@ -188,13 +194,13 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
     return;
   }
   if (node.phase === LOADING && envelope.kind === kinds.LOADED) {
-    const { state } = envelope.body as kinds.Loaded;
-    // A node without a past takes its epoch from the calendar, above whatever it may have said before a wipe.
-    node.epoch = state?.epoch ?? Math.floor(now.wallUs / 1_000_000);
-    node.manifestVersion = (state?.manifestVersion ?? 0) + 1;
-    node.phase = STORING;
-    askDevice(node, out, kinds.STORE, DISK, { epoch: node.epoch, manifestVersion: node.manifestVersion });
+    onLoaded(node, now, out, envelope.body as kinds.Loaded);
   } else if (node.phase === STORING && envelope.kind === kinds.STORED) {
+    // What is not stored is not said: it might be said again, of something else, after a crash (R4-3).
+    if ((envelope.body as kinds.Stored).condition !== DISK_FINE) {
+      retryLater(node, now, out);
+      return;
+    }
     node.phase = SIGNING;
     const version = { epoch: node.epoch, version: node.manifestVersion };
     askDevice(node, out, kinds.SIGN, KEYS, { hash: hashManifest(node, node.config.manifest, version) });
@@ -208,6 +214,32 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
   } else node.late++;
 }
 
+function onLoaded(node: Node, now: Now, out: Outbox, { state, condition }: kinds.Loaded): void {
+  if (condition !== DISK_FINE && condition !== DISK_CORRUPT) {
+    retryLater(node, now, out);
+    return;
+  }
+  if (condition === DISK_CORRUPT) note(node, out, null, kinds.NOTE_CORRUPT, node.self);
+  const kept = condition === DISK_FINE ? state : null;
+  // A node without a past takes its epoch from the calendar, above whatever it may have said before a wipe.
+  node.epoch = kept?.epoch ?? Math.floor(now.wallUs / 1_000_000);
+  node.manifestVersion = (kept?.manifestVersion ?? 0) + 1;
+  node.phase = STORING;
+  storeState(node, out);
+}
+
+function storeState(node: Node, out: Outbox): void {
+  askDevice(node, out, kinds.STORE, DISK, { epoch: node.epoch, manifestVersion: node.manifestVersion });
+}
+
+/** Until a disk that does not read or write is asked again. */
+const DISK_RETRY_US = 1_000_000;
+
+function retryLater(node: Node, now: Now, out: Outbox): void {
+  node.retryAtUs = now.monoUs + DISK_RETRY_US;
+  note(node, out, null, kinds.NOTE_UNSTORED, node.self);
+}
+
 function askDevice(node: Node, out: Outbox, kind: number, device: number, body: unknown): void {
   out.send(kind, node.self, device, node.self, node.bootCount, node.nextN++, 0, body);
 }
@@ -215,7 +247,7 @@ function askDevice(node: Node, out: Outbox, kind: number, device: number, body: 
 /** All deadlines of a node reduce to one. */
 function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
-  let nextUs = presence.nextBeatUs;
+  let nextUs = Math.min(presence.nextBeatUs, node.retryAtUs);
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher), gateway.remembered.deadlines.nextUs);
   }

@@ -3,7 +3,11 @@ import { DEFAULT_PARAMETERS, type ParameterName, type Parameters } from '../../c
 import { MAX_MODELS } from '../../core/cluster/manifest.ts';
 import { MODEL, NAME, oneOf, REGION } from './fields.ts';
 import type { Problems } from './problems.ts';
-import { resolveFault } from './resolve-faults.ts';
+import { calmSchema, expectSchema } from './expect-schema.ts';
+import { resolveCalm, resolveExpect } from './resolve-expect.ts';
+import { resolveFaults } from './resolve-faults.ts';
+import { maliceSchema } from './malice-schema.ts';
+import { resolveMalice } from './resolve-malice.ts';
 import { resolveNetwork, resolveRegions } from './resolve-network.ts';
 import { resolveNodes } from './resolve-nodes.ts';
 import { resolvePeerings } from './resolve-peerings.ts';
@@ -12,7 +16,6 @@ import type { ResolvedCluster, ResolvedModel, ResolvedNode, ResolvedScenario } f
 import {
   clusterSchema,
   demandSchema,
-  expectSchema,
   faultSchema,
   keyOfParameter,
   librarySchema,
@@ -68,8 +71,11 @@ export function resolveSections(
   const durationUs = duration ?? Number.MAX_SAFE_INTEGER;
   const town = { durationUs, regions, models, demands, clusters, nodes, problems };
   const workloads = reader.listed('users', usersSchema).flatMap((users) => resolveUsers(users, town));
-  const faults = reader.listed('faults', faultSchema).flatMap((fault) => resolveFault(fault, town));
-  const expect = reader.single('expect', expectSchema)?.value;
+  const faults = resolveFaults(reader.listed('faults', faultSchema), town);
+  const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
+  const prospect = { durationUs, clusters, faults, problems };
+  const expectations = resolveExpect(reader.single('expect', expectSchema), prospect);
+  const calm = resolveCalm(reader.single('calm', calmSchema), prospect);
   const parameters = resolveParameters(reader.single('parameters', parametersSchema)?.value);
   if (problems.list.length > 0) return null;
   return {
@@ -86,12 +92,10 @@ export function resolveSections(
     nodes: [...nodes.values()].flatMap((ofCluster) => ofCluster!),
     peerings,
     workloads,
-    faults: faults.sort((left, right) => left.atUs - right.atUs),
-    expectations: {
-      okAtLeastPpm: expect?.okAtLeast ?? 0,
-      sometimes: expect?.sometimes ?? [],
-      never: expect?.never ?? ['INTERNAL'],
-    },
+    faults,
+    ...(malice.length > 0 ? { malice } : {}),
+    expectations,
+    ...(calm === null ? {} : { calm }),
   };
 }
 

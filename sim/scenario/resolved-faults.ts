@@ -38,6 +38,6 @@ export interface ResolvedAnchor {
 
 /** On and off by turns, on first. Lengths are drawn anew for each turn from quantiles, µs; two equal ones: always that long. */
 export interface ResolvedFlap {
-  readonly upUs: readonly number[];
-  readonly downUs: readonly number[];
+  readonly onUs: readonly number[];
+  readonly offUs: readonly number[];
 }

@@ -1,7 +1,16 @@
 import type { Parameters } from '../../core/machine/parameters.ts';
+import type { ResolvedCalm, ResolvedExpectations } from './resolved-expectations.ts';
 import type { ResolvedFault } from './resolved-faults.ts';
+import type { ResolvedMalice } from './resolved-malice.ts';
 
 export type { FaultKind, ResolvedFault } from './resolved-faults.ts';
+export type { MaliciousRole, ResolvedMalice } from './resolved-malice.ts';
+export type {
+  ResolvedCalm,
+  ResolvedExpectations,
+  ResolvedGoal,
+  ResolvedLevel,
+} from './resolved-expectations.ts';
 
 /**
  * A scenario with nothing left to guess: every name resolved, every count unfolded, every unit an integer
@@ -25,7 +34,11 @@ export interface ResolvedScenario {
   readonly workloads: readonly ResolvedWorkload[];
   /** In order of time. */
   readonly faults: readonly ResolvedFault[];
+  /** Nodes that are malicious; absent: none. */
+  readonly malice?: readonly ResolvedMalice[];
   readonly expectations: ResolvedExpectations;
+  /** Absent: the run ends as it goes on. */
+  readonly calm?: ResolvedCalm;
 }
 
 export interface ResolvedRegion {
@@ -107,13 +120,4 @@ export interface ResolvedAsk {
   readonly weight: number;
   readonly minTrust: number;
   readonly allowedRegions: readonly string[];
-}
-
-export interface ResolvedExpectations {
-  /** Least share of requests that end well, ppm. Fewer: violated. */
-  readonly okAtLeastPpm: number;
-  /** Error codes that must be seen at least once; otherwise the story did not happen: vacuous. */
-  readonly sometimes: readonly string[];
-  /** Error codes that must not be seen at all: violated. */
-  readonly never: readonly string[];
 }

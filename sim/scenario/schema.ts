@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { NODE_TYPES } from '../../core/cluster/manifest.ts';
 import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/machine/parameters.ts';
-import { ERROR_CODES } from '../../core/routing/outcomes.ts';
 import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
+import { calmSchema, expectSchema } from './expect-schema.ts';
 import {
   bandwidthField,
   chanceField,
@@ -22,6 +22,11 @@ import {
   textField,
   wordField,
 } from './fields.ts';
+import { faultTimes } from './fault-times-schema.ts';
+import { linkFaultFields } from './link-fault-schema.ts';
+import { maliceSchema } from './malice-schema.ts';
+import { nodeFaultFields } from './node-fault-schema.ts';
+import { pairField, placesField } from './place-fields.ts';
 import { formatDuration } from './units.ts';
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
@@ -133,17 +138,8 @@ export const clusterSchema = mapField('A cluster.', {
   ),
 });
 
-const EXACT_PLACES = 'a cluster, a region as eu, or a list of them';
-const place = wordField('A cluster, or a region for all clusters in it.', REGION, EXACT_PLACES);
-const placesField = (about: string, item: z.ZodString = place, expected = EXACT_PLACES) =>
-  z
-    .union([item, listField('Several.', item, 1)], { error: expected })
-    .transform((found) => (typeof found === 'string' ? [found] : found))
-    .meta({ description: about });
-const pair = listField('Two sides.', placesField('A side.'), 2).max(2, { error: 'a list of two sides' });
-
 export const peeringsSchema = z
-  .union([z.literal('full-mesh'), listField('Pairs.', pair)], {
+  .union([z.literal('full-mesh'), listField('Pairs.', pairField('Two sides.'))], {
     error: '"full-mesh", or a list of pairs as [[france, germany]]',
   })
   .meta({
@@ -185,54 +181,11 @@ export const usersSchema = mapField('People who ask.', {
   asks: listField('What they ask for.', askSchema, 1),
 });
 
-const onLinks = {
-  between: pair.optional(),
-  from: placesField('Where it leaves.').optional(),
-  to: placesField('Where it does not get to.').optional(),
-  within: placesField('Inside each of these clusters.').optional(),
-};
-const EXACT_NODES = 'a node as france/compute-1, a group as france/compute, a cluster, or a list of them';
-const nodesField = (about: string) =>
-  placesField(about, wordField('A node, a group, or a cluster.', REGION, EXACT_NODES), EXACT_NODES);
+/** Every kind of fault, as it is written. */
+const faultFields = { ...linkFaultFields, ...nodeFaultFields };
+export const FAULT_KINDS = Object.keys(faultFields) as (keyof typeof faultFields)[];
 
-export const FAULT_KINDS = [
-  'cut',
-  'loss',
-  'duplicate',
-  'delay',
-  'heal',
-  'crash',
-  'restart',
-  'pause',
-] as const;
-export const faultSchema = mapField('What goes wrong, and when.', {
-  at: durationField('When it begins.'),
-  for: durationField(
-    'How long. Without it: to the end.',
-    1,
-    Number.MAX_SAFE_INTEGER,
-    'more than 0s',
-  ).optional(),
-  cut: mapField('Nothing gets through.', onLinks).optional(),
-  loss: mapField('Envelopes are lost.', { ...onLinks, chance: chanceField('How often.') }).optional(),
-  duplicate: mapField('Envelopes come twice.', { ...onLinks, chance: chanceField('How often.') }).optional(),
-  delay: mapField('Envelopes take longer.', {
-    ...onLinks,
-    by: durationField('So much longer.', 1, 3_600_000_000, 'a time from 1us to 1h'),
-  }).optional(),
-  heal: z.literal('all', { error: '"all"' }).meta({ description: 'Ends every fault of a link.' }).optional(),
-  crash: nodesField('These stop, and lose what they held in memory. They restart after `for`.').optional(),
-  restart: nodesField('These start again.').optional(),
-  pause: nodesField('These freeze; what arrives waits.').optional(),
-});
-
-const [, ...FAILURES] = ERROR_CODES;
-const errorCode = choiceField('An error code.', FAILURES);
-export const expectSchema = mapField('What is to come of it.', {
-  okAtLeast: chanceField('Least share of requests that end well. Default 0%.').optional(),
-  sometimes: listField('Errors that must be seen, or the story did not happen.', errorCode).optional(),
-  never: listField('Errors that must not be seen. Default [INTERNAL].', errorCode).optional(),
-});
+export const faultSchema = mapField('What goes wrong, and when.', { ...faultTimes, ...faultFields });
 
 /** `heartbeat` for the parameter heartbeatUs: its value carries the unit. */
 export function keyOfParameter(name: string): string {
@@ -291,7 +244,9 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   peerings: peeringsSchema.optional(),
   users: listField('Who asks.', usersSchema).optional(),
   faults: listField('What goes wrong.', faultSchema).optional(),
+  malice: listField('Who is malicious.', maliceSchema).optional(),
   expect: expectSchema.optional(),
+  calm: calmSchema.optional(),
   parameters: parametersSchema.optional(),
 });
 

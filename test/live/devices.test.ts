@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Encoder } from '../../core/machine/codec.ts';
+import { DISK_CORRUPT, DISK_FINE } from '../../core/machine/disk-conditions.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import {
   BEAT,
@@ -59,26 +60,41 @@ describe('the devices of a live node', function () {
   it('DISK: what was stored is loaded, by another process too; nothing stored is no fault', async () => {
     const failed: Error[] = [];
     const disk = new Disk(folder, (error) => failed.push(error));
-    expect(await askDevice(disk, LOAD, {})).to.deep.equal({ kind: LOADED, body: { state: null } });
+    expect(await askDevice(disk, LOAD, {})).to.deep.equal({
+      kind: LOADED,
+      body: { state: null, condition: DISK_FINE },
+    });
     const state = { epoch: 7, manifestVersion: 3 };
-    expect(await askDevice(disk, STORE, state)).to.deep.equal({ kind: STORED, body: {} });
+    expect(await askDevice(disk, STORE, state)).to.deep.equal({
+      kind: STORED,
+      body: { condition: DISK_FINE },
+    });
     const again = new Disk(folder, (error) => failed.push(error));
-    expect(await askDevice(again, LOAD, {})).to.deep.equal({ kind: LOADED, body: { state } });
+    expect(await askDevice(again, LOAD, {})).to.deep.equal({
+      kind: LOADED,
+      body: { state, condition: DISK_FINE },
+    });
     expect(failed).to.deep.equal([]);
   });
 
-  it('DISK: a state that cannot be understood, or written, ends the node: it is never taken for none', () => {
-    const failed: string[] = [];
-    const fail = (error: Error): void => void failed.push(error.message);
-    const envelope = Object.assign(new Envelope(), { kind: LOAD, body: {} });
+  it('DISK: a state that cannot be understood is said to be corrupt: it is never taken for none', async () => {
     for (const content of ['{"format":1,"epoch":7', '{"format":1,"epoch":-7,"manifestVersion":1}', 'null']) {
       writeFileSync(join(folder, 'state.json'), content);
-      new Disk(folder, fail).handle(envelope, () => expect.fail('it answered'));
+      const loaded = await askDevice(new Disk(folder, (error) => expect.fail(error.message)), LOAD, {});
+      expect(loaded).to.deep.equal({ kind: LOADED, body: { state: null, condition: DISK_CORRUPT } });
     }
+  });
+
+  it('DISK: what cannot be read or written at all ends the node', () => {
+    const failed: string[] = [];
+    const fail = (error: Error): void => void failed.push(error.message);
     const store = Object.assign(new Envelope(), { kind: STORE, body: { epoch: 1, manifestVersion: 1 } });
     new Disk(join(folder, 'no', 'such'), fail).handle(store, () => expect.fail('it answered'));
-    expect(failed).to.have.length(4);
-    expect(failed[1]).to.match(/state\.json: epoch: a whole number is expected, found -7$/);
+    mkdirSync(join(folder, 'state.json'));
+    const load = Object.assign(new Envelope(), { kind: LOAD, body: {} });
+    new Disk(folder, fail).handle(load, () => expect.fail('it answered'));
+    expect(failed).to.have.length(2);
+    expect(failed[0]).to.match(/ENOENT/);
   });
 
   it('counts boots, durably', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { World } from '../../sim/world.ts';
+import { stormyScenario } from '../determinism/stormy-scenario.ts';
 import { tinyScenario } from './tiny-scenario.ts';
 
 /** What no step may reach for, whatever the linter has overlooked. */
@@ -38,18 +39,19 @@ function whilePoisoned(act: () => void): void {
 }
 
 describe('a step reaches for nothing but its arguments', () => {
-  it('runs with clocks, chance, timers, promises, locale and inexact functions poisoned', () => {
-    const scenario = tinyScenario();
-    const healthy = new World(scenario);
-    healthy.start();
-    healthy.run(scenario.durationUs);
-    const world = new World(scenario);
-    whilePoisoned(() => {
-      world.start();
-      world.run(scenario.durationUs);
+  for (const scenario of [tinyScenario(), stormyScenario()]) {
+    it(`runs with clocks, chance, timers, promises, locale and inexact functions poisoned: ${scenario.name}`, () => {
+      const healthy = new World(scenario);
+      healthy.start();
+      healthy.run(scenario.durationUs);
+      const world = new World(scenario);
+      whilePoisoned(() => {
+        world.start();
+        world.run(scenario.durationUs);
+      });
+      expect(world.digest()).to.equal(healthy.digest());
     });
-    expect(world.digest()).to.equal(healthy.digest());
-  });
+  }
 
   it('has poison that works', () => {
     for (const act of [

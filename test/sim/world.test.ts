@@ -12,7 +12,7 @@ import { summarize } from '../../sim/summary.ts';
 import { World } from '../../sim/world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '67e4eee4a2b7faae';
+const TINY_DIGEST = '055c7f2b66f3c3b3';
 
 const SECOND_US = 1_000_000;
 

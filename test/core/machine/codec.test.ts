@@ -121,7 +121,7 @@ describe('the codec refuses', () => {
     expect(refusalOf(...HEAD, kinds.FIND, ...WAY, 1, 97, 1)).to.equal(null);
     expect(refusalOf(...HEAD, kinds.OFFERED, ...WAY, 1, 1, 97)).to.equal(null);
     expect(kinds.LOADED).to.equal(0xc3);
-    expect(refusalOf(...HEAD, 0xc3, 1, ...WAY, 0)).to.equal(null);
+    expect(refusalOf(...HEAD, 0xc3, 1, ...WAY, 0, 0)).to.equal(null);
   });
 
   it('an integer out of its range', () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { DISK, KEYS, OBSERVER } from '../../../core/base/peers.ts';
 import { NEVER_US } from '../../../core/base/time.ts';
+import { DISK_CORRUPT, DISK_FAILED, DISK_FINE, DISK_FULL } from '../../../core/machine/disk-conditions.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { DOWN, LOADING, READY, SIGNING, STORING } from '../../../core/machine/node-state.ts';
@@ -85,6 +86,50 @@ describe('a node that is booted', () => {
     rig.pump();
     expect(rig.node('front').epoch, 'a wiped disk: the calendar outranks the past').to.be.greaterThan(epoch);
     expect(rig.node('front').manifestVersion).to.equal(1);
+  });
+
+  it('says nothing that its disk has not kept: a disk that fails or is full is asked again each second (R4-3)', () => {
+    const rig = new Rig();
+    const { node } = rig.station('front');
+    rig.boot('front');
+    const answer = (kind: number, body: object): Envelope[] => {
+      const { n } = rig.sent.filter(({ to }) => to === DISK).at(-1)!;
+      rig.wire.length = 0;
+      return rig.deliver(envelopeOf(kind, DISK, node.self, body, { origin: node.self, originBoot: 1, n }));
+    };
+    const expectRetry = (sent: Envelope[], kind: number): void => {
+      expect(sent.map(({ body }) => (body as kinds.Noted).note)).to.deep.equal([kinds.NOTE_UNSTORED]);
+      const retryAtUs = rig.nowOf(rig.station('front')).monoUs + 1_000_000;
+      expect([node.phase === READY, node.wakeAtUs]).to.deep.equal([false, retryAtUs]);
+      rig.nowUs += 999_999;
+      expect(rig.wake('front')).to.deep.equal([]);
+      rig.nowUs += 1;
+      expect(names(rig.wake('front'))).to.deep.equal([kinds.nameOfKind(kind)]);
+      expect(node.wakeAtUs).to.equal(NEVER_US);
+    };
+    expectRetry(answer(kinds.LOADED, { state: null, condition: DISK_FAILED }), kinds.LOAD);
+    answer(kinds.LOADED, { state: { epoch: 7, manifestVersion: 4 }, condition: DISK_FINE });
+    for (const condition of [DISK_FULL, DISK_FAILED])
+      expectRetry(answer(kinds.STORED, { condition }), kinds.STORE);
+    const [sign] = answer(kinds.STORED, { condition: DISK_FINE });
+    expect([sign.kind, node.phase, node.epoch, node.manifestVersion]).to.deep.equal([
+      kinds.SIGN,
+      SIGNING,
+      7,
+      5,
+    ]);
+  });
+
+  it('starts as one without a past when what its disk kept is damaged, and says so', () => {
+    const rig = new Rig();
+    const { node } = rig.station('front');
+    rig.boot('front');
+    const body = { state: null, condition: DISK_CORRUPT };
+    const id = { origin: node.self, originBoot: 1 };
+    const [noted, store] = rig.deliver(envelopeOf(kinds.LOADED, DISK, node.self, body, id));
+    expect((noted.body as kinds.Noted).note).to.equal(kinds.NOTE_CORRUPT);
+    const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
+    expect(store.body).to.deep.equal({ epoch, manifestVersion: 1 });
   });
 
   it('hears no device that answers an earlier boot, or out of turn', () => {

@@ -1,0 +1,355 @@
+import type { Envelope } from '../core/machine/envelope.ts';
+import {
+  FOUND,
+  ASK,
+  INFER,
+  INFERRED,
+  KINDS,
+  NOTE_ASKED,
+  NOTE_OUTCOME,
+  NOTES,
+  STORE,
+  type Noted,
+} from '../core/machine/kinds.ts';
+import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
+import { CalmWatch } from './calm.ts';
+import { createInvariants } from './invariants/all.ts';
+import type { Invariant, Watches } from './invariants/invariant.ts';
+import { Lineage } from './lineage.ts';
+import type { Machine } from './machine.ts';
+import { OWED } from './owed.ts';
+import type { ResolvedGoal, ResolvedLevel } from './scenario/resolved-expectations.ts';
+import type { ResolvedScenario } from './scenario/resolved.ts';
+import { faultSpan } from './summary.ts';
+import type { UserRequest } from './users.ts';
+import type { Watcher, World } from './world.ts';
+
+export type Verdict = 'pass' | 'violated' | 'stalled' | 'unknown' | 'vacuous' | 'nondeterministic';
+
+/** What the process exits with, by verdict. */
+export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
+  pass: 0,
+  violated: 1,
+  unknown: 2,
+  stalled: 3,
+  vacuous: 4,
+  nondeterministic: 5,
+};
+
+/** How many reasons of one kind are told in full. */
+const MAX_TOLD = 20;
+
+/** How often an invariant was put to the test, and how often it did not hold. */
+export interface InvariantCount {
+  readonly checked: number;
+  readonly violated: number;
+}
+
+type Hook = 'onHandled' | 'onSent' | 'onNoted' | 'onStep' | 'onTick';
+
+/**
+ * Judges a run by what the world knows, never by asking the code it judges: invariants always, goals eventually, witnesses
+ * sometimes, service levels by phase, and the calm after the storm.
+ */
+export class Checker implements Watcher {
+  readonly invariants: readonly Invariant[];
+  readonly lineage = new Lineage();
+  private readonly calm: CalmWatch;
+  private readonly goals: GoalWatch;
+  /** By kind or note; null where nobody watches. */
+  private readonly handled: (readonly Invariant[] | null)[];
+  private readonly sent: (readonly Invariant[] | null)[];
+  private readonly noted: (readonly Invariant[] | null)[];
+  private readonly stepped: readonly Invariant[];
+  private readonly ticked: readonly Invariant[];
+  /** By kind: whether an account of contents is kept of it. */
+  private readonly isContent: Uint8Array;
+  private readonly noteCounts = new Float64Array(NOTES.length);
+  /** By open request: what was noted of it last. */
+  private readonly lastNotes = new Map<number, string>();
+
+  constructor(scenario: ResolvedScenario, isChecking = false) {
+    const suspended: readonly string[] = scenario.expectations.suspends ?? [];
+    this.invariants = createInvariants(this.lineage, isChecking).filter(
+      ({ name }) => !suspended.includes(name),
+    );
+    this.calm = new CalmWatch(scenario);
+    this.goals = new GoalWatch(scenario.expectations.eventually ?? []);
+    this.handled = this.tableOf('handled', KINDS.length, 'onHandled');
+    this.sent = this.tableOf('sent', KINDS.length, 'onSent');
+    this.noted = this.tableOf('notes', NOTES.length, 'onNoted');
+    this.stepped = this.thoseWith('onStep').filter(({ watches }) => watches.steps === true);
+    this.ticked = this.thoseWith('onTick').filter(({ watches }) => watches.ticks === true);
+    this.isContent = Uint8Array.from(KINDS, (entry) =>
+      entry !== undefined && (entry.hasRefs || entry.kind === FOUND) ? 1 : 0,
+    );
+    for (const kind of [ASK, INFER, INFERRED, STORE]) this.isContent[kind] = 1;
+  }
+
+  onHandled(world: World, envelope: Envelope, _event: number, cause: number): void {
+    const { kind } = envelope;
+    if (this.isContent[kind] === 1) this.lineage.onHandled(world, envelope);
+    const watching = this.handled[kind];
+    if (watching === null) return;
+    for (const invariant of watching) invariant.onHandled!(world, envelope, cause);
+  }
+
+  onSent(world: World, envelope: Envelope): void {
+    const { kind } = envelope;
+    if (this.isContent[kind] === 1) this.lineage.onSent(world, envelope);
+    const watching = this.sent[kind];
+    if (watching === null) return;
+    for (const invariant of watching) invariant.onSent!(world, envelope);
+  }
+
+  onStep(world: World, machine: Machine, monoUs: number): void {
+    for (const invariant of this.stepped) invariant.onStep!(world, machine, monoUs);
+  }
+
+  onNoted(world: World, envelope: Envelope): void {
+    const { note } = envelope.body as Noted;
+    this.noteCounts[note]++;
+    if (note <= NOTE_OUTCOME) this.remember(world, envelope);
+    const watching = this.noted[note];
+    if (watching === null) return;
+    for (const invariant of watching) invariant.onNoted!(world, envelope);
+  }
+
+  /** To be called once a simulated second. */
+  onTick(world: World): void {
+    for (const invariant of this.ticked) invariant.onTick!(world);
+    this.goals.onTick(world);
+    this.calm.onTick(world);
+  }
+
+  onEnded(request: UserRequest): void {
+    this.lastNotes.delete(request.index);
+  }
+
+  /** By name. */
+  counts(): Record<string, InvariantCount> {
+    return Object.fromEntries(
+      this.invariants.map(({ name, checked, violated }) => [name, { checked, violated }]),
+    );
+  }
+
+  /** What was seen to happen, and how often: outcomes of requests, stages that served, notes. */
+  witnesses(world: World): Record<string, number> {
+    const seen: Record<string, number> = {};
+    const count = (what: string, times: number): void => {
+      if (times > 0) seen[what] = (seen[what] ?? 0) + times;
+    };
+    for (const { code, answer } of world.users.requests) {
+      if (code >= 0) count(ERROR_CODES[code], 1);
+      if (answer !== null) count(`served-${STAGES[answer.stage]}`, 1);
+    }
+    NOTES.forEach((note, i) => count(`noted-${note}`, this.noteCounts[i]));
+    return seen;
+  }
+
+  /** The verdict on a run that has come to its end, or was stopped before it. */
+  verdict(world: World, isComplete: boolean): { verdict: Verdict; reasons: string[] } {
+    const violations = this.violations(world, isComplete);
+    if (violations.length > 0) return { verdict: 'violated', reasons: violations };
+    if (!isComplete) return { verdict: 'unknown', reasons: ['stopped before the end of the scenario'] };
+    const stalls = this.stalls(world);
+    if (stalls.length > 0) return { verdict: 'stalled', reasons: stalls };
+    const gaps = this.gaps(world);
+    return { verdict: gaps.length > 0 ? 'vacuous' : 'pass', reasons: gaps };
+  }
+
+  private violations(world: World, isComplete: boolean): string[] {
+    const { never, okAtLeastPpm, levels } = world.scenario.expectations;
+    const reasons = this.breaches();
+    const seen = this.witnesses(world);
+    for (const code of never) {
+      if (seen[code] !== undefined)
+        reasons.push(`a request ended in ${code}, which the scenario says never happens`);
+    }
+    if (!isComplete) return reasons;
+    const ended = endedOf(world.users.requests);
+    const share = shareOk(ended);
+    if (ended.length > 0 && share < okAtLeastPpm)
+      reasons.push(
+        `${percent(share)} of the requests ended well, expected at least ${okAtLeastPpm / 10_000} %`,
+      );
+    for (const level of levels ?? []) reasons.push(...missesOf(world, level));
+    return reasons;
+  }
+
+  private breaches(): string[] {
+    const breaches = this.invariants.flatMap(({ name, breaches }) =>
+      breaches.map((breach) => ({ name, ...breach })),
+    );
+    breaches.sort((left, right) => left.event - right.event);
+    const told = breaches
+      .slice(0, MAX_TOLD)
+      .map(({ name, what, atUs, event }) => `${name}: ${what} (at ${atUs} µs, event ${event})`);
+    const all = this.invariants.reduce((sum, { violated }) => sum + violated, 0);
+    return all > told.length ? [...told, `and ${all - told.length} more`] : told;
+  }
+
+  private stalls(world: World): string[] {
+    const open = world.users.requests.filter(
+      ({ code, cluster }) => code < 0 && this.calm.isOwed(world.scenario.clusters[cluster].name),
+    );
+    const isCalm = world.scenario.calm !== undefined;
+    const late = this.calm.late(world).map((what) => `after the storm: ${what}`);
+    // In a calm, who is of the core has asked until the end; what counts is what is overdue.
+    const waiting = isCalm ? [] : open.map((request) => this.waitOf(world, request));
+    return [...late, ...waiting, ...this.goals.late(world)].slice(0, MAX_TOLD);
+  }
+
+  /** Whom an open request waits for, as far as was noted. */
+  private waitOf(world: World, request: UserRequest): string {
+    const noted = this.lastNotes.get(request.index);
+    const gateway = world.users.gatewayOf(request).spec.name;
+    const waits = noted ?? 'which has not said that it holds it';
+    return (
+      `request r${request.index + 1} for ${request.want.model}, asked at ${request.askedUs} µs, ` +
+      `still waits for ${gateway}; ${waits}`
+    );
+  }
+
+  private remember(world: World, envelope: Envelope): void {
+    const request = world.users.requestOf(envelope);
+    if (request === null || request.code >= 0) return;
+    const { note, stage, chosen } = envelope.body as Noted;
+    const who = world.identities.names[envelope.from];
+    const whom = note === NOTE_ASKED ? ` ${world.identities.names[chosen]}` : '';
+    this.lastNotes.set(
+      request.index,
+      `${who} ${NOTES[note]}${whom} at ${world.nowUs} µs, stage ${STAGES[stage]}`,
+    );
+  }
+
+  /** What the run did not show. */
+  private gaps(world: World): string[] {
+    const { sometimes, always } = world.scenario.expectations;
+    const seen = this.witnesses(world);
+    const reasons = sometimes
+      .filter((witness) => seen[witness] === undefined)
+      .map((witness) =>
+        (ERROR_CODES as readonly string[]).includes(witness)
+          ? `no request ended in ${witness}, which the scenario is to show`
+          : `${witness} was not seen, which the scenario is to show`,
+      );
+    for (const { name, checked } of this.invariants) {
+      if ((always as readonly string[] | undefined)?.includes(name) === true && checked === 0)
+        reasons.push(`the invariant ${name} was never put to the test`);
+    }
+    for (const { fault, label, fired, affected, mustFire } of world.faults.counts) {
+      const waits = fault.after !== undefined;
+      if (fired === 0 && (mustFire || !waits)) reasons.push(`the fault “${label}” never came`);
+      else if (mustFire && affected === 0) reasons.push(`the fault “${label}” touched nothing`);
+    }
+    for (const { phase, region } of world.scenario.expectations.levels ?? []) {
+      if (askedIn(world, phase, region).length === 0)
+        reasons.push(
+          `no request was asked ${phase === 'always' ? 'at all' : phase} in ${region ?? 'any region'}`,
+        );
+    }
+    return reasons;
+  }
+
+  private thoseWith(hook: Hook): Invariant[] {
+    return this.invariants.filter((invariant) => invariant[hook] !== undefined);
+  }
+
+  private tableOf(
+    watched: Exclude<keyof Watches, 'steps' | 'ticks'>,
+    length: number,
+    hook: Hook,
+  ): (readonly Invariant[] | null)[] {
+    const able = this.thoseWith(hook);
+    return Array.from({ length }, (_, i) => {
+      const watching = able.filter(({ watches }) => watches[watched]?.includes(i) === true);
+      return watching.length === 0 ? null : watching;
+    });
+  }
+}
+
+/** Goals that are to be reached in time after harm has changed for the last time. */
+class GoalWatch {
+  private readonly goals: readonly ResolvedGoal[];
+  /** When each was first seen reached since harm changed; null: not yet. */
+  private readonly reachedUs: (number | null)[];
+  private quietUs = 0;
+  private harm = '';
+
+  constructor(goals: readonly ResolvedGoal[]) {
+    this.goals = goals;
+    this.reachedUs = goals.map(() => null);
+  }
+
+  onTick(world: World): void {
+    if (this.goals.length === 0) return;
+    const harm = world.faults.counts.map(({ fired, isOn }) => `${fired} ${isOn}`).join();
+    if (harm !== this.harm) {
+      this.harm = harm;
+      this.quietUs = world.nowUs;
+      this.reachedUs.fill(null);
+    }
+    this.goals.forEach(({ goal }, i) => {
+      if (this.reachedUs[i] === null && OWED[goal](world, world.machines).length === 0)
+        this.reachedUs[i] = world.nowUs;
+    });
+  }
+
+  late(world: World): string[] {
+    return this.goals.flatMap(({ goal, withinUs }, i) => {
+      const reachedUs = this.reachedUs[i];
+      if (reachedUs !== null && reachedUs - this.quietUs <= withinUs) return [];
+      if (reachedUs !== null)
+        return [
+          `${goal}: reached ${reachedUs - this.quietUs} µs after the last change of harm, not ${withinUs} µs`,
+        ];
+      return OWED[goal](world, world.machines).map((what) => `${goal}: ${what}`);
+    });
+  }
+}
+
+function endedOf(requests: readonly UserRequest[]): UserRequest[] {
+  return requests.filter(({ code }) => code >= 0);
+}
+
+function shareOk(ended: readonly UserRequest[]): number {
+  const ok = ended.filter(({ code }) => code === OK).length;
+  return ended.length === 0 ? 0 : Math.floor((ok * 1_000_000) / ended.length);
+}
+
+function percent(ppm: number): string {
+  return `${(ppm / 10_000).toFixed(2)} %`;
+}
+
+function askedIn(world: World, phase: ResolvedLevel['phase'], region: string | null): UserRequest[] {
+  const { fromUs, untilUs } = faultSpan(world);
+  const { clusters } = world.scenario;
+  return world.users.requests.filter(({ askedUs, cluster }) => {
+    if (region !== null && !`${clusters[cluster].region}/`.startsWith(`${region}/`)) return false;
+    if (phase === 'before') return askedUs < fromUs;
+    if (phase === 'during') return askedUs >= fromUs && askedUs < untilUs;
+    return phase === 'always' || askedUs >= untilUs;
+  });
+}
+
+/** Where a service level was missed. */
+function missesOf(world: World, { phase, region, okAtLeastPpm, p95Us }: ResolvedLevel): string[] {
+  const ended = endedOf(askedIn(world, phase, region));
+  if (ended.length === 0) return [];
+  const where = `${phase}${region === null ? '' : `, ${region}`}`;
+  const misses: string[] = [];
+  const share = shareOk(ended);
+  if (okAtLeastPpm !== null && share < okAtLeastPpm)
+    misses.push(
+      `service level (${where}): ${percent(share)} ended well, expected at least ${percent(okAtLeastPpm)}`,
+    );
+  const times = ended
+    .filter(({ code }) => code === OK)
+    .map(({ askedUs, endedUs }) => endedUs - askedUs)
+    .sort((left, right) => left - right);
+  const p95 = times[Math.ceil(0.95 * times.length) - 1];
+  if (p95Us !== null && p95 !== undefined && p95 > p95Us)
+    misses.push(`service level (${where}): 95 % were answered within ${p95} µs, expected ${p95Us} µs`);
+  return misses;
+}

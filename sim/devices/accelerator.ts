@@ -1,0 +1,88 @@
+import { assert } from '../../core/base/assert.ts';
+import { hexWord } from '../../core/base/digest.ts';
+import { mixWord } from '../../core/base/rng.ts';
+import { INFERRED, type Infer, type Inferred } from '../../core/machine/kinds.ts';
+import type { Ref } from '../../core/machine/shape.ts';
+import { actingOn } from '../faults/acting.ts';
+import type { ArmedFault } from '../faults/harm.ts';
+import type { Machine } from '../machine.ts';
+import { drawKeyed, keyOfName } from '../seeds.ts';
+import type { World } from '../world.ts';
+import type { DeviceAnswer } from './device-answer.ts';
+
+/** Until an accelerator that fails says so. */
+const FAILURE_US = 1_000;
+
+/** The name of the content that a model makes of a prompt: the world's record of what derives from what. */
+export function hashOfAnswer(promptHash: string, model: string): string {
+  return `answer-${hexWord(mixWord(keyOfName(promptHash), keyOfName(model)))}`;
+}
+
+/** Whether an answer is what that model makes of that prompt; otherwise some device has made it up. */
+export function isDerived(answer: Ref, prompt: Ref, model: string): boolean {
+  return answer.hash === hashOfAnswer(prompt.hash, model);
+}
+
+/** A request takes as long as reading its prompt and writing its answer, whatever else is at work. */
+export function infer(world: World, machine: Machine, n: number, body: Infer): DeviceAnswer {
+  const { model, prompt, contextTokens, maxTokens } = body;
+  const error = failureOf(machine, n);
+  if (error !== '') return answer({ ...NOTHING, error }, FAILURE_US);
+  const rates = world.scenario.models.find(({ name }) => name === model);
+  assert(rates !== undefined, 'an accelerator runs models of the scenario');
+  const secondsPpm = contextTokens / rates.readTokensPerSecond + maxTokens / rates.writeTokensPerSecond;
+  const computedUs = Math.ceil((secondsPpm * 1e12) / speedOf(machine));
+  const bytesPerToken = contextTokens === 0 ? 4 : Math.ceil(prompt.sizeBytes / contextTokens);
+  const isWrong = actingOn(machine, 'wrongAccelerator').some((fault) => strikes(fault, machine, n));
+  const hash = isWrong
+    ? `wrong-${hexWord(drawKeyed(machine.key, machine.lives, n))}`
+    : hashOfAnswer(prompt.hash, model);
+  return answer(
+    {
+      answer: { hash, sizeBytes: maxTokens * bytesPerToken, keyId: 0 },
+      generatedTokens: maxTokens,
+      provider: 'simulated',
+      computedUs,
+      error: '',
+    },
+    computedUs,
+  );
+}
+
+const NOTHING = { answer: null, generatedTokens: 0, provider: 'simulated', computedUs: 0 };
+
+function answer(body: Inferred, delayUs: number): DeviceAnswer {
+  return { kind: INFERRED, body, delayUs };
+}
+
+function failureOf(machine: Machine, n: number): string {
+  const [exhausted] = actingOn(machine, 'outOfMemory');
+  if (exhausted !== undefined) {
+    exhausted.affected++;
+    return 'out of memory';
+  }
+  return actingOn(machine, 'failingAccelerator').some((fault) => strikes(fault, machine, n))
+    ? 'device lost'
+    : '';
+}
+
+/** Whether a fault that strikes by chance strikes at this job; counted if so. */
+function strikes(
+  armed: ArmedFault & { readonly fault: { readonly ppm: number } },
+  machine: Machine,
+  n: number,
+): boolean {
+  const word = drawKeyed(armed.key, machine.key, machine.lives, n);
+  if (word * 1_000_000 >= armed.fault.ppm * 4294967296) return false;
+  armed.affected++;
+  return true;
+}
+
+function speedOf(machine: Machine): number {
+  let { speedPpm } = machine;
+  for (const slow of actingOn(machine, 'slowAccelerator')) {
+    slow.affected++;
+    speedPpm = Math.max(1, Math.floor((speedPpm * slow.fault.toPpm) / 1_000_000));
+  }
+  return speedPpm;
+}

@@ -1,0 +1,30 @@
+import type { Lineage } from '../lineage.ts';
+import { AnswersDerived } from './answers-derived.ts';
+import { ClocksSteady } from './clocks-steady.ts';
+import { ContentsDeclared } from './contents-declared.ts';
+import { CutsRespected } from './cuts-respected.ts';
+import { DeadlinesKept } from './deadlines-kept.ts';
+import type { Invariant } from './invariant.ts';
+import { MessagesConserved } from './messages-conserved.ts';
+import { OneOutcome } from './one-outcome.ts';
+import { RefusedForCause } from './refused-for-cause.ts';
+import { RegionsHonoured } from './regions-honoured.ts';
+import { TablesBounded } from './tables-bounded.ts';
+import { TrustHonoured } from './trust-honoured.ts';
+
+/** Every promise there is, made anew for each run. They hold in any weather, unless a scenario says otherwise. */
+export function createInvariants(lineage: Lineage, isChecking: boolean): Invariant[] {
+  const invariants: Invariant[] = [
+    new OneOutcome(lineage),
+    new RefusedForCause(lineage),
+    new TrustHonoured(lineage),
+    new RegionsHonoured(lineage),
+    new AnswersDerived(lineage),
+    new DeadlinesKept(lineage),
+    new TablesBounded(lineage),
+    new MessagesConserved(lineage),
+    new CutsRespected(lineage),
+    new ClocksSteady(lineage),
+  ];
+  return isChecking ? [...invariants, new ContentsDeclared(lineage)] : invariants;
+}

@@ -1,0 +1,74 @@
+import type { Envelope } from '../../core/machine/envelope.ts';
+import type { Lineage } from '../lineage.ts';
+import type { Machine } from '../machine.ts';
+import type { UserRequest } from '../users.ts';
+import type { World } from '../world.ts';
+
+/** The code on the wire of a request that ended well; all others are errors. */
+export const OK = 0;
+
+/** What an invariant wants to see. What nobody watches costs nothing. */
+export interface Watches {
+  /** Kinds of envelopes, when a node or a user is about to handle them. */
+  readonly handled?: readonly number[];
+  /** Kinds of envelopes, when a node or a user sends them, whether they arrive or not; devices are asked, too. */
+  readonly sent?: readonly number[];
+  /** What nodes note to their observer. */
+  readonly notes?: readonly number[];
+  /** Every step of every node, after it. */
+  readonly steps?: true;
+  /** Once a simulated second. */
+  readonly ticks?: true;
+}
+
+/** Something that must not happen, and when it did. */
+export interface Breach {
+  readonly atUs: number;
+  readonly event: number;
+  readonly what: string;
+}
+
+/** How many breaches are kept in full. */
+const MAX_KEPT = 20;
+
+/**
+ * One promise, judged by what the world knows. It never calls the code that it judges, and nothing in the world depends on
+ * it. `checked` counts the occasions on which the promise could have been broken: none, and the run says nothing about it.
+ */
+export abstract class Invariant {
+  abstract readonly name: string;
+  /** In a sentence. */
+  abstract readonly promise: string;
+  abstract readonly watches: Watches;
+  checked = 0;
+  violated = 0;
+  readonly breaches: Breach[] = [];
+  protected readonly lineage: Lineage;
+
+  constructor(lineage: Lineage) {
+    this.lineage = lineage;
+  }
+
+  /** @param cause the event whose handling sent the envelope */
+  onHandled?(world: World, envelope: Envelope, cause: number): void;
+  onSent?(world: World, envelope: Envelope): void;
+  onNoted?(world: World, envelope: Envelope): void;
+  /** @param monoUs what the node's steady clock showed */
+  onStep?(world: World, machine: Machine, monoUs: number): void;
+  onTick?(world: World): void;
+
+  protected violate(world: World, what: string): void {
+    this.violated++;
+    if (this.breaches.length < MAX_KEPT) this.breaches.push({ atUs: world.nowUs, event: world.events, what });
+  }
+}
+
+/** How a request is called in reports. */
+export function labelOf({ index, want }: UserRequest): string {
+  return `request r${index + 1} for ${want.model}`;
+}
+
+/** A selector covers a region, and all regions below it: `eu` covers `eu/fr`, not `europe`. */
+export function isCovered(region: string, selectors: readonly string[]): boolean {
+  return selectors.some((selector) => `${region}/`.startsWith(`${selector}/`));
+}

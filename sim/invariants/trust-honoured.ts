@@ -1,0 +1,28 @@
+import type { Envelope } from '../../core/machine/envelope.ts';
+import { RUN } from '../../core/machine/kinds.ts';
+import type { Want } from '../../core/routing/want.ts';
+import type { World } from '../world.ts';
+import { Invariant, labelOf } from './invariant.ts';
+
+/** R4-4, R8.1-2, §9: what a node is worth is the lower of what it claims and what has been attested. */
+export class TrustHonoured extends Invariant {
+  readonly name = 'trust-honoured';
+  readonly promise = 'a prompt is brought for computing only to nodes of the trust that its user asked for';
+  readonly watches = { handled: [RUN] };
+
+  override onHandled(world: World, envelope: Envelope): void {
+    const { prompt } = envelope.body as Want;
+    const { spec } = world.machines[envelope.to];
+    if (world.machines[envelope.from].villain !== null) return;
+    for (const request of this.lineage.requestsOf(prompt.hash)) {
+      this.checked++;
+      const { minTrust } = request.want;
+      const trust = Math.min(spec.claimedTrust, spec.attestedTrust);
+      if (trust < minTrust)
+        this.violate(
+          world,
+          `${labelOf(request)}: its prompt was to be seen by trust ${minTrust}, and came to ${spec.name} of trust ${trust}`,
+        );
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import type { Peer } from '../../core/base/peers.ts';
+import { hashManifest } from '../../core/cluster/presence.ts';
+import type { Manifest, ManifestVersion } from '../../core/cluster/manifest.ts';
+import { sizeOfEnvelope } from '../../core/machine/codec.ts';
+import { Envelope } from '../../core/machine/envelope.ts';
+import type { Machine } from '../machine.ts';
+import type { MaliciousRole, ResolvedMalice } from '../scenario/resolved-malice.ts';
+import { drawKeyed, keyOfName } from '../seeds.ts';
+import type { World } from '../world.ts';
+import { CapabilityLiar } from './capability-liar.ts';
+import { EquivocatingIndex } from './equivocating-index.ts';
+import { Forger } from './forger.ts';
+import type { Malice, Scene } from './malice.ts';
+import { RegionLiar } from './region-liar.ts';
+import { ReplayingBridge } from './replaying-bridge.ts';
+import { SelectiveGateway } from './selective-gateway.ts';
+
+function createMalice(role: MaliciousRole): Malice {
+  switch (role) {
+    case 'equivocating-index':
+      return new EquivocatingIndex();
+    case 'capability-liar':
+      return new CapabilityLiar();
+    case 'region-liar':
+      return new RegionLiar();
+    case 'replaying-bridge':
+      return new ReplayingBridge();
+    case 'selective-gateway':
+      return new SelectiveGateway();
+    case 'forger':
+      return new Forger();
+  }
+}
+
+/** A malicious role at one node, with what it has done so far. It acts between two times, while its node is up. */
+export class Villain implements Scene {
+  readonly role: ResolvedMalice;
+  readonly label: string;
+  readonly armed = 1;
+  /** Whether it has had a chance: an envelope or a moment, in its time. */
+  fired = 0;
+  affected = 0;
+  readonly neighbours: readonly Peer[];
+  readonly indexNodes: readonly Peer[];
+  readonly models: readonly string[];
+  private readonly world: World;
+  private readonly machine: Machine;
+  private readonly malice: Malice;
+  private readonly root: number;
+  private readonly speech = new Envelope();
+
+  constructor(world: World, machine: Machine, role: ResolvedMalice) {
+    this.world = world;
+    this.machine = machine;
+    this.role = role;
+    this.label = `${role.as} ${role.node}`;
+    this.malice = createMalice(role.as);
+    this.root = drawKeyed(world.roots.nodes, keyOfName(role.as), machine.key);
+    const cluster = world.machines.filter((other) => other.cluster === machine.cluster);
+    this.neighbours = cluster.filter((other) => other !== machine).map(({ peer }) => peer);
+    this.indexNodes = cluster.filter(({ spec }) => spec.types.includes('index')).map(({ peer }) => peer);
+    this.models = world.scenario.models
+      .map(({ name }) => name)
+      .sort((left, right) => (left < right ? -1 : 1));
+  }
+
+  get self(): Peer {
+    return this.machine.peer;
+  }
+
+  get sharePpm(): number {
+    return this.role.sharePpm;
+  }
+
+  get region(): string {
+    return this.role.region;
+  }
+
+  get ownRegion(): string {
+    return this.machine.spec.region;
+  }
+
+  get second(): number {
+    return Math.floor(this.world.nowUs / 1_000_000);
+  }
+
+  /** Between two ticks, µs; 0: none. */
+  get tickUs(): number {
+    return this.malice.tickUs;
+  }
+
+  /** Whether what its node sends goes out, perhaps changed. */
+  letsOut(envelope: Envelope): boolean {
+    if (!this.isActing()) return true;
+    if (!this.malice.onOutgoing(envelope, this)) return false;
+    envelope.sizeBytes = sizeOfEnvelope(envelope);
+    return true;
+  }
+
+  /** Whether what others send reaches its node, perhaps changed. */
+  letsIn(envelope: Envelope): boolean {
+    if (!this.isActing()) return true;
+    if (!this.malice.onIncoming(envelope, this)) return false;
+    envelope.sizeBytes = sizeOfEnvelope(envelope);
+    return true;
+  }
+
+  tick(): void {
+    if (this.machine.isUp && this.machine.pauses === 0 && this.isActing()) this.malice.onTick(this);
+  }
+
+  keyOf(peer: Peer): number {
+    return this.world.keyOf(peer);
+  }
+
+  draw(first: number, second: number, third = 0): number {
+    return drawKeyed(this.root, first, second, third);
+  }
+
+  isInShare(first: number, second: number): boolean {
+    return this.draw(first, second) * 1_000_000 < this.sharePpm * 4294967296;
+  }
+
+  sign(hash: string): string {
+    return this.world.identities.mint(this.self, hash);
+  }
+
+  hashOf(manifest: Manifest, version: ManifestVersion): string {
+    return hashManifest({ pure: this.world.identities }, manifest, version);
+  }
+
+  send(envelope: Readonly<Omit<Envelope, 'sizeBytes'>>): void {
+    Object.assign(this.speech, envelope);
+    this.speech.sizeBytes = sizeOfEnvelope(this.speech);
+    this.world.sendFromVillain(this.machine, this.speech);
+  }
+
+  touch(): void {
+    this.affected++;
+  }
+
+  private isActing(): boolean {
+    const { fromUs, untilUs } = this.role;
+    const { nowUs } = this.world;
+    if (nowUs < fromUs || (untilUs !== null && nowUs >= untilUs)) return false;
+    this.fired = 1;
+    return true;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Now } from '../core/base/time.ts';
+import { READY } from '../core/machine/node-state.ts';
+import { readClock } from './clocks.ts';
+import type { Machine } from './machine.ts';
+import type { GoalName } from './scenario/resolved-expectations.ts';
+import type { UserRequest } from './users.ts';
+import type { World } from './world.ts';
+
+/** What is still owed to some nodes, a line each; nothing: the goal is reached. */
+export type Owed = (world: World, machines: readonly Machine[]) => string[];
+
+/** What each goal of a scenario comes to. */
+export const OWED: Readonly<Record<GoalName, Owed>> = {
+  'nodes-ready': (_world, machines) =>
+    machines
+      .filter(isLive)
+      .flatMap(({ node, spec }) => (node.phase === READY ? [] : [`${spec.name} is not ready`])),
+  'live-nodes-listed': owedByIndexNodes,
+  'sessions-up': owedByBridges,
+  'requests-ended': (world, machines) => {
+    const clusters = new Set(machines.map(({ cluster }) => cluster));
+    return world.users.requests
+      .filter((request) => clusters.has(request.cluster) && isOverdue(world, request))
+      .map(
+        ({ index, askedUs }) => `request r${index + 1}, asked at ${askedUs} µs, is open beyond its deadline`,
+      );
+  },
+};
+
+/** Users give up so long after the deadline; a second more is for looking at the clock. */
+const PATIENCE_US = 9_000_000;
+
+/** Whether a request is open when its user should have given up long ago. */
+export function isOverdue(world: World, { code, askedUs, want }: UserRequest): boolean {
+  return code < 0 && world.nowUs > askedUs + want.timeLeftUs + PATIENCE_US;
+}
+
+export function isLive({ isUp, pauses }: Machine): boolean {
+  return isUp && pauses === 0;
+}
+
+function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] {
+  const live = machines.filter(isLive);
+  return live.flatMap(({ node, spec, cluster }) => {
+    if (node.index === null) return [];
+    const { entries } = node.index;
+    // A node may have numbers of its own for its peers.
+    const listed = new Set([...entries.keys()].map((peer) => world.identities.peerOf(node.pure.idOf(peer))));
+    return live
+      .filter((other) => other.cluster === cluster && !listed.has(other.peer))
+      .map((other) => `${spec.name} does not list ${other.spec.name}`);
+  });
+}
+
+function owedByBridges(world: World, machines: readonly Machine[]): string[] {
+  const live = machines.filter(isLive);
+  const now: Now = { monoUs: 0, wallUs: 0 };
+  return live.flatMap(({ node, spec, clock }) => {
+    if (node.bridge === null) return [];
+    readClock(clock, world.nowUs, now);
+    return node.bridge.sessions.sessions.flatMap(({ peer, lastHeardUs }) => {
+      const other = live.find((one) => one.peer === world.identities.peerOf(node.pure.idOf(peer)));
+      if (other === undefined) return [];
+      const isUp = lastHeardUs > 0 && now.monoUs - lastHeardUs < node.config.parameters.sessionSilentUs;
+      return isUp ? [] : [`${spec.name} does not hear ${other.spec.name}`];
+    });
+  });
+}

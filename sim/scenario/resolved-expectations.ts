@@ -1,0 +1,75 @@
+/** What a scenario says of how it is to come out. Plain JSON; lists of names are what may be written. */
+
+/** Promises that every run is judged by: see sim/invariants. */
+export const INVARIANTS = [
+  'one-outcome',
+  'refused-for-cause',
+  'trust-honoured',
+  'regions-honoured',
+  'answers-derived',
+  'deadlines-kept',
+  'tables-bounded',
+  'messages-conserved',
+  'cuts-respected',
+  'clocks-steady',
+  'contents-declared',
+] as const;
+export type InvariantName = (typeof INVARIANTS)[number];
+
+/** What is to be reached when nothing is harmed any more: see sim/owed.ts. */
+export const GOALS = {
+  'nodes-ready': 'every node that is up and not frozen is ready',
+  'live-nodes-listed': 'every index node lists all nodes of its cluster that are up',
+  'sessions-up': 'bridges of peered clusters hear one another',
+  'requests-ended': 'no request is open beyond its deadline',
+} as const;
+export type GoalName = keyof typeof GOALS;
+export const GOAL_NAMES = Object.keys(GOALS) as GoalName[];
+
+export const LEVEL_PHASES = ['before', 'during', 'after', 'always'] as const;
+export type LevelPhase = (typeof LEVEL_PHASES)[number];
+
+export interface ResolvedExpectations {
+  /** Least share of requests that end well, ppm. Fewer: violated. */
+  readonly okAtLeastPpm: number;
+  /** Witnesses: error codes, stages that served, notes. One that is not seen: the story did not happen, vacuous. */
+  readonly sometimes: readonly string[];
+  /** Error codes that must not be seen at all: violated. */
+  readonly never: readonly string[];
+  /** Invariants that must have been put to the test: otherwise vacuous. */
+  readonly always?: readonly InvariantName[];
+  /** Invariants that the scenario goes beyond the assumptions of: they are not judged. */
+  readonly suspends?: readonly InvariantName[];
+  readonly eventually?: readonly ResolvedGoal[];
+  readonly levels?: readonly ResolvedLevel[];
+}
+
+/** Reached within so long after the last change of harm; otherwise stalled. */
+export interface ResolvedGoal {
+  readonly goal: GoalName;
+  readonly withinUs: number;
+}
+
+/** What the users of a region, or all, get at least; otherwise violated. Null: not asked for. */
+export interface ResolvedLevel {
+  /** By when they asked: before the first fault, until the end of the last one, after it. */
+  readonly phase: LevelPhase;
+  readonly region: string | null;
+  readonly okAtLeastPpm: number | null;
+  /** 95th percentile of the time to an answer. */
+  readonly p95Us: number | null;
+}
+
+/**
+ * The storm ends with calm: at `fromUs` a core of the federation is healed, all other harm of that time is there for
+ * good, and within `withinUs` the core must do what it is there for; otherwise stalled.
+ */
+export interface ResolvedCalm {
+  /** Null: drawn. */
+  readonly fromUs: number | null;
+  readonly withinUs: number;
+  /** The clusters of the core; null: a majority of them, drawn. */
+  readonly clusters: readonly string[] | null;
+  /** Once the draw is made: the nodes of the core, and which workloads are nothing but probes of it. */
+  readonly settled: { readonly core: readonly string[]; readonly probes: readonly number[] } | null;
+}

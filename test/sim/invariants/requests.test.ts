@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import {
+  ANSWER,
+  FIND,
+  FOUND,
+  NOTED,
+  NOTE_OUTCOME,
+  REFUSED,
+  RUN,
+  type Candidate,
+} from '../../../core/machine/kinds.ts';
+import { OVERLOADED, NO_CAPABLE_NODE, OK, UNKNOWN_MODEL } from '../../../core/routing/outcomes.ts';
+import { DeadlinesKept } from '../../../sim/invariants/deadlines-kept.ts';
+import type { Invariant } from '../../../sim/invariants/invariant.ts';
+import { OneOutcome } from '../../../sim/invariants/one-outcome.ts';
+import { RefusedForCause } from '../../../sim/invariants/refused-for-cause.ts';
+import { FRANCE_FRONT, said, setStage, US_COMPUTE, US_FRONT, type Stage } from './stage.ts';
+
+const outcome = (code: number) => ({ note: NOTE_OUTCOME, code });
+const answer = (hash: string) => ({ answer: { hash, sizeBytes: 1, keyId: 0 }, servedBy: US_COMPUTE });
+
+describe('the invariant', () => {
+  let stage: Stage;
+  before(() => (stage = setStage()));
+
+  function breachesOf(invariant: Invariant): string[] {
+    return invariant.breaches.map(({ what }) => what);
+  }
+
+  describe('one-outcome', () => {
+    it('sees an answer released by two gateways, and by two lives of one', () => {
+      for (const second of [US_FRONT, FRANCE_FRONT]) {
+        const { world, lineage, worldly } = setStage();
+        const invariant = new OneOutcome(lineage);
+        invariant.onNoted(world, said(worldly, { kind: NOTED, from: FRANCE_FRONT, body: outcome(OK) }));
+        world.machines[FRANCE_FRONT].lives++;
+        invariant.onNoted(world, said(worldly, { kind: NOTED, from: second, body: outcome(OK) }));
+        expect([invariant.checked, invariant.violated]).to.deep.equal([2, 1]);
+        expect(breachesOf(invariant)[0]).to.match(
+          /a second answer released by .* after one by france\/front/,
+        );
+      }
+    });
+
+    it('sees a gateway that answers what it has refused, and not one that repeats itself', () => {
+      const { world, lineage, worldly } = stage;
+      const invariant = new OneOutcome(lineage);
+      const tell = (kind: number, body: unknown) =>
+        invariant.onSent(world, said(worldly, { kind, from: FRANCE_FRONT, to: worldly.user, body }));
+      tell(ANSWER, answer('x'));
+      tell(ANSWER, answer('x'));
+      expect([invariant.checked, invariant.violated]).to.deep.equal([2, 0]);
+      tell(REFUSED, { code: NO_CAPABLE_NODE });
+      expect(invariant.violated).to.equal(1);
+    });
+  });
+
+  describe('refused-for-cause', () => {
+    const load = { room: 4, draining: false };
+    const eligible = {
+      peer: US_COMPUTE,
+      region: 'americas/us-east',
+      trust: 4,
+      gpuMemoryBytes: 24e9,
+      isOffered: true,
+    };
+    const candidate = (changes: object = {}) => ({ ...eligible, load, ...changes }) as unknown as Candidate;
+
+    /** A gateway asks an index node, hears the list, asks somebody or not, and refuses. */
+    function play(candidates: Candidate[], { asks = false, heardAttempt = 1, code = NO_CAPABLE_NODE } = {}) {
+      const { world, lineage, worldly } = stage;
+      const invariant = new RefusedForCause(lineage);
+      const by = { from: US_FRONT, to: FRANCE_FRONT };
+      invariant.onSent(world, said(worldly, { kind: FIND, ...by, attempt: 1, body: {} }));
+      const found = { candidates, bridges: [], isModelKnown: true };
+      invariant.onHandled(
+        world,
+        said(worldly, { kind: FOUND, to: US_FRONT, attempt: heardAttempt, body: found }),
+      );
+      if (asks)
+        invariant.onSent(world, said(worldly, { kind: RUN, ...by, to: US_COMPUTE, body: worldly.want }));
+      invariant.onSent(world, said(worldly, { kind: REFUSED, ...by, body: { code } }));
+      return [invariant.checked, invariant.violated];
+    }
+
+    it('sees a refusal where the list named an eligible node that was not asked', () => {
+      expect(play([candidate()])).to.deep.equal([1, 1]);
+      expect(play([candidate()], { code: OVERLOADED })).to.deep.equal([1, 1]);
+    });
+
+    it('accepts one after asking, for each of the hard filters, and where the list came too late', () => {
+      expect(play([candidate()], { asks: true })).to.deep.equal([1, 0]);
+      expect(play([candidate()], { heardAttempt: 0 })).to.deep.equal([0, 0]);
+      const ineligible = [
+        { region: 'asia-pac/japan' },
+        { trust: 0 },
+        { gpuMemoryBytes: 1 },
+        { isOffered: false },
+        { load: { ...load, room: 0 } },
+        { load: { ...load, draining: true } },
+      ];
+      expect(play(ineligible.map(candidate))).to.deep.equal([1, 0]);
+    });
+
+    it('sees a model called unknown that there is', () => {
+      expect(play([], { code: UNKNOWN_MODEL })).to.deep.equal([1, 1]);
+    });
+  });
+
+  describe('deadlines-kept', () => {
+    it('sees an answer released more than 30 s after the deadline, and none before', () => {
+      const { world, lineage, worldly } = setStage();
+      const invariant = new DeadlinesKept(lineage);
+      const release = () =>
+        invariant.onNoted(world, said(worldly, { kind: NOTED, from: FRANCE_FRONT, body: outcome(OK) }));
+      world.nowUs = worldly.askedUs + worldly.want.timeLeftUs + 30_000_000;
+      release();
+      expect([invariant.checked, invariant.violated]).to.deep.equal([1, 0]);
+      world.nowUs++;
+      release();
+      expect(breachesOf(invariant)[0]).to.match(/released an answer 30000001 µs after the deadline/);
+    });
+  });
+});
