@@ -1,23 +1,28 @@
 import { expect } from 'chai';
-import { ACCELERATOR, DISK } from '../../core/base/peers.ts';
-import { DISK_CORRUPT, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
+import { ACCELERATOR, DISK, OBSERVER } from '../../core/base/peers.ts';
+import { NEVER_US } from '../../core/base/time.ts';
+import type { Envelope } from '../../core/machine/envelope.ts';
+import { DISK_CORRUPT, DISK_FAILED, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
 import {
   INFERRED,
+  LOAD,
   LOADED,
   NOTES,
+  STORE,
   STORED,
   type Inferred,
   type Loaded,
   type Noted,
   type Stored,
 } from '../../core/machine/kinds.ts';
-import { READY, STORING } from '../../core/machine/node-state.ts';
+import { LOADING, READY, STORING } from '../../core/machine/node-state.ts';
 import { ERROR_CODES, OK } from '../../core/routing/outcomes.ts';
 import { isDerived } from '../../sim/devices/accelerator.ts';
 import type { ResolvedFault, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import { simulate } from '../../sim/simulate.ts';
 import type { UserRequest } from '../../sim/users.ts';
 import { World, type Watcher } from '../../sim/world.ts';
+import { envelopeOf, Rig } from '../rig.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 const SECOND_US = 1_000_000;
@@ -508,5 +513,50 @@ describe('harm to accelerators', () => {
     expect(wrong.length).to.be.greaterThan(0);
     expect(world.faults.counts[0].affected).to.equal(wrong.length);
     for (const { answer } of wrong) expect(answer!.servedBy).to.equal(COMPUTE);
+  });
+});
+
+describe('a node whose disk does not read or write', () => {
+  /** Boots the front of a rig and answers its disk by hand. */
+  function start(): { rig: Rig; asked: () => Envelope } {
+    const rig = new Rig();
+    rig.boot('front');
+    return { rig, asked: () => rig.wire.shift()! };
+  }
+
+  const condition = (answer: Envelope, body: unknown): Envelope =>
+    envelopeOf(answer.kind, answer.from, answer.to, body, answer);
+
+  it('asks again a second later, to read and to write alike, and says so each time', () => {
+    const { rig, asked } = start();
+    const { node } = rig.station('front');
+    const refused = rig.deliver(condition(asked(), { state: null, condition: DISK_FAILED }));
+    expect(refused.map(({ to, body }) => [to, NOTES[(body as Noted).note]])).to.deep.equal([
+      [OBSERVER, 'unstored'],
+    ]);
+    expect([node.phase, node.wakeAtUs]).to.deep.equal([LOADING, SECOND_US]);
+    expect(rig.wake('front'), 'waking early says nothing').to.deep.equal([]);
+    rig.nowUs += SECOND_US;
+    expect(rig.wake('front').map(({ kind }) => kind)).to.deep.equal([LOAD]);
+    expect(node.wakeAtUs).to.equal(NEVER_US);
+    rig.pumpOne();
+    const first = condition(asked(), { condition: DISK_FULL });
+    rig.deliver(first);
+    expect([node.phase, node.manifestVersion]).to.deep.equal([STORING, 1]);
+    rig.nowUs += SECOND_US;
+    const [again] = rig.wake('front');
+    expect([again.kind, again.body]).to.deep.equal([STORE, { epoch: node.epoch, manifestVersion: 1 }]);
+    rig.pump();
+    expect([node.phase, node.retryAtUs]).to.deep.equal([READY, NEVER_US]);
+  });
+
+  it('never uses what is said to be corrupt, even if it is there', () => {
+    const { rig, asked } = start();
+    const { node } = rig.station('front');
+    rig.deliver(
+      condition(asked(), { state: { epoch: 2 ** 40, manifestVersion: 77 }, condition: DISK_CORRUPT }),
+    );
+    expect(node.epoch).to.be.lessThan(2 ** 39);
+    expect(node.manifestVersion).to.equal(1);
   });
 });
