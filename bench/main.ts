@@ -15,6 +15,10 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'the event schedule alone, against a timing wheel in C++  [--lps N] [--per-lp M] [--events E]',
     load: () => import('./phold.ts'),
   },
+  quickstart: {
+    summary: 'what judging a run costs: the quickstart judged and digested, against bare  [--rounds N]',
+    load: () => import('./quickstart.ts'),
+  },
   steps: {
     summary: 'what a step of the core costs by kind of envelope, µs  [FILE]',
     load: () => import('./steps.ts'),

@@ -272,7 +272,7 @@ export class Checker implements Watcher {
 /** Goals that are to be reached in time after harm has changed for the last time. */
 class GoalWatch {
   private readonly goals: readonly ResolvedGoal[];
-  /** When each was first seen reached since harm changed; null: not yet. */
+  /** Since when each has been reached without a break; null: it is not. */
   private readonly reachedUs: (number | null)[];
   private quietUs = 0;
   private harm = '';
@@ -291,8 +291,8 @@ class GoalWatch {
       this.reachedUs.fill(null);
     }
     this.goals.forEach(({ goal }, i) => {
-      if (this.reachedUs[i] === null && OWED[goal](world, world.machines).length === 0)
-        this.reachedUs[i] = world.nowUs;
+      if (OWED[goal](world, world.machines).length > 0) this.reachedUs[i] = null;
+      else this.reachedUs[i] ??= world.nowUs;
     });
   }
 

@@ -97,7 +97,7 @@ export class PartitionedWorld {
     this.mail.forEach((crossings, part) => {
       for (const { envelope, atUs, source, counter } of crossings) {
         assert(atUs > this.doneUs, 'nothing reaches another part in the window in which it was sent');
-        this.parts[part].accept(envelope, atUs, source, counter);
+        this.parts[part].transport.accept(envelope, atUs, source, counter);
       }
       crossings.length = 0;
     });

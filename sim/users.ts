@@ -196,7 +196,8 @@ export class Users {
     envelope.n = request.n;
     envelope.attempt = request.attempt++;
     envelope.body = { ...request.want, timeLeftUs: leftUs };
-    this.world.sendFromUser(request.user, this.workloads[request.workload].region, gateway, envelope);
+    const { region } = this.workloads[request.workload];
+    this.world.transport.sendFromUser(request.user, region, gateway, envelope);
   }
 
   /** Silence: ask the same gateway again, under the same id; at the end of patience, give up. */

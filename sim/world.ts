@@ -4,39 +4,39 @@ import { NEVER_US, type Now } from '../core/base/time.ts';
 import { sizeOfEnvelope } from '../core/machine/codec.ts';
 import { Outbox, type Envelope } from '../core/machine/envelope.ts';
 import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
-import { KINDS, nameOfKind, STORED } from '../core/machine/kinds.ts';
+import { nameOfKind, STORED } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { DOWN, foldNode, READY } from '../core/machine/node-state.ts';
-import { visitRefs } from '../core/machine/shape.ts';
 import { readClock, restartClock, worldUsAt } from './clocks.ts';
 import { createMachines } from './configure.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { answerOf } from './devices.ts';
 import { completeWrite, losePower } from './devices/disk.ts';
-import { EnvelopePool } from './envelope-pool.ts';
 import { Faults } from './faults.ts';
 import { speakAlike } from './faults/node-faults.ts';
 import { Identities } from './identities.ts';
 import { sumChains, type Machine } from './machine.ts';
 import { Villain } from './malice/villain.ts';
-import { CUT, HELD, LOST, Network } from './network.ts';
+import { Network } from './network.ts';
 import type { Part } from './partition.ts';
 import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, seedWordsOf, type Roots } from './seeds.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
-import { countTraffic, createTally, type Census, type Tally } from './tally.ts';
+import { createTally, type Census, type Tally } from './tally.ts';
+import { ARRIVE, ENTER, Transport } from './transport.ts';
+import type { Fate, Watcher } from './watcher.ts';
 import type { WorldEvent } from './world-events.ts';
 
-/** Kinds of events in the schedule. */
-const ARRIVE = 0;
+export type { Fate, Watcher } from './watcher.ts';
+
+/** Kinds of events in the schedule, besides those of the transport. */
 const ALARM = 1;
 const SERVE = 2;
 const FAULT = 3;
 const USER = 4;
 const TICK = 5;
-const ENTER = 6;
 const VILLAIN = 7;
 
 /** Faults act before all else at their time; ticks of the world's own bookkeeping after all else. */
@@ -48,33 +48,6 @@ export const WINDOW_US = 10_000_000;
 
 /** What handling an alarm costs a node of speed 1, µs; measured by `bench steps`, rounded up. */
 const WAKE_COST_US = 10;
-
-/** Why an envelope was not handled. */
-export type Fate =
-  | 'cut'
-  | 'lost'
-  | 'queue full'
-  | 'down'
-  | 'inbox full'
-  /** The receiver speaks another version of the wire format. */
-  | 'other version'
-  /** Sent in the name of another, whose signature it cannot bear. */
-  | 'forged'
-  /** A malicious receiver keeps it from its own node. */
-  | 'withheld';
-
-/** Who wants to see a run as it happens. All times are the world's, µs. Nothing in the world depends on it. */
-export interface Watcher {
-  /** An envelope was handled by a node or a user; `cause` is the event whose handling sent it. */
-  onHandled?(world: World, envelope: Envelope, event: number, cause: number): void;
-  /** A node or a user sends an envelope, or a node asks a device; nothing is said yet of whether it arrives. */
-  onSent?(world: World, envelope: Envelope): void;
-  /** A step is over; the node's steady clock showed `monoUs`. */
-  onStep?(world: World, machine: Machine, monoUs: number): void;
-  onDropped?(world: World, envelope: Envelope, fate: Fate): void;
-  onNoted?(world: World, envelope: Envelope): void;
-  onAnnounced?(world: World, event: WorldEvent, subject: string): void;
-}
 
 /** Nodes, network, users and faults in one event loop with virtual time. */
 export class World {
@@ -91,19 +64,17 @@ export class World {
   readonly tally: Tally;
   /** The digest of the run at the end of each window. */
   readonly windows: string[] = [];
+  readonly schedule = new Schedule();
+  readonly transport: Transport;
   nowUs = 0;
   events = 0;
-  private readonly schedule = new Schedule();
   private readonly counters: number[] = [];
   private readonly keys: number[] = [];
   private readonly now: Now = { monoUs: 0, wallUs: 0 };
   private readonly out = new Outbox();
-  private readonly pool = new EnvelopePool();
   private readonly part: Part | null;
   private watcher: Watcher | null;
   private readonly regionIndex: Map<string, number>;
-  /** Of envelopes that were held and are let go, by slot: the word of chance that goes with each. */
-  private readonly letGo = new Map<number, number>();
 
   /**
    * @param isChecking each node has numbers of its own for its peers, every envelope crosses as bytes and arrives
@@ -119,6 +90,7 @@ export class World {
     this.scenario = scenario;
     this.watcher = watcher;
     this.part = part;
+    this.transport = new Transport(this, part);
     this.roots = createRoots(scenario.seed);
     this.identities = new Identities(this.roots.keys);
     this.regionIndex = new Map(scenario.regions.map(({ path }, i) => [path, i]));
@@ -194,28 +166,7 @@ export class World {
    * parts of one some are on their way from part to part.
    */
   census(): Census {
-    const found = { travelling: 0, held: 0, waiting: 0 };
-    const elsewhere = new Set<number>();
-    const isCounted = (slot: number): boolean => this.pool.at(slot).from >= 0;
-    this.schedule.forEach((_time, _source, _counter, kind, slot) => {
-      if (kind !== ARRIVE && kind !== ENTER) return;
-      elsewhere.add(slot);
-      if (isCounted(slot)) found.travelling++;
-    });
-    for (const slot of this.network.heldSlots()) {
-      elsewhere.add(slot);
-      found.held++;
-    }
-    let waiting = 0;
-    this.pool.forEachTaken((slot) => {
-      if (elsewhere.has(slot)) return;
-      waiting++;
-      if (isCounted(slot)) found.waiting++;
-    });
-    for (const { platter } of this.machines) waiting -= platter.held.length;
-    const inInboxes = this.machines.reduce((sum, { inbox }) => sum + (inbox?.size ?? 0), 0);
-    assert(waiting === inInboxes, 'an envelope that is kept is on its way, held by a fault, or in an inbox');
-    return found;
+    return this.transport.census(this.schedule);
   }
 
   /** The digest of the run so far: the chains of the nodes and of the users, mixed with who they are. */
@@ -275,40 +226,26 @@ export class World {
     for (const slot of machine.platter.held.splice(0)) this.pushFrom(machine.peer, this.nowUs, ARRIVE, slot);
   }
 
-  /** Sends what a user says. */
-  sendFromUser(user: Peer, region: number, to: Machine, envelope: Envelope): void {
-    envelope.sizeBytes = sizeOfEnvelope(envelope);
+  /** Counts an envelope that a node or a user sends. */
+  noteSent(envelope: Envelope): void {
     this.tally.sent[envelope.kind]++;
     this.watcher?.onSent?.(this, envelope);
-    const word = this.network.wordOf(envelope, this.keys[user], to.key, this.keys[user], this.nowUs);
-    this.pushArrival(user, this.nowUs + this.network.delayUs(region, to.region, word), envelope);
   }
 
   /** Sends what a malicious role says; of what bears another's name only the count arrives. */
   sendFromVillain(machine: Machine, envelope: Envelope): void {
     if (envelope.from === machine.peer) {
-      this.sendFromNode(machine, envelope, this.nowUs);
+      this.transport.sendFromNode(machine, envelope, this.nowUs);
       return;
     }
     this.tally.sent[envelope.kind]++;
     this.countDrop(envelope, 'forged');
   }
 
-  /** Lets an envelope go that was held, a moment later: whatever ends at the same time has ended by then. */
-  sendOn(slot: number, word: number): void {
-    this.letGo.set(slot, word);
-    this.pushFrom(this.pool.at(slot).from, this.nowUs + 1, ENTER, slot);
-  }
-
   /** Says that something has happened, to whom it may concern: faults that wait for it, and whoever watches. */
   announce(event: WorldEvent, subject: string): void {
     this.faults.onAnnounced(event, subject);
     this.watcher?.onAnnounced?.(this, event, subject);
-  }
-
-  /** Takes in what another part of the world has handed over, under the key that its event has there. */
-  accept(envelope: Envelope, atUs: number, source: Peer, counter: number): void {
-    this.schedule.push(atUs, source, counter, ARRIVE, this.takeSlot(envelope));
   }
 
   /** How this run can be seen again up to where it stands, for a failure's message. */
@@ -350,21 +287,21 @@ export class World {
         this.scheduleTick(this.machines[slot]);
         return;
       case ENTER:
-        this.enterAgain(slot);
+        this.transport.enter(slot);
         return;
     }
   }
 
   private arrive(slot: number): void {
-    const envelope = this.pool.at(slot);
+    const envelope = this.transport.pool.at(slot);
     if (envelope.to >= this.machines.length) {
       this.handled(envelope, slot);
       this.users.receive(envelope);
-      this.pool.release(slot);
+      this.transport.pool.release(slot);
       return;
     }
     const machine = this.machines[envelope.to];
-    const isOfEarlierLife = envelope.from < 0 && this.pool.causeOf(slot) < machine.bootEvent;
+    const isOfEarlierLife = envelope.from < 0 && this.transport.pool.causeOf(slot) < machine.bootEvent;
     if (!machine.isUp || isOfEarlierLife) {
       if (envelope.from >= this.machines.length) this.users.onConnectionRefused(envelope);
       this.drop(slot, 'down');
@@ -412,7 +349,7 @@ export class World {
   }
 
   private deliver(machine: Machine, slot: number): void {
-    const envelope = this.pool.at(slot);
+    const envelope = this.transport.pool.at(slot);
     const { kind, from, origin } = envelope;
     const fromRank = from < 0 ? from : this.identities.rank(from);
     machine.digest.word(kind).integer(fromRank).integer(this.identities.rank(origin));
@@ -426,7 +363,7 @@ export class World {
     } catch (error) {
       throw this.located(error, machine, envelope);
     }
-    this.pool.release(slot);
+    this.transport.pool.release(slot);
     this.finishStep(machine, stepCostUs(kind, machine.speedPpm));
     if (wasStarting && machine.node.phase === READY) this.announce('node.ready', machine.spec.name);
   }
@@ -462,7 +399,7 @@ export class World {
       if (envelope.to === OBSERVER) this.watcher?.onNoted?.(this, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
       else if (machine.villain === null || machine.villain.letsOut(envelope))
-        this.sendFromNode(machine, envelope, doneUs);
+        this.transport.sendFromNode(machine, envelope, doneUs);
     }
     this.out.clear();
     this.setAlarm(machine);
@@ -471,8 +408,8 @@ export class World {
   private sendToDevice(machine: Machine, envelope: Envelope, atUs: number): void {
     this.watcher?.onSent?.(this, envelope);
     const answer = answerOf(this, machine, envelope);
-    const slot = this.takeSlot(envelope);
-    const sent = this.pool.at(slot);
+    const slot = this.transport.pool.take(envelope, this.events);
+    const sent = this.transport.pool.at(slot);
     sent.kind = answer.kind;
     sent.body = answer.body;
     sent.from = envelope.to;
@@ -480,75 +417,6 @@ export class World {
     sent.sizeBytes = sizeOfEnvelope(sent);
     if (answer.delayUs === NEVER_US) machine.platter.held.push(slot);
     else this.pushFrom(machine.peer, atUs + answer.delayUs, ARRIVE, slot);
-  }
-
-  private sendFromNode(machine: Machine, envelope: Envelope, atUs: number): void {
-    const { to, kind } = envelope;
-    this.tally.sent[kind]++;
-    this.watcher?.onSent?.(this, envelope);
-    if (to === machine.peer) {
-      this.pushArrival(to, atUs, envelope);
-      return;
-    }
-    const word = this.network.wordOf(
-      envelope,
-      machine.key,
-      this.keys[to],
-      this.keyOf(envelope.origin),
-      this.nowUs,
-    );
-    const leftUs = atUs + this.transferUs(machine, envelope);
-    if (to >= this.machines.length) {
-      const delayUs = this.network.delayUs(machine.region, this.users.regionOf(to), word);
-      this.pushArrival(machine.peer, leftUs + delayUs, envelope);
-      return;
-    }
-    const { cluster, region } = this.machines[to];
-    countTraffic(this.tally.traffic, this.tally, machine.cluster, cluster);
-    if (!this.network.isClear(this.network.link(machine.cluster, cluster))) {
-      this.cross(machine, envelope, word, leftUs, this.events);
-      return;
-    }
-    const delayUs = this.network.delayUs(machine.region, region, word);
-    this.pushArrival(machine.peer, leftUs + delayUs, envelope);
-  }
-
-  /** Lets an envelope onto a link on which faults or chance act. */
-  private cross(from: Machine, envelope: Envelope, word: number, atUs: number, cause: number): void {
-    const { network, tally } = this;
-    const to = this.machines[envelope.to];
-    const usualUs = network.delayUs(from.region, to.region, word);
-    const secondUsualUs = network.delayUs(from.region, to.region, ~word);
-    const link = network.link(from.cluster, to.cluster);
-    const sizeBytes = bytesOf(envelope);
-    const delayUs = network.pass(link, envelope, word, atUs, sizeBytes, usualUs, secondUsualUs);
-    if (delayUs === HELD) {
-      network.holder!.held.push({ slot: this.pool.take(envelope, cause), word });
-      return;
-    }
-    if (delayUs < 0) {
-      countTraffic(tally.untransmitted, tally, from.cluster, to.cluster);
-      this.countDrop(envelope, delayUs === CUT ? 'cut' : delayUs === LOST ? 'lost' : 'queue full');
-      return;
-    }
-    if (network.secondUs >= 0) {
-      tally.duplicated++;
-      this.pushArrival(from.peer, atUs + network.secondUs, envelope, cause);
-    }
-    this.pushArrival(from.peer, atUs + delayUs, envelope, cause);
-  }
-
-  private enterAgain(slot: number): void {
-    const envelope = this.pool.at(slot);
-    const word = this.letGo.get(slot)!;
-    this.letGo.delete(slot);
-    this.cross(this.machines[envelope.from], envelope, word, this.nowUs, this.pool.causeOf(slot));
-    this.pool.release(slot);
-  }
-
-  /** How long the envelope, and the contents that it names, take to leave the node. */
-  private transferUs(machine: Machine, envelope: Envelope): number {
-    return Math.ceil((bytesOf(envelope) * 1_000_000) / machine.spec.bandwidthBytesPerSecond);
   }
 
   /** What both clocks of a node show now. */
@@ -580,36 +448,28 @@ export class World {
     readClock(machine.clock, this.nowUs, this.now);
   }
 
-  private pushFrom(source: Peer, atUs: number, kind: number, slot: number): void {
+  /** The source's next counter, for an event that another part schedules. */
+  nextCount(source: Peer): number {
+    return this.counters[source]++;
+  }
+
+  /** Schedules an event of a source, after all that the source has scheduled for then already. */
+  pushFrom(source: Peer, atUs: number, kind: number, slot: number): void {
     this.schedule.push(atUs, source, this.counters[source]++, kind, slot);
-  }
-
-  private pushArrival(source: Peer, atUs: number, envelope: Envelope, cause = this.events): void {
-    const { part } = this;
-    if (part === null || part.owns(this.clusterOf(envelope.to)))
-      this.pushFrom(source, atUs, ARRIVE, this.pool.take(envelope, cause));
-    else part.handOver(this.clusterOf(envelope.to), envelope, atUs, source, this.counters[source]++);
-  }
-
-  private clusterOf(peer: Peer): number {
-    return peer < this.machines.length ? this.machines[peer].cluster : this.users.clusterOf(peer);
-  }
-
-  private takeSlot(envelope: Envelope): number {
-    return this.pool.take(envelope, this.events);
   }
 
   private handled(envelope: Envelope, slot: number): void {
     this.tally.handled[envelope.kind]++;
-    this.watcher?.onHandled?.(this, envelope, this.events, this.pool.causeOf(slot));
+    this.watcher?.onHandled?.(this, envelope, this.events, this.transport.pool.causeOf(slot));
   }
 
   private drop(slot: number, fate: Fate): void {
-    this.countDrop(this.pool.at(slot), fate);
-    this.pool.release(slot);
+    this.countDrop(this.transport.pool.at(slot), fate);
+    this.transport.pool.release(slot);
   }
 
-  private countDrop(envelope: Envelope, fate: Fate): void {
+  /** Counts an envelope that nobody will handle. */
+  countDrop(envelope: Envelope, fate: Fate): void {
     if (envelope.from >= 0) this.tally.dropped[fate]++;
     this.watcher?.onDropped?.(this, envelope, fate);
   }
@@ -630,12 +490,4 @@ export class World {
     error.message += `\n  at ${machine.spec.name}, handling ${doing}; ${this.whereabouts()}`;
     return error;
   }
-}
-
-/** The size of an envelope with the contents that it names. */
-function bytesOf(envelope: Envelope): number {
-  let { sizeBytes } = envelope;
-  const entry = KINDS[envelope.kind]!;
-  if (entry.hasRefs) visitRefs(entry.body, envelope.body, (content) => (sizeBytes += content.sizeBytes));
-  return sizeBytes;
 }

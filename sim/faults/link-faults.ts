@@ -20,7 +20,7 @@ const onLinks: Harm<LinkFault> = {
     world.network.laid.delete(armed);
     for (const [{ harms }, harm] of laid) harms.splice(harms.indexOf(harm), 1);
     for (const [, harm] of laid) {
-      for (const { slot, word } of harm.held) world.sendOn(slot, word);
+      for (const { slot, word } of harm.held) world.transport.sendOn(slot, word);
     }
   },
 };

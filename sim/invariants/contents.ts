@@ -1,18 +1,31 @@
 import type { Ref, Shape } from '../../core/machine/shape.ts';
 
-/** The contents that a value of a shape names. */
-export function hashesIn(shape: Shape, value: unknown): string[] {
+/** Reads one content out of a body; null if the body leaves it out. */
+export type RefReader = (body: unknown) => Ref | null;
+
+/** A reader for each content that bodies of a shape can name. Lists of contents are not foreseen in any body. */
+export function readersOf(shape: Shape): RefReader[] {
   switch (shape.tag) {
     case 'ref':
-      return [(value as Ref).hash];
+      return [(body): Ref => body as Ref];
     case 'optional':
-      return value === null ? [] : hashesIn(shape.item, value);
+      return readersOf(shape.item).map(
+        (read) =>
+          (body): Ref | null =>
+            body === null ? null : read(body),
+      );
+    case 'record':
+      return shape.names.flatMap((name, i) =>
+        readersOf(shape.shapes[i]).map(
+          (read) =>
+            (body): Ref | null =>
+              read((body as Readonly<Record<string, unknown>>)[name]),
+        ),
+      );
     case 'list':
-      return (value as unknown[]).flatMap((item) => hashesIn(shape.item, item));
-    case 'record': {
-      const fields = value as Readonly<Record<string, unknown>>;
-      return shape.names.flatMap((name, i) => hashesIn(shape.shapes[i], fields[name]));
-    }
+      if (readersOf(shape.item).length > 0)
+        throw new Error('a list of contents in a body needs a reader here');
+      return [];
     default:
       return [];
   }

@@ -31,8 +31,10 @@ export class CutsRespected extends Invariant {
   readonly promise = 'nothing is delivered that was sent across a cut';
   readonly watches = {
     handled: KINDS.flatMap((entry) => (entry !== undefined && entry.kind < STORE ? [entry.kind] : [])),
+    ticks: true as const,
   };
   private cuts: Watched[] | null = null;
+  private arrivals = 0;
 
   override onHandled(world: World, envelope: Envelope, cause: number): void {
     this.cuts ??= cutsOf(world);
@@ -42,9 +44,11 @@ export class CutsRespected extends Invariant {
     if (from >= machines.length || to >= machines.length || from === to) return;
     for (const cut of this.cuts) {
       look(cut, world.events);
-      if (cut.turns.length === 0 || !isMeant(cut.armed.fault, kind)) continue;
+      const last = cut.turns.at(-1);
+      // Sent after the cut was last seen to act: as if it had never been.
+      if (last === undefined || cause > last.last || !isMeant(cut.armed.fault, kind)) continue;
       if (!cut.ways.some((way) => isOn(way.from, machines[from]) && isOn(way.to, machines[to]))) continue;
-      this.checked++;
+      this.arrivals++;
       // Seen to act before and after the envelope was sent, without an end in between: it acted then.
       if (cut.turns.some(({ first, last }) => first <= cause && cause <= last))
         this.violate(
@@ -53,6 +57,12 @@ export class CutsRespected extends Invariant {
             `came through “${cut.armed.label}”`,
         );
     }
+  }
+
+  /** Whatever came up against a cut could have got through. */
+  override onTick(world: World): void {
+    this.cuts ??= cutsOf(world);
+    this.checked = this.cuts.reduce((sum, { armed }) => sum + armed.affected, this.arrivals);
   }
 }
 

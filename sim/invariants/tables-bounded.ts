@@ -15,21 +15,24 @@ export class TablesBounded extends Invariant {
   private judge(world: World, { node, spec }: Machine): void {
     const { maxSearches, maxRemembered, maxDirectory } = node.config.parameters;
     const { gateway, index, compute, bridge } = node;
-    const expectAtMost = (most: number, count: number, table: string): void => {
-      this.checked++;
-      if (count > most)
-        this.violate(world, `${spec.name} holds ${count} ${table}, at most ${most} are allowed`);
-    };
+    const { name } = spec;
     if (gateway !== null) {
-      expectAtMost(maxSearches, gateway.searcher.searches.size, 'requests as a gateway');
-      expectAtMost(maxRemembered, gateway.remembered.size, 'remembered outcomes');
+      this.compare(world, name, maxSearches, gateway.searcher.searches.size, 'requests as a gateway');
+      this.compare(world, name, maxRemembered, gateway.remembered.size, 'remembered outcomes');
     }
-    if (index !== null) expectAtMost(maxDirectory, index.entries.size, 'nodes in its directory');
-    if (compute !== null) expectAtMost(spec.slots + spec.queueLimit, compute.jobs.length, 'jobs');
+    if (index !== null) this.compare(world, name, maxDirectory, index.entries.size, 'nodes in its directory');
+    if (compute !== null)
+      this.compare(world, name, spec.slots + spec.queueLimit, compute.jobs.length, 'jobs');
     if (bridge !== null) {
-      expectAtMost(maxSearches, bridge.outward.searches.size, 'requests on their way out');
-      expectAtMost(maxSearches, bridge.inward.searches.size, 'requests on their way in');
-      expectAtMost(node.config.peeredBridges.length, bridge.sessions.sessions.length, 'sessions');
+      this.compare(world, name, maxSearches, bridge.outward.searches.size, 'requests on their way out');
+      this.compare(world, name, maxSearches, bridge.inward.searches.size, 'requests on their way in');
+      const { sessions } = bridge.sessions;
+      this.compare(world, name, node.config.peeredBridges.length, sessions.length, 'sessions');
     }
+  }
+
+  private compare(world: World, name: string, most: number, count: number, table: string): void {
+    this.checked++;
+    if (count > most) this.violate(world, `${name} holds ${count} ${table}, at most ${most} are allowed`);
   }
 }

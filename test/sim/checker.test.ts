@@ -154,8 +154,8 @@ describe('the checker', () => {
     expect(verdictOf({ eventually: goals(10 * SECOND_US) }, { faults: [crash] })).to.deep.equal(['pass', []]);
     const [verdict, reasons] = verdictOf({ eventually: goals(1) }, { faults: [crash] });
     expect(verdict).to.equal('stalled');
-    expect(reasons[0]).to.match(
-      /^live-nodes-listed: reached \d+ µs after the last change of harm, not 1 µs$/,
+    expect(reasons.join('\n')).to.match(
+      /live-nodes-listed: reached \d+ µs after the last change of harm, not 1 µs/,
     );
     const lasting = verdictOf(
       { eventually: goals(5 * SECOND_US) },
@@ -292,7 +292,7 @@ describe('expectations in a scenario', () => {
   levels: [{ phase: during, ok: 90%, p95: 12s, where: eu }, { p95: 20s }]`;
     const within = text.replace('{ goal: nodes-ready }', '{ goal: nodes-ready, within: 40s }');
     expect(told(changed(EXPECT, text))).to.deep.equal([
-      'small.yaml:40:49: the last fault is over at 1.33min, and the scenario at 2min',
+      'small.yaml:40:52: the last fault is over at 80s, and the scenario at 2min',
     ]);
     const { eventually, levels, ...rest } = expectOf(within);
     expect(rest).to.deep.equal({

@@ -61,6 +61,7 @@ describe('shapes of harm to links', () => {
   });
 
   it('a ring of majorities: each hears one, and no two the same', () => {
+    const neighbours = new Map<string, string[]>();
     for (const [names, all] of [
       ['all', ['paris', 'lyon', 'nice', 'boston', 'miami']],
       ['[eu, boston]', ['paris', 'lyon', 'nice', 'boston']],
@@ -74,10 +75,16 @@ describe('shapes of harm to links', () => {
         const rest = all.filter((name) => !from.includes(name));
         expect(rest, 'each hears itself').to.include(to[0]);
         expect(rest.length, 'a majority').to.equal(Math.floor(all.length / 2) + 1);
+        if (all.length === 5) neighbours.set(to[0], rest);
         return rest.join(' ');
       });
       expect(new Set(heard).size).to.equal(all.length);
     }
+    expect(neighbours.get('paris'), 'of five, itself and one on each side').to.have.members([
+      'miami',
+      'paris',
+      'lyon',
+    ]);
   });
 
   it('regions apart, or sides one names', () => {

@@ -160,6 +160,14 @@ describe('faults of links', () => {
     slowed.forEach((us, i) => expect(us / before[i]).to.be.within(3.4, 3.5));
   });
 
+  it('slow and duplicate: the second copy is slowed, too', () => {
+    const doubled: LinkFault = { kind: 'duplicate', ppm: 1_000_000, ...onAtlantic };
+    const { log } = run(doubled, { kind: 'slow', factorPpm: 10_000_000, ...onAtlantic });
+    const delays = delaysOf(log.beats(FRONT, US_FRONT).filter(isWhile(15 * S, 25 * S)));
+    expect(delays).to.have.length(20);
+    for (const us of delays) expect(us).to.be.greaterThan(10 * 0.9 * 45 * MS);
+  });
+
   it('reorder: what was sent later comes earlier, as often as it says', () => {
     const isInOrder = (beats: readonly Passed[]): boolean =>
       beats.every(({ sentUs }, i) => i === 0 || beats[i - 1].sentUs <= sentUs);
@@ -393,6 +401,22 @@ describe('chance and order under faults of links', () => {
     const loss: ResolvedFault = { kind: 'loss', ppm: 300_000, ...onAtlantic, atUs: 0, untilUs: null };
     const once = run(loss).world.tally.dropped.lost;
     expect(run(loss, loss).world.tally.dropped.lost).to.be.greaterThan(1.3 * once);
+  });
+
+  it('two delays that are alike draw each for itself', () => {
+    const delay: ResolvedFault = { kind: 'delay', addUs: [0, S], ...onAtlantic };
+    const arrivals = (...faults: ResolvedFault[]): number[] =>
+      run(...faults)
+        .log.beats(FRONT, US_FRONT)
+        .filter(isWhile(15 * S, 25 * S))
+        .sort((left, right) => left.sentUs - right.sentUs)
+        .map(({ atUs }) => atUs);
+    const [none, once, twice] = [arrivals(), arrivals(delay), arrivals(delay, delay)];
+    expect(none).to.have.length(10);
+    none.forEach((atUs, i) => {
+      expect(twice[i] - once[i]).to.be.within(0, S);
+      expect(twice[i] - once[i]).not.to.equal(once[i] - atUs);
+    });
   });
 });
 
