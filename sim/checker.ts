@@ -1,3 +1,4 @@
+import type { Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import {
   FOUND,
@@ -13,14 +14,13 @@ import {
 } from '../core/machine/kinds.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { CalmWatch } from './calm.ts';
+import { GoalWatch } from './goals.ts';
 import { createInvariants } from './invariants/all.ts';
 import type { Invariant, Watches } from './invariants/invariant.ts';
 import { Lineage } from './lineage.ts';
 import type { Machine } from './machine.ts';
-import { OWED } from './owed.ts';
-import type { ResolvedGoal, ResolvedLevel } from './scenario/resolved-expectations.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
-import { faultSpan } from './summary.ts';
+import { askedIn, endedOf, missesOf, percent, shareOk } from './service-levels.ts';
 import type { UserRequest } from './users.ts';
 import type { Watcher, World } from './world.ts';
 
@@ -66,7 +66,7 @@ export class Checker implements Watcher {
   private readonly isContent: Uint8Array;
   private readonly noteCounts = new Float64Array(NOTES.length);
   /** By open request: what was noted of it last. */
-  private readonly lastNotes = new Map<number, string>();
+  private readonly lastNotes = new Map<number, LastNote>();
 
   constructor(scenario: ResolvedScenario, isChecking = false) {
     const suspended: readonly string[] = scenario.expectations.suspends ?? [];
@@ -204,7 +204,7 @@ export class Checker implements Watcher {
   private waitOf(world: World, request: UserRequest): string {
     const noted = this.lastNotes.get(request.index);
     const gateway = world.users.gatewayOf(request).spec.name;
-    const waits = noted ?? 'which has not said that it holds it';
+    const waits = noted === undefined ? 'which has not said that it holds it' : describeNote(world, noted);
     return (
       `request r${request.index + 1} for ${request.want.model}, asked at ${request.askedUs} µs, ` +
       `still waits for ${gateway}; ${waits}`
@@ -214,13 +214,11 @@ export class Checker implements Watcher {
   private remember(world: World, envelope: Envelope): void {
     const request = world.users.requestOf(envelope);
     if (request === null || request.code >= 0) return;
-    const { note, stage, chosen } = envelope.body as Noted;
-    const who = world.identities.names[envelope.from];
-    const whom = note === NOTE_ASKED ? ` ${world.identities.names[chosen]}` : '';
-    this.lastNotes.set(
-      request.index,
-      `${who} ${NOTES[note]}${whom} at ${world.nowUs} µs, stage ${STAGES[stage]}`,
-    );
+    this.lastNotes.set(request.index, {
+      from: envelope.from,
+      body: envelope.body as Noted,
+      atUs: world.nowUs,
+    });
   }
 
   /** What the run did not show. */
@@ -269,87 +267,14 @@ export class Checker implements Watcher {
   }
 }
 
-/** Goals that are to be reached in time after harm has changed for the last time. */
-class GoalWatch {
-  private readonly goals: readonly ResolvedGoal[];
-  /** Since when each has been reached without a break; null: it is not. */
-  private readonly reachedUs: (number | null)[];
-  private quietUs = 0;
-  private harm = '';
-
-  constructor(goals: readonly ResolvedGoal[]) {
-    this.goals = goals;
-    this.reachedUs = goals.map(() => null);
-  }
-
-  onTick(world: World): void {
-    if (this.goals.length === 0) return;
-    const harm = world.faults.counts.map(({ fired, isOn }) => `${fired} ${isOn}`).join();
-    if (harm !== this.harm) {
-      this.harm = harm;
-      this.quietUs = world.nowUs;
-      this.reachedUs.fill(null);
-    }
-    this.goals.forEach(({ goal }, i) => {
-      if (OWED[goal](world, world.machines).length > 0) this.reachedUs[i] = null;
-      else this.reachedUs[i] ??= world.nowUs;
-    });
-  }
-
-  late(world: World): string[] {
-    return this.goals.flatMap(({ goal, withinUs }, i) => {
-      const reachedUs = this.reachedUs[i];
-      if (reachedUs !== null && reachedUs - this.quietUs <= withinUs) return [];
-      if (reachedUs !== null)
-        return [
-          `${goal}: reached ${reachedUs - this.quietUs} µs after the last change of harm, not ${withinUs} µs`,
-        ];
-      return OWED[goal](world, world.machines).map((what) => `${goal}: ${what}`);
-    });
-  }
+interface LastNote {
+  readonly from: Peer;
+  readonly body: Noted;
+  readonly atUs: number;
 }
 
-function endedOf(requests: readonly UserRequest[]): UserRequest[] {
-  return requests.filter(({ code }) => code >= 0);
-}
-
-function shareOk(ended: readonly UserRequest[]): number {
-  const ok = ended.filter(({ code }) => code === OK).length;
-  return ended.length === 0 ? 0 : Math.floor((ok * 1_000_000) / ended.length);
-}
-
-function percent(ppm: number): string {
-  return `${(ppm / 10_000).toFixed(2)} %`;
-}
-
-function askedIn(world: World, phase: ResolvedLevel['phase'], region: string | null): UserRequest[] {
-  const { fromUs, untilUs } = faultSpan(world);
-  const { clusters } = world.scenario;
-  return world.users.requests.filter(({ askedUs, cluster }) => {
-    if (region !== null && !`${clusters[cluster].region}/`.startsWith(`${region}/`)) return false;
-    if (phase === 'before') return askedUs < fromUs;
-    if (phase === 'during') return askedUs >= fromUs && askedUs < untilUs;
-    return phase === 'always' || askedUs >= untilUs;
-  });
-}
-
-/** Where a service level was missed. */
-function missesOf(world: World, { phase, region, okAtLeastPpm, p95Us }: ResolvedLevel): string[] {
-  const ended = endedOf(askedIn(world, phase, region));
-  if (ended.length === 0) return [];
-  const where = `${phase}${region === null ? '' : `, ${region}`}`;
-  const misses: string[] = [];
-  const share = shareOk(ended);
-  if (okAtLeastPpm !== null && share < okAtLeastPpm)
-    misses.push(
-      `service level (${where}): ${percent(share)} ended well, expected at least ${percent(okAtLeastPpm)}`,
-    );
-  const times = ended
-    .filter(({ code }) => code === OK)
-    .map(({ askedUs, endedUs }) => endedUs - askedUs)
-    .sort((left, right) => left - right);
-  const p95 = times[Math.ceil(0.95 * times.length) - 1];
-  if (p95Us !== null && p95 !== undefined && p95 > p95Us)
-    misses.push(`service level (${where}): 95 % were answered within ${p95} µs, expected ${p95Us} µs`);
-  return misses;
+function describeNote({ identities }: World, { from, body, atUs }: LastNote): string {
+  const { note, stage, chosen } = body;
+  const whom = note === NOTE_ASKED ? ` ${identities.names[chosen]}` : '';
+  return `${identities.names[from]} ${NOTES[note]}${whom} at ${atUs} µs, stage ${STAGES[stage]}`;
 }

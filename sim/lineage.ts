@@ -24,16 +24,18 @@ export interface Copy {
   readonly place: 'memory' | 'disk';
 }
 
+/** There are two for each request of a run: lists, since most have one entry or none. */
 interface Content {
   /** What it was made from; none: a user wrote it. */
-  readonly inputs: Set<string>;
+  readonly inputs: string[];
   /** Whose prompt it is; null if it was made by a device. */
   readonly request: UserRequest | null;
   /** Nodes whose devices have made it. */
-  readonly makers: Set<number>;
-  /** By node, the life in which it was last given the content. */
-  readonly inMemory: Map<number, number>;
-  readonly onDisk: Set<number>;
+  readonly makers: number[];
+  /** Nodes that were given it, and at the same place in the other list the life in which that was the last time. */
+  readonly holders: number[];
+  readonly lives: number[];
+  readonly onDisk: number[];
 }
 
 /**
@@ -54,8 +56,8 @@ export class Lineage {
   /** Whether a content was made from another, by however many steps, or is that other. */
   derivesFrom(hash: string, source: string): boolean {
     if (hash === source) return this.isMinted(hash);
-    const { inputs } = this.contents.get(hash) ?? NOTHING;
-    return [...inputs].some((input) => this.derivesFrom(input, source));
+    const content = this.contents.get(hash);
+    return content !== undefined && content.inputs.some((input) => this.derivesFrom(input, source));
   }
 
   /** The requests whose prompts went into a content. */
@@ -63,12 +65,12 @@ export class Lineage {
     const content = this.contents.get(hash);
     if (content === undefined) return [];
     if (content.request !== null) return [content.request];
-    return [...content.inputs].flatMap((input) => this.requestsOf(input));
+    return content.inputs.flatMap((input) => this.requestsOf(input));
   }
 
   /** Whether a device of the node has made the content. */
   isMadeBy(hash: string, node: number): boolean {
-    return this.contents.get(hash)?.makers.has(node) === true;
+    return this.contents.get(hash)?.makers.includes(node) === true;
   }
 
   /** Everywhere that a content lies. Disks keep what they were given when their node is down. */
@@ -76,9 +78,10 @@ export class Lineage {
     const content = this.contents.get(hash);
     if (content === undefined) return [];
     const copies: Copy[] = [];
-    for (const [node, life] of content.inMemory) {
-      if (machines[node].isUp && machines[node].lives === life) copies.push({ node, place: 'memory' });
-    }
+    content.holders.forEach((node, i) => {
+      const { isUp, lives } = machines[node];
+      if (isUp && lives === content.lives[i]) copies.push({ node, place: 'memory' });
+    });
     for (const node of content.onDisk) copies.push({ node, place: 'disk' });
     return copies;
   }
@@ -92,7 +95,10 @@ export class Lineage {
     } else if (kind === INFER) {
       this.jobs.set(jobOf(world, from, envelope), (envelope.body as Infer).prompt.hash);
     } else if (kind === STORE) {
-      visitRefs(KINDS[kind]!.body, envelope.body, ({ hash }) => this.contents.get(hash)?.onDisk.add(from));
+      visitRefs(KINDS[kind]!.body, envelope.body, ({ hash }) => {
+        const content = this.contents.get(hash);
+        if (content !== undefined) addNew(content.onDisk, from);
+      });
     }
   }
 
@@ -105,7 +111,10 @@ export class Lineage {
     const entry = KINDS[kind];
     if (entry === undefined || !entry.hasRefs) return;
     const { lives } = world.machines[to];
-    visitRefs(entry.body, envelope.body, ({ hash }) => this.contents.get(hash)?.inMemory.set(to, lives));
+    visitRefs(entry.body, envelope.body, ({ hash }) => {
+      const content = this.contents.get(hash);
+      if (content !== undefined) hold(content, to, lives);
+    });
   }
 
   /** A user writes a prompt. */
@@ -118,8 +127,8 @@ export class Lineage {
   mintMade(hash: string, inputs: Iterable<string>, node: number): void {
     let content = this.contents.get(hash);
     if (content === undefined) this.contents.set(hash, (content = createContent(null)));
-    content.makers.add(node);
-    for (const input of inputs) if (input !== hash) content.inputs.add(input);
+    addNew(content.makers, node);
+    for (const input of inputs) if (input !== hash) addNew(content.inputs, input);
   }
 
   private propagate(world: World, envelope: Envelope): void {
@@ -138,10 +147,21 @@ export class Lineage {
 }
 
 function createContent(request: UserRequest | null): Content {
-  return { inputs: new Set(), request, makers: new Set(), inMemory: new Map(), onDisk: new Set() };
+  return { inputs: [], request, makers: [], holders: [], lives: [], onDisk: [] };
 }
 
-const NOTHING: Pick<Content, 'inputs'> = { inputs: new Set() };
+function hold({ holders, lives }: Content, node: number, life: number): void {
+  const at = holders.indexOf(node);
+  if (at >= 0) lives[at] = life;
+  else {
+    holders.push(node);
+    lives.push(life);
+  }
+}
+
+function addNew<T>(list: T[], item: T): void {
+  if (!list.includes(item)) list.push(item);
+}
 
 /** Names a job of an accelerator. What it was asked in an earlier life of its node is answered to nobody. */
 function jobOf(world: World, node: Peer, { n }: Envelope): string {

@@ -18,23 +18,24 @@ export class OneOutcome extends Invariant {
   readonly name = 'one-outcome';
   readonly promise = 'each request has one terminal outcome, and at most one answer is released';
   readonly watches = { sent: [ANSWER, REFUSED], notes: [NOTE_OUTCOME] };
-  /** By request: which gateway released its answer, in which of its lives. */
-  private readonly released = new Map<number, string>();
-  /** By request and life of a gateway: what it told the user. */
-  private readonly told = new Map<string, string>();
+  /** By request: who released its answer. */
+  private readonly released = new Map<number, Speaker>();
+  /** By request and gateway: what it told the user. */
+  private readonly told = new Map<number, Told>();
 
   override onNoted(world: World, envelope: Envelope): void {
     const request = world.users.requestOf(envelope);
     if (request === null) return;
     this.checked++;
     if ((envelope.body as Noted).code !== OK) return;
-    const gateway = lifeOf(world, envelope);
+    const { from: node } = envelope;
+    const speaker = { node, life: world.machines[node].lives };
     const before = this.released.get(request.index);
-    if (before === undefined) this.released.set(request.index, gateway);
+    if (before === undefined) this.released.set(request.index, speaker);
     else
       this.violate(
         world,
-        `${labelOf(request)}: a second answer released by ${gateway}, after one by ${before}`,
+        `${labelOf(request)}: a second answer released by ${nameOf(world, speaker)}, after one by ${nameOf(world, before)}`,
       );
   }
 
@@ -42,25 +43,37 @@ export class OneOutcome extends Invariant {
     if (envelope.to < world.machines.length) return;
     const request = world.users.requestOf(envelope);
     if (request === null || envelope.to !== request.user) return;
-    const outcome = describeOutcome(envelope);
-    if (outcome === null) return;
+    const { from: node, kind, body } = envelope;
+    const outcome = kind === ANSWER ? (body as Answer).answer.hash : (body as Refused).code;
+    if (typeof outcome === 'number' && NOT_TAKEN_UP.includes(outcome)) return;
     this.checked++;
-    const gateway = lifeOf(world, envelope);
-    const key = `${request.index} ${gateway}`;
+    const said = { node, life: world.machines[node].lives, outcome };
+    const key = request.index * world.machines.length + node;
     const before = this.told.get(key);
-    if (before === undefined) this.told.set(key, outcome);
-    else if (before !== outcome)
-      this.violate(world, `${labelOf(request)}: ${gateway} said ${before}, and then ${outcome}`);
+    if (before === undefined || before.life !== said.life) this.told.set(key, said);
+    else if (before.outcome !== outcome)
+      this.violate(
+        world,
+        `${labelOf(request)}: ${nameOf(world, said)} said ${describeOutcome(before)}, and then ${describeOutcome(said)}`,
+      );
   }
 }
 
-function describeOutcome({ kind, body }: Envelope): string | null {
-  if (kind === ANSWER) return `answer ${(body as Answer).answer.hash}`;
-  const { code } = body as Refused;
-  return NOT_TAKEN_UP.includes(code) ? null : `refusal ${code}`;
+/** A gateway, in one of its lives. */
+interface Speaker {
+  readonly node: number;
+  readonly life: number;
 }
 
-function lifeOf({ machines }: World, { from }: Envelope): string {
-  const { spec, lives } = machines[from];
-  return `${spec.name}, life ${lives}`;
+interface Told extends Speaker {
+  /** What the answer hashes to, or the code of a refusal. */
+  readonly outcome: string | number;
+}
+
+function describeOutcome({ outcome }: Told): string {
+  return typeof outcome === 'string' ? `answer ${outcome}` : `refusal ${outcome}`;
+}
+
+function nameOf({ machines }: World, { node, life }: Speaker): string {
+  return `${machines[node].spec.name}, life ${life}`;
 }
