@@ -1,18 +1,6 @@
-import type { Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
-import {
-  FOUND,
-  ASK,
-  INFER,
-  INFERRED,
-  KINDS,
-  NOTE_ASKED,
-  NOTE_OUTCOME,
-  NOTES,
-  STORE,
-  type Noted,
-} from '../core/machine/kinds.ts';
-import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
+import { FOUND, ASK, INFER, INFERRED, KINDS, NOTES, STORE, type Noted } from '../core/machine/kinds.ts';
+import { ERROR_CODES, STAGES } from '../core/routing/outcomes.ts';
 import { CalmWatch } from './calm.ts';
 import { GoalWatch } from './goals.ts';
 import { createInvariants } from './invariants/all.ts';
@@ -20,8 +8,8 @@ import type { Invariant, Watches } from './invariants/invariant.ts';
 import { Lineage } from './lineage.ts';
 import type { Machine } from './machine.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
+import { describeWait } from './waits.ts';
 import { askedIn, endedOf, missesOf, percent, shareOk } from './service-levels.ts';
-import type { UserRequest } from './users.ts';
 import type { Watcher, World } from './world.ts';
 
 export type Verdict = 'pass' | 'violated' | 'stalled' | 'unknown' | 'vacuous' | 'nondeterministic';
@@ -65,8 +53,6 @@ export class Checker implements Watcher {
   /** By kind: whether an account of contents is kept of it. */
   private readonly isContent: Uint8Array;
   private readonly noteCounts = new Float64Array(NOTES.length);
-  /** By open request: what was noted of it last. */
-  private readonly lastNotes = new Map<number, LastNote>();
 
   constructor(scenario: ResolvedScenario, isChecking = false) {
     const suspended: readonly string[] = scenario.expectations.suspends ?? [];
@@ -91,7 +77,7 @@ export class Checker implements Watcher {
     if (this.isContent[kind] === 1) this.lineage.onHandled(world, envelope);
     const watching = this.handled[kind];
     if (watching === null) return;
-    for (const invariant of watching) invariant.onHandled!(world, envelope, cause);
+    for (let i = 0; i < watching.length; i++) watching[i].onHandled!(world, envelope, cause);
   }
 
   onSent(world: World, envelope: Envelope): void {
@@ -99,20 +85,20 @@ export class Checker implements Watcher {
     if (this.isContent[kind] === 1) this.lineage.onSent(world, envelope);
     const watching = this.sent[kind];
     if (watching === null) return;
-    for (const invariant of watching) invariant.onSent!(world, envelope);
+    for (let i = 0; i < watching.length; i++) watching[i].onSent!(world, envelope);
   }
 
   onStep(world: World, machine: Machine, monoUs: number): void {
-    for (const invariant of this.stepped) invariant.onStep!(world, machine, monoUs);
+    const { stepped } = this;
+    for (let i = 0; i < stepped.length; i++) stepped[i].onStep!(world, machine, monoUs);
   }
 
   onNoted(world: World, envelope: Envelope): void {
     const { note } = envelope.body as Noted;
     this.noteCounts[note]++;
-    if (note <= NOTE_OUTCOME) this.remember(world, envelope);
     const watching = this.noted[note];
     if (watching === null) return;
-    for (const invariant of watching) invariant.onNoted!(world, envelope);
+    for (let i = 0; i < watching.length; i++) watching[i].onNoted!(world, envelope);
   }
 
   /** To be called once a simulated second. */
@@ -120,10 +106,6 @@ export class Checker implements Watcher {
     for (const invariant of this.ticked) invariant.onTick!(world);
     this.goals.onTick(world);
     this.calm.onTick(world);
-  }
-
-  onEnded(request: UserRequest): void {
-    this.lastNotes.delete(request.index);
   }
 
   /** By name. */
@@ -196,29 +178,8 @@ export class Checker implements Watcher {
     const isCalm = world.scenario.calm !== undefined;
     const late = this.calm.late(world).map((what) => `after the storm: ${what}`);
     // In a calm, who is of the core has asked until the end; what counts is what is overdue.
-    const waiting = isCalm ? [] : open.map((request) => this.waitOf(world, request));
+    const waiting = isCalm ? [] : open.map((request) => describeWait(world, request));
     return [...late, ...waiting, ...this.goals.late(world)].slice(0, MAX_TOLD);
-  }
-
-  /** Whom an open request waits for, as far as was noted. */
-  private waitOf(world: World, request: UserRequest): string {
-    const noted = this.lastNotes.get(request.index);
-    const gateway = world.users.gatewayOf(request).spec.name;
-    const waits = noted === undefined ? 'which has not said that it holds it' : describeNote(world, noted);
-    return (
-      `request r${request.index + 1} for ${request.want.model}, asked at ${request.askedUs} µs, ` +
-      `still waits for ${gateway}; ${waits}`
-    );
-  }
-
-  private remember(world: World, envelope: Envelope): void {
-    const request = world.users.requestOf(envelope);
-    if (request === null || request.code >= 0) return;
-    this.lastNotes.set(request.index, {
-      from: envelope.from,
-      body: envelope.body as Noted,
-      atUs: world.nowUs,
-    });
   }
 
   /** What the run did not show. */
@@ -265,16 +226,4 @@ export class Checker implements Watcher {
       return watching.length === 0 ? null : watching;
     });
   }
-}
-
-interface LastNote {
-  readonly from: Peer;
-  readonly body: Noted;
-  readonly atUs: number;
-}
-
-function describeNote({ identities }: World, { from, body, atUs }: LastNote): string {
-  const { note, stage, chosen } = body;
-  const whom = note === NOTE_ASKED ? ` ${identities.names[chosen]}` : '';
-  return `${identities.names[from]} ${NOTES[note]}${whom} at ${atUs} µs, stage ${STAGES[stage]}`;
 }

@@ -12,8 +12,8 @@ import {
   type Infer,
   type Inferred,
 } from '../core/machine/kinds.ts';
-import { visitRefs } from '../core/machine/shape.ts';
 import type { Want } from '../core/routing/want.ts';
+import { readersOf } from './invariants/contents.ts';
 import type { Machine } from './machine.ts';
 import type { UserRequest } from './users.ts';
 import type { World } from './world.ts';
@@ -24,18 +24,17 @@ export interface Copy {
   readonly place: 'memory' | 'disk';
 }
 
-/** There are two for each request of a run: lists, since most have one entry or none. */
+/** There are two for each request of a run, so that what is empty or the same is shared. Lists are replaced, not changed. */
 interface Content {
   /** What it was made from; none: a user wrote it. */
-  readonly inputs: string[];
-  /** Whose prompt it is; null if it was made by a device. */
-  readonly request: UserRequest | null;
+  inputs: readonly string[];
+  /** Whose prompts went into it. */
+  requests: readonly UserRequest[];
   /** Nodes whose devices have made it. */
-  readonly makers: number[];
-  /** Nodes that were given it, and at the same place in the other list the life in which that was the last time. */
+  makers: readonly number[];
+  /** Nodes that were given it, each followed by the life in which that was the last time. */
   readonly holders: number[];
-  readonly lives: number[];
-  readonly onDisk: number[];
+  onDisk: readonly number[];
 }
 
 /**
@@ -46,8 +45,8 @@ export class Lineage {
   /** By node: the last that lists of index nodes said of each other node. */
   readonly told = new Map<number, Map<Peer, Candidate>>();
   private readonly contents = new Map<string, Content>();
-  /** Prompts that devices are at work on, by node, its life and the number of the job. */
-  private readonly jobs = new Map<string, string>();
+  /** Prompts that devices are at work on, by node and number of the job. */
+  private readonly jobs = new Map<number, { readonly life: number; readonly prompt: string }>();
 
   isMinted(hash: string): boolean {
     return this.contents.has(hash);
@@ -61,11 +60,8 @@ export class Lineage {
   }
 
   /** The requests whose prompts went into a content. */
-  requestsOf(hash: string): UserRequest[] {
-    const content = this.contents.get(hash);
-    if (content === undefined) return [];
-    if (content.request !== null) return [content.request];
-    return content.inputs.flatMap((input) => this.requestsOf(input));
+  requestsOf(hash: string): readonly UserRequest[] {
+    return this.contents.get(hash)?.requests ?? NONE;
   }
 
   /** Whether a device of the node has made the content. */
@@ -78,10 +74,11 @@ export class Lineage {
     const content = this.contents.get(hash);
     if (content === undefined) return [];
     const copies: Copy[] = [];
-    content.holders.forEach((node, i) => {
-      const { isUp, lives } = machines[node];
-      if (isUp && lives === content.lives[i]) copies.push({ node, place: 'memory' });
-    });
+    const { holders } = content;
+    for (let i = 0; i < holders.length; i += 2) {
+      const { isUp, lives } = machines[holders[i]];
+      if (isUp && lives === holders[i + 1]) copies.push({ node: holders[i], place: 'memory' });
+    }
     for (const node of content.onDisk) copies.push({ node, place: 'disk' });
     return copies;
   }
@@ -93,12 +90,13 @@ export class Lineage {
       const request = world.users.requestOf(envelope);
       if (request !== null) this.mintPrompt((envelope.body as Want).prompt.hash, request);
     } else if (kind === INFER) {
-      this.jobs.set(jobOf(world, from, envelope), (envelope.body as Infer).prompt.hash);
+      const { lives: life } = world.machines[from];
+      this.jobs.set(jobOf(world, from, envelope), { life, prompt: (envelope.body as Infer).prompt.hash });
     } else if (kind === STORE) {
-      visitRefs(KINDS[kind]!.body, envelope.body, ({ hash }) => {
-        const content = this.contents.get(hash);
-        if (content !== undefined) addNew(content.onDisk, from);
-      });
+      for (const read of READERS[kind]) {
+        const content = this.contents.get(read(envelope.body)?.hash ?? '');
+        if (content !== undefined) content.onDisk = withNew(content.onDisk, [from]);
+      }
     }
   }
 
@@ -108,35 +106,38 @@ export class Lineage {
     if (kind === INFERRED && envelope.from === ACCELERATOR) this.propagate(world, envelope);
     if (to >= world.machines.length) return;
     if (kind === FOUND) this.hear(to, envelope.body as Found);
-    const entry = KINDS[kind];
-    if (entry === undefined || !entry.hasRefs) return;
-    const { lives } = world.machines[to];
-    visitRefs(entry.body, envelope.body, ({ hash }) => {
-      const content = this.contents.get(hash);
-      if (content !== undefined) hold(content, to, lives);
-    });
+    for (const read of READERS[kind]) {
+      const content = this.contents.get(read(envelope.body)?.hash ?? '');
+      if (content !== undefined) hold(content, to, world.machines[to].lives);
+    }
   }
 
   /** A user writes a prompt. */
   mintPrompt(hash: string, request: UserRequest): void {
     if (this.contents.has(hash)) return;
-    this.contents.set(hash, createContent(request));
+    this.contents.set(hash, createContent([request]));
   }
 
   /** A device makes a content from others, whatever it made of them. */
   mintMade(hash: string, inputs: Iterable<string>, node: number): void {
     let content = this.contents.get(hash);
-    if (content === undefined) this.contents.set(hash, (content = createContent(null)));
-    addNew(content.makers, node);
-    for (const input of inputs) if (input !== hash) addNew(content.inputs, input);
+    if (content === undefined) this.contents.set(hash, (content = createContent([])));
+    content.makers = withNew(content.makers, [node]);
+    for (const input of inputs) {
+      if (input === hash) continue;
+      content.inputs = withNew(content.inputs, [input]);
+      content.requests = withNew(content.requests, this.requestsOf(input));
+    }
   }
 
   private propagate(world: World, envelope: Envelope): void {
-    const job = jobOf(world, envelope.to, envelope);
-    const prompt = this.jobs.get(job);
-    this.jobs.delete(job);
+    const key = jobOf(world, envelope.to, envelope);
+    const job = this.jobs.get(key);
+    this.jobs.delete(key);
     const { answer } = envelope.body as Inferred;
-    if (answer !== null && prompt !== undefined) this.mintMade(answer.hash, [prompt], envelope.to);
+    // What a device was asked in an earlier life of its node is answered to nobody.
+    if (answer === null || job === undefined || job.life !== world.machines[envelope.to].lives) return;
+    this.mintMade(answer.hash, [job.prompt], envelope.to);
   }
 
   private hear(node: number, { candidates }: Found): void {
@@ -146,24 +147,31 @@ export class Lineage {
   }
 }
 
-function createContent(request: UserRequest | null): Content {
-  return { inputs: [], request, makers: [], holders: [], lives: [], onDisk: [] };
+/** By kind: what reads the contents out of a body. */
+const READERS = KINDS.map((entry) => (entry === undefined ? [] : readersOf(entry.body)));
+
+const NONE: readonly never[] = [];
+
+function createContent(requests: readonly UserRequest[]): Content {
+  return { inputs: NONE, requests, makers: NONE, holders: [], onDisk: NONE };
 }
 
-function hold({ holders, lives }: Content, node: number, life: number): void {
-  const at = holders.indexOf(node);
-  if (at >= 0) lives[at] = life;
-  else {
-    holders.push(node);
-    lives.push(life);
+function hold({ holders }: Content, node: number, life: number): void {
+  for (let i = 0; i < holders.length; i += 2) {
+    if (holders[i] !== node) continue;
+    holders[i + 1] = life;
+    return;
   }
+  holders.push(node, life);
 }
 
-function addNew<T>(list: T[], item: T): void {
-  if (!list.includes(item)) list.push(item);
+function withNew<T>(list: readonly T[], items: readonly T[]): readonly T[] {
+  if (list.length === 0) return items;
+  const added = items.filter((item) => !list.includes(item));
+  return added.length === 0 ? list : [...list, ...added];
 }
 
-/** Names a job of an accelerator. What it was asked in an earlier life of its node is answered to nobody. */
-function jobOf(world: World, node: Peer, { n }: Envelope): string {
-  return `${node} ${world.machines[node].lives} ${n}`;
+/** Names a job of an accelerator. */
+function jobOf({ machines }: World, node: Peer, { n }: Envelope): number {
+  return n * machines.length + node;
 }

@@ -33,10 +33,7 @@ export class Simulation {
     const watchers: Watcher[] = [this.checker, ...(options.watchers ?? [])];
     if (this.recorder !== null) watchers.push(this.recorder);
     this.world = new World(settled, together(watchers), options.isChecking);
-    this.world.users.onEnded = (request) => {
-      this.checker.onEnded(request);
-      this.recorder?.onEnded(this.world, request);
-    };
+    this.world.users.onEnded = (request) => this.recorder?.onEnded(this.world, request);
     this.world.start();
   }
 

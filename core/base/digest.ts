@@ -16,12 +16,22 @@ export class Digest {
 
   /** Any safe integer, negative ones too. */
   integer(integer: number): this {
-    this.word(integer | 0);
-    return this.word(Math.floor(integer / 4294967296) | 0);
+    const lower = integer | 0;
+    this.word(lower);
+    // Nearly all are small, and need no division: their upper half is their sign.
+    return this.word(lower === integer ? lower >> 31 : Math.floor(integer / 4294967296) | 0);
   }
 
   text(text: string): this {
-    for (let i = 0; i < text.length; i++) this.word(text.charCodeAt(i));
+    // The lanes stay in registers from letter to letter.
+    let { high, low } = this;
+    for (let i = 0; i < text.length; i++) {
+      const letter = text.charCodeAt(i);
+      low = mixWord(low, letter);
+      high = mixWord(Math.imul(high, 31) ^ low, letter);
+    }
+    this.high = high;
+    this.low = low;
     return this.word(text.length);
   }
 

@@ -19,6 +19,8 @@ interface Watched {
   readonly armed: ArmedFault<CutFault>;
   /** Whom it parts from whom. */
   readonly ways: readonly { readonly from: Side; readonly to: Side }[];
+  /** When it was last seen to act; −1: never. */
+  lastEvent: number;
   readonly turns: { readonly fired: number; readonly first: number; last: number }[];
 }
 
@@ -43,10 +45,10 @@ export class CutsRespected extends Invariant {
     const { machines } = world;
     if (from >= machines.length || to >= machines.length || from === to) return;
     for (const cut of this.cuts) {
+      if (!cut.armed.isOn && cause > cut.lastEvent) continue;
       look(cut, world.events);
-      const last = cut.turns.at(-1);
       // Sent after the cut was last seen to act: as if it had never been.
-      if (last === undefined || cause > last.last || !isMeant(cut.armed.fault, kind)) continue;
+      if (cause > cut.lastEvent || !isMeant(cut.armed.fault, kind)) continue;
       if (!cut.ways.some((way) => isOn(way.from, machines[from]) && isOn(way.to, machines[to]))) continue;
       this.arrivals++;
       // Seen to act before and after the envelope was sent, without an end in between: it acted then.
@@ -66,8 +68,10 @@ export class CutsRespected extends Invariant {
   }
 }
 
-function look({ armed, turns }: Watched, event: number): void {
+function look(cut: Watched, event: number): void {
+  const { armed, turns } = cut;
   if (!armed.isOn) return;
+  cut.lastEvent = event;
   const last = turns.at(-1);
   if (last !== undefined && last.fired === armed.fired) last.last = event;
   else {
@@ -106,6 +110,6 @@ function cutsOf(world: World): Watched[] {
             ]
           : [{ from, to }];
       });
-      return { armed: cut, ways, turns: [] };
+      return { armed: cut, ways, lastEvent: -1, turns: [] };
     });
 }

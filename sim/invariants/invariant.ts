@@ -70,5 +70,9 @@ export function labelOf({ index, want }: UserRequest): string {
 
 /** A selector covers a region, and all regions below it: `eu` covers `eu/fr`, not `europe`. */
 export function isCovered(region: string, selectors: readonly string[]): boolean {
-  return selectors.some((selector) => `${region}/`.startsWith(`${selector}/`));
+  for (const selector of selectors) {
+    if (!region.startsWith(selector)) continue;
+    if (region.length === selector.length || region[selector.length] === '/') return true;
+  }
+  return false;
 }

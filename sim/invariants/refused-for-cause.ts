@@ -1,5 +1,6 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import {
+  ANSWER,
   FIND,
   FOUND,
   REFUSED,
@@ -19,12 +20,14 @@ import { Invariant, isCovered, labelOf } from './invariant.ts';
 const NOBODY_CODES: readonly number[] = [1, 2, 3, 5, 6];
 const UNKNOWN_MODEL = 8;
 
+const NONE: readonly Candidate[] = [];
+
 /** What a node has done and heard for one request. */
 interface Hearing {
   readonly life: number;
   /** Under which number it asked its index nodes last: an answer to an earlier question is too late. */
   attempt: number;
-  /** The list that it was given for it; null if none came. */
+  /** The list that it was given for it, until it asks one of them; null if none came. */
   candidates: readonly Candidate[] | null;
   asked: number;
 }
@@ -34,7 +37,7 @@ export class RefusedForCause extends Invariant {
   readonly name = 'refused-for-cause';
   readonly promise =
     'nobody refuses a request without having asked anyone, when what it was told named an eligible node';
-  readonly watches = { sent: [FIND, RUN, REFUSED], handled: [FOUND] };
+  readonly watches = { sent: [FIND, RUN, ANSWER, REFUSED], handled: [FOUND] };
   /** By request and node. */
   private readonly hearings = new Map<number, Hearing>();
 
@@ -43,6 +46,10 @@ export class RefusedForCause extends Invariant {
     const request = world.users.requestOf(envelope);
     if (request === null || world.machines[from].villain !== null) return;
     const key = keyOf(world, request, from);
+    if (kind === ANSWER) {
+      this.hearings.delete(key);
+      return;
+    }
     const { lives } = world.machines[from];
     let hearing = this.hearings.get(key);
     if (hearing === undefined || hearing.life !== lives) {
@@ -52,8 +59,10 @@ export class RefusedForCause extends Invariant {
     if (kind === FIND) {
       hearing.attempt = envelope.attempt;
       hearing.candidates = null;
-    } else if (kind === RUN) hearing.asked++;
-    else {
+    } else if (kind === RUN) {
+      hearing.asked++;
+      hearing.candidates = NONE;
+    } else {
       this.judge(world, request, envelope, hearing);
       this.hearings.delete(key);
     }

@@ -174,7 +174,7 @@ describe('the checker', () => {
     const [verdict, reasons] = verdictOf({}, { durationUs: 20_500_000 });
     expect(verdict).to.equal('stalled');
     expect(reasons.join('\n')).to.match(
-      /request r\d+ for \w, asked at \d+ µs, still waits for france\/front; \S+ asked \S+ at \d+ µs, stage (cluster|federation)/,
+      /request r\d+ for \w, asked at \d+ µs, still waits for france\/front: france\/front waits for \S+, stage (cluster|federation)/,
     );
   });
 });
