@@ -1,19 +1,10 @@
-import { assert, AssertionFailure } from '../core/base/assert.ts';
-import { DISK, OBSERVER, type Peer } from '../core/base/peers.ts';
-import { NEVER_US, type Now } from '../core/base/time.ts';
-import { sizeOfEnvelope } from '../core/machine/codec.ts';
-import { Outbox, type Envelope } from '../core/machine/envelope.ts';
-import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
-import { nameOfKind, STORED } from '../core/machine/kinds.ts';
-import { boot, receive, wake } from '../core/machine/node.ts';
-import { DOWN, foldNode, READY } from '../core/machine/node-state.ts';
-import { readClock, restartClock, worldUsAt } from './clocks.ts';
+import { assert } from '../core/base/assert.ts';
+import type { Peer } from '../core/base/peers.ts';
+import type { Envelope } from '../core/machine/envelope.ts';
+import { foldNode } from '../core/machine/node-state.ts';
 import { createMachines } from './configure.ts';
 import { Checkpoint } from './checkpoint.ts';
-import { answerOf } from './devices.ts';
-import { completeWrite, losePower } from './devices/disk.ts';
 import { Faults } from './faults.ts';
-import { speakAlike } from './faults/node-faults.ts';
 import { Identities } from './identities.ts';
 import { sumChains, type Machine } from './machine.ts';
 import { Villain } from './malice/villain.ts';
@@ -21,7 +12,8 @@ import { Network } from './network.ts';
 import type { Part } from './partition.ts';
 import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
-import { createRoots, keyOfName, seedWordsOf, type Roots } from './seeds.ts';
+import { createRoots, keyOfName, type Roots } from './seeds.ts';
+import { ALARM, SERVE, Stepper } from './stepper.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
 import { createTally, type Census, type Tally } from './tally.ts';
@@ -31,9 +23,7 @@ import type { WorldEvent } from './world-events.ts';
 
 export type { Fate, Watcher } from './watcher.ts';
 
-/** Kinds of events in the schedule, besides those of the transport. */
-const ALARM = 1;
-const SERVE = 2;
+/** Kinds of events in the schedule, besides those of the transport and of the stepper. */
 const FAULT = 3;
 const USER = 4;
 const TICK = 5;
@@ -45,9 +35,6 @@ const TICK_SOURCE = 0x7fffffff;
 
 /** Between two canonical hashes of the state of every node. */
 export const WINDOW_US = 10_000_000;
-
-/** What handling an alarm costs a node of speed 1, µs; measured by `bench steps`, rounded up. */
-const WAKE_COST_US = 10;
 
 /** Nodes, network, users and faults in one event loop with virtual time. */
 export class World {
@@ -66,14 +53,14 @@ export class World {
   readonly windows: string[] = [];
   readonly schedule = new Schedule();
   readonly transport: Transport;
+  readonly stepper = new Stepper(this);
   nowUs = 0;
   events = 0;
   private readonly counters: number[] = [];
   private readonly keys: number[] = [];
-  private readonly now: Now = { monoUs: 0, wallUs: 0 };
-  private readonly out = new Outbox();
   private readonly part: Part | null;
-  private watcher: Watcher | null;
+  /** Whoever sees what happens. */
+  watcher: Watcher | null;
   private readonly regionIndex: Map<string, number>;
 
   /**
@@ -182,50 +169,6 @@ export class World {
     this.schedule.push(atUs, source, this.counters[source]++, USER, slot);
   }
 
-  /** Boots a node, or boots it again. */
-  bootMachine(machine: Machine): void {
-    assert(this.owns(machine), 'a node runs in one part of a world');
-    machine.isUp = true;
-    machine.bootCount++;
-    machine.lives++;
-    machine.bootEvent = this.events;
-    restartClock(machine.clock, this.nowUs);
-    machine.busyUntilUs = this.nowUs;
-    this.setClock(machine);
-    const seedWords = seedWordsOf(this.roots.nodes, machine.key, machine.lives);
-    machine.digest.word(0x600d).integer(machine.bootCount);
-    boot(machine.node, this.now, { bootCount: machine.bootCount, seedWords }, this.out);
-    this.finishStep(machine, 0);
-  }
-
-  /** Takes the power away: memory, inbox and what its devices were doing are gone, what is synced stays. */
-  crashMachine(machine: Machine): void {
-    machine.isUp = false;
-    machine.alarmAtUs = NEVER_US;
-    machine.servesAtUs = NEVER_US;
-    machine.node.phase = DOWN;
-    for (let slot = machine.inbox?.take(); slot !== undefined; slot = machine.inbox?.take()) {
-      this.drop(slot, 'down');
-    }
-    for (const slot of machine.platter.held.splice(0)) this.drop(slot, 'down');
-    losePower(machine);
-    this.announce('node.down', machine.spec.name);
-  }
-
-  /** Lets a frozen node go on: what waits is served before alarms that are overdue. */
-  resumeMachine(machine: Machine): void {
-    if (!machine.isUp) return;
-    machine.servesAtUs = NEVER_US;
-    this.scheduleServing(machine);
-    machine.alarmAtUs = NEVER_US;
-    this.setAlarm(machine);
-  }
-
-  /** Lets a disk say what a stall has kept it from saying. */
-  releaseHeld(machine: Machine): void {
-    for (const slot of machine.platter.held.splice(0)) this.pushFrom(machine.peer, this.nowUs, ARRIVE, slot);
-  }
-
   /** Counts an envelope that a node or a user sends. */
   noteSent(envelope: Envelope): void {
     this.tally.sent[envelope.kind]++;
@@ -255,7 +198,7 @@ export class World {
 
   /** Boots everything and lays the first events. */
   start(): void {
-    for (const machine of this.own) this.bootMachine(machine);
+    for (const machine of this.own) this.stepper.boot(machine);
     this.users.start();
     this.faults.start();
     for (const machine of this.own) this.scheduleTick(machine);
@@ -268,10 +211,10 @@ export class World {
         this.arrive(slot);
         return;
       case ALARM:
-        this.wakeMachine(this.machines[slot]);
+        this.stepper.wake(this.machines[slot]);
         return;
       case SERVE:
-        this.serve(this.machines[slot]);
+        this.stepper.serve(this.machines[slot]);
         return;
       case FAULT:
         this.faults.act(slot);
@@ -294,158 +237,18 @@ export class World {
 
   private arrive(slot: number): void {
     const envelope = this.transport.pool.at(slot);
-    if (envelope.to >= this.machines.length) {
-      this.handled(envelope, slot);
-      this.users.receive(envelope);
-      this.transport.pool.release(slot);
+    if (envelope.to < this.machines.length) {
+      this.stepper.arrive(this.machines[envelope.to], slot);
       return;
     }
-    const machine = this.machines[envelope.to];
-    const isOfEarlierLife = envelope.from < 0 && this.transport.pool.causeOf(slot) < machine.bootEvent;
-    if (!machine.isUp || isOfEarlierLife) {
-      if (envelope.from >= this.machines.length) this.users.onConnectionRefused(envelope);
-      this.drop(slot, 'down');
-      return;
-    }
-    const fate = this.refusalOf(machine, envelope);
-    if (fate !== null) {
-      this.drop(slot, fate);
-      return;
-    }
-    const isBusy = machine.pauses > 0 || this.nowUs < machine.busyUntilUs;
-    if (isBusy || (machine.inbox !== null && machine.inbox.size > 0)) {
-      machine.inbox ??= new Inbox<number>();
-      if (machine.inbox.offer(classOfKind(envelope.kind), slot)) this.scheduleServing(machine);
-      else this.drop(slot, 'inbox full');
-      return;
-    }
-    this.deliver(machine, slot);
-  }
-
-  /** What becomes of an envelope that reaches a node, if it does not get in. */
-  private refusalOf(machine: Machine, envelope: Envelope): Fate | null {
-    const { from, kind } = envelope;
-    if (from < 0)
-      return from !== DISK || kind !== STORED || completeWrite(this, machine, envelope) ? null : 'down';
-    const isOfNode = from < this.machines.length;
-    if (isOfNode && !speakAlike(this.machines[from], machine)) return 'other version';
-    return machine.villain === null || machine.villain.letsIn(envelope) ? null : 'withheld';
-  }
-
-  private serve(machine: Machine): void {
-    if (machine.servesAtUs !== this.nowUs) return;
-    machine.servesAtUs = NEVER_US;
-    if (machine.pauses > 0) return;
-    const slot = machine.inbox!.take();
-    if (slot !== undefined) this.deliver(machine, slot);
-    if (machine.inbox!.size > 0) this.scheduleServing(machine);
-  }
-
-  private scheduleServing(machine: Machine): void {
-    const waits = machine.inbox !== null && machine.inbox.size > 0;
-    if (!waits || machine.pauses > 0 || machine.servesAtUs !== NEVER_US) return;
-    machine.servesAtUs = Math.max(this.nowUs, machine.busyUntilUs);
-    this.pushFrom(machine.peer, machine.servesAtUs, SERVE, machine.index);
-  }
-
-  private deliver(machine: Machine, slot: number): void {
-    const envelope = this.transport.pool.at(slot);
-    const { kind, from, origin } = envelope;
-    const fromRank = from < 0 ? from : this.identities.rank(from);
-    machine.digest.word(kind).integer(fromRank).integer(this.identities.rank(origin));
-    machine.digest.integer(envelope.n).integer(envelope.sizeBytes);
-    this.handled(envelope, slot);
-    const wasStarting = from < 0 && machine.node.phase !== READY;
-    this.setClock(machine);
-    machine.wire?.inward(envelope);
-    try {
-      receive(machine.node, this.now, envelope, this.out);
-    } catch (error) {
-      throw this.located(error, machine, envelope);
-    }
+    this.noteHandled(envelope, slot);
+    this.users.receive(envelope);
     this.transport.pool.release(slot);
-    this.finishStep(machine, stepCostUs(kind, machine.speedPpm));
-    if (wasStarting && machine.node.phase === READY) this.announce('node.ready', machine.spec.name);
-  }
-
-  private wakeMachine(machine: Machine): void {
-    if (machine.alarmAtUs !== this.nowUs) return;
-    machine.alarmAtUs = NEVER_US;
-    if (!machine.isUp || machine.pauses > 0) return;
-    const hasWaiting = machine.inbox !== null && machine.inbox.size > 0;
-    if (hasWaiting || this.nowUs < machine.busyUntilUs) {
-      // What waits is served first; one µs later it is this alarm's turn, or again that of what waits.
-      this.armAt(machine, Math.max(this.nowUs + 1, machine.busyUntilUs));
-      return;
-    }
-    this.setClock(machine);
-    try {
-      wake(machine.node, this.now, this.out);
-    } catch (error) {
-      throw this.located(error, machine, null);
-    }
-    this.finishStep(machine, Math.ceil((WAKE_COST_US * 1_000_000) / machine.speedPpm));
-  }
-
-  /** Acts on what a step left in the outbox, once the step's own time has passed. */
-  private finishStep(machine: Machine, costUs: number): void {
-    const doneUs = this.nowUs + costUs;
-    machine.busyUntilUs = doneUs;
-    this.watcher?.onStep?.(this, machine, this.now.monoUs);
-    for (let i = 0; i < this.out.count; i++) {
-      const envelope = this.out.at(i);
-      envelope.sizeBytes = sizeOfEnvelope(envelope);
-      machine.wire?.outward(envelope);
-      if (envelope.to === OBSERVER) this.watcher?.onNoted?.(this, envelope);
-      else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
-      else if (machine.villain === null || machine.villain.letsOut(envelope))
-        this.transport.sendFromNode(machine, envelope, doneUs);
-    }
-    this.out.clear();
-    this.setAlarm(machine);
-  }
-
-  private sendToDevice(machine: Machine, envelope: Envelope, atUs: number): void {
-    this.watcher?.onSent?.(this, envelope);
-    const answer = answerOf(this, machine, envelope);
-    const slot = this.transport.pool.take(envelope, this.events);
-    const sent = this.transport.pool.at(slot);
-    sent.kind = answer.kind;
-    sent.body = answer.body;
-    sent.from = envelope.to;
-    sent.to = machine.peer;
-    sent.sizeBytes = sizeOfEnvelope(sent);
-    if (answer.delayUs === NEVER_US) machine.platter.held.push(slot);
-    else this.pushFrom(machine.peer, atUs + answer.delayUs, ARRIVE, slot);
-  }
-
-  /** What both clocks of a node show now. */
-  clockOf(machine: Machine): Now {
-    const now: Now = { monoUs: 0, wallUs: 0 };
-    readClock(machine.clock, this.nowUs, now);
-    return now;
-  }
-
-  /** Sees to it that a node is woken when it wants to be, by its own clock. */
-  setAlarm(machine: Machine): void {
-    const { wakeAtUs } = machine.node;
-    if (wakeAtUs === NEVER_US || !machine.isUp) return;
-    const atUs = Math.max(this.nowUs, machine.busyUntilUs, worldUsAt(machine.clock, wakeAtUs));
-    if (atUs < machine.alarmAtUs) this.armAt(machine, atUs);
   }
 
   private scheduleTick(machine: Machine): void {
     const tickUs = machine.villain?.tickUs ?? 0;
     if (tickUs > 0) this.pushFrom(machine.peer, this.nowUs + tickUs, VILLAIN, machine.index);
-  }
-
-  private armAt(machine: Machine, atUs: number): void {
-    machine.alarmAtUs = atUs;
-    this.pushFrom(machine.peer, atUs, ALARM, machine.index);
-  }
-
-  private setClock(machine: Machine): void {
-    readClock(machine.clock, this.nowUs, this.now);
   }
 
   /** The source's next counter, for an event that another part schedules. */
@@ -458,12 +261,14 @@ export class World {
     this.schedule.push(atUs, source, this.counters[source]++, kind, slot);
   }
 
-  private handled(envelope: Envelope, slot: number): void {
+  /** Counts an envelope that a node or a user takes in. */
+  noteHandled(envelope: Envelope, slot: number): void {
     this.tally.handled[envelope.kind]++;
     this.watcher?.onHandled?.(this, envelope, this.events, this.transport.pool.causeOf(slot));
   }
 
-  private drop(slot: number, fate: Fate): void {
+  /** Ends an envelope that nobody will handle. */
+  drop(slot: number, fate: Fate): void {
     this.countDrop(this.transport.pool.at(slot), fate);
     this.transport.pool.release(slot);
   }
@@ -482,12 +287,5 @@ export class World {
     }
     this.windows.push(this.digest());
     this.schedule.push(this.nowUs + WINDOW_US, TICK_SOURCE, 0, TICK, 0);
-  }
-
-  private located(error: unknown, machine: Machine, envelope: Envelope | null): unknown {
-    if (!(error instanceof AssertionFailure)) return error;
-    const doing = envelope === null ? 'an alarm' : `${nameOfKind(envelope.kind)} from peer ${envelope.from}`;
-    error.message += `\n  at ${machine.spec.name}, handling ${doing}; ${this.whereabouts()}`;
-    return error;
   }
 }

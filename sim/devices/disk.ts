@@ -95,7 +95,7 @@ function isTrapped(world: World, machine: Machine, point: 'before-sync' | 'befor
   trap.affected++;
   machine.faults.splice(machine.faults.indexOf(trap), 1);
   machine.offBy.add(trap);
-  world.crashMachine(machine);
+  world.stepper.crash(machine);
   return true;
 }
 

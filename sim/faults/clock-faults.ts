@@ -31,5 +31,5 @@ function drift(world: World, machine: Machine): void {
   for (const { fault } of actingOn(machine, 'clock')) driftPpm += fault.driftPpm;
   setDrift(machine.clock, world.nowUs, driftPpm);
   // What is due by the steady clock may now be due earlier.
-  world.setAlarm(machine);
+  world.stepper.setAlarm(machine);
 }

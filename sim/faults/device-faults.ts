@@ -57,7 +57,7 @@ export const DEVICE_HARMS: Harms<DeviceFault> = {
     end(world, armed) {
       for (const machine of liftFrom(world, armed)) {
         const isStalled = actingOn(machine, 'stalledDisk').some(({ fault }) => fault.byUs === null);
-        if (!isStalled) world.releaseHeld(machine);
+        if (!isStalled) world.stepper.releaseHeld(machine);
       }
     },
   },

@@ -54,7 +54,7 @@ export const NODE_HARMS: Harms<ResolvedNodeFault> = {
     end(world, { fault }) {
       for (const machine of machinesOf(world, fault)) {
         machine.pauses--;
-        if (machine.pauses === 0) world.resumeMachine(machine);
+        if (machine.pauses === 0) world.stepper.resume(machine);
       }
     },
   },
@@ -78,7 +78,7 @@ export const NODE_HARMS: Harms<ResolvedNodeFault> = {
 function takePower(world: World, machine: Machine, armed: ArmedFault): void {
   machine.offBy.add(armed);
   if (machine.isUp || armed.fault.kind === 'wipe') armed.affected++;
-  if (machine.isUp) world.crashMachine(machine);
+  if (machine.isUp) world.stepper.crash(machine);
 }
 
 function givePower(
@@ -86,13 +86,13 @@ function givePower(
   armed: ArmedFault<Extract<ResolvedNodeFault, { kind: 'crash' | 'wipe' }>>,
 ): void {
   for (const machine of machinesOf(world, armed.fault)) {
-    if (machine.offBy.delete(armed) && machine.offBy.size === 0 && !machine.isUp) world.bootMachine(machine);
+    if (machine.offBy.delete(armed) && machine.offBy.size === 0 && !machine.isUp) world.stepper.boot(machine);
   }
 }
 
 function restart(world: World, machine: Machine): void {
-  if (machine.isUp) world.crashMachine(machine);
-  world.bootMachine(machine);
+  if (machine.isUp) world.stepper.crash(machine);
+  world.stepper.boot(machine);
 }
 
 function setSpeed(machine: Machine): void {

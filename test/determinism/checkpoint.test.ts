@@ -120,7 +120,7 @@ describe('a checkpoint', function () {
     const checkpoint = world.checkpoint();
     const before = [fingerprintOf(world), fingerprintOf(checkpoint)];
     const harmed = World.restore(checkpoint);
-    harmed.crashMachine(harmed.machines[0]);
+    harmed.stepper.crash(harmed.machines[0]);
     finish(harmed);
     expect([fingerprintOf(world), fingerprintOf(checkpoint)]).to.deep.equal(before);
     const unharmed = finish(World.restore(checkpoint));

@@ -260,7 +260,7 @@ describe('the calm after the storm', () => {
     while (!simulation.isDone) {
       simulation.advance();
       const { world } = simulation;
-      if (world.nowUs === 29 * SECOND_US) world.crashMachine(world.machines[1]);
+      if (world.nowUs === 29 * SECOND_US) world.stepper.crash(world.machines[1]);
     }
     const { verdict, reasons } = simulation.verdict();
     expect(verdict).to.equal('stalled');

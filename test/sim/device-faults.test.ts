@@ -55,7 +55,7 @@ describe('harm to disks', () => {
     expect(world.machines[COMPUTE].node.manifestVersion, 'not 3').to.equal(2);
     expect(world.faults.counts[0]).to.include({ fired: 1, affected: 2 });
     world.run(21 * SECOND_US);
-    world.crashMachine(world.machines[COMPUTE]);
+    world.stepper.crash(world.machines[COMPUTE]);
     expect(world.machines[COMPUTE].disk, 'flushed when the fault ended').to.include({ manifestVersion: 2 });
   });
 
@@ -181,7 +181,7 @@ describe('harm to clocks', () => {
     world.start();
     for (let s = 0; s <= 40; s++) {
       world.run(s * SECOND_US);
-      seen.push(world.clockOf(world.machines[0]));
+      seen.push(world.stepper.clockOf(world.machines[0]));
     }
     for (let i = 1; i < seen.length; i++) {
       const perSecondUs = seen[i].monoUs - seen[i - 1].monoUs;
