@@ -5,7 +5,7 @@ import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { EXPORTS, SESSION, type Exports, type Session, type Struck } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { integer, list, peer, record, shared, type Of } from '../machine/shape.ts';
-import { coversRegion, isRegionAllowed } from '../policy/regions.ts';
+import { isRegionAllowed } from '../policy/regions.ts';
 import { STRIKE_REGION, STRIKE_UNREACHABLE } from '../routing/outcomes.ts';
 import type { Want } from '../routing/want.ts';
 import { MAX_MODELS, name } from './manifest.ts';
@@ -122,8 +122,9 @@ export interface Crossing {
 }
 
 /**
- * Chooses a bridge of another cluster for a request: it must export the model, lie where the request may be
- * computed on, not have been visited, and be heard. Of two drawn at random, the nearer one.
+ * Chooses a bridge of another cluster for a request: it must export the model, lie itself where the prompt may be
+ * (asking it is exporting the prompt, R5.3-4; that it knows nodes in narrower regions does not help), not have been
+ * visited, and be heard. Of two drawn at random, the nearer one.
  */
 export function chooseCrossing(
   node: Node,
@@ -138,8 +139,7 @@ export function chooseCrossing(
   for (const session of sessions.sessions) {
     const { peer, cluster, region } = session;
     if (path.includes(cluster) || tried.includes(peer) || !session.models.includes(want.model)) continue;
-    if (!mayHoldAllowedRegion(want.allowedRegions, region))
-      struck.push({ peer, cluster, reason: STRIKE_REGION });
+    if (!isRegionAllowed(want.allowedRegions, region)) struck.push({ peer, cluster, reason: STRIKE_REGION });
     else if (!isHeard(node, session, now)) struck.push({ peer, cluster, reason: STRIKE_UNREACHABLE });
     else eligible.push(session);
   }
@@ -152,11 +152,6 @@ export function chooseCrossing(
 /** Whether a peered bridge has been heard lately. */
 export function isHeard(node: Node, session: SessionState, now: Now): boolean {
   return session.lastHeardUs > 0 && now.monoUs - session.lastHeardUs < node.config.parameters.sessionSilentUs;
-}
-
-/** A cluster of region `eu` may hold nodes of `eu/fr`: either may be the narrower. */
-function mayHoldAllowedRegion(allowed: readonly string[], region: string): boolean {
-  return isRegionAllowed(allowed, region) || allowed.some((selector) => coversRegion(region, selector));
 }
 
 function sendExports(node: Node, sessions: Sessions, out: Outbox, session: SessionState): void {

@@ -168,7 +168,7 @@ function outcomeOf(
       onWorking(node, searcher, search, now);
       return null;
     case kinds.ANSWER:
-      return onAnswer(searcher, search, envelope);
+      return onAnswer(searcher, search, now, envelope);
     default:
       return onRefused(node, searcher, search, now, out, envelope);
   }

@@ -10,6 +10,7 @@ import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { FIND_OFFERS, type Cross, type Offered } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
+import { isRegionAllowed } from '../policy/regions.ts';
 import { NO_ELIGIBLE_NODE } from '../routing/outcomes.ts';
 import {
   closeSearch,
@@ -67,6 +68,16 @@ export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envel
       out,
       envelope,
       refusal(NO_ELIGIBLE_NODE, 'this cluster does not export the model', []),
+    );
+    return;
+  }
+  if (isFromOutside && !isRegionAllowed(want.allowedRegions, node.config.manifest.region)) {
+    // Whoever asked should not have; it goes no further (R5.3-4).
+    replyOutcome(
+      node,
+      out,
+      envelope,
+      refusal(NO_ELIGIBLE_NODE, 'the request may not be brought to this region', []),
     );
     return;
   }

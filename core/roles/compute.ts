@@ -16,7 +16,7 @@ import {
   STAGE_CLUSTER,
   type ErrorCode,
 } from '../routing/outcomes.ts';
-import { WALL_SKEW_BOUND_US, wantShape, type Want } from '../routing/want.ts';
+import { isTooLate, wantShape, type Want } from '../routing/want.ts';
 
 /** A request to run a model, from acceptance to its answer. */
 const jobShape = record({
@@ -169,7 +169,7 @@ function findReason(
   now: Now,
   want: Want,
 ): { code: ErrorCode; detail: string } | null {
-  if (want.timeLeftUs === 0 || now.wallUs >= want.notAfterWallUs + WALL_SKEW_BOUND_US)
+  if (want.timeLeftUs === 0 || isTooLate(want, now))
     return { code: DEADLINE_EXCEEDED, detail: 'no time is left' };
   if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
     return { code: NO_ELIGIBLE_NODE, detail: 'the request may not be computed on in this region' };

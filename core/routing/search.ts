@@ -52,7 +52,7 @@ import {
   type Search,
   type Searcher,
 } from './search-state.ts';
-import type { Want } from './want.ts';
+import { isTooLate, type Want } from './want.ts';
 
 /** How a search ended: its asker gets either an ANSWER or a REFUSED. */
 export type Outcome =
@@ -145,10 +145,13 @@ export function onWorking(node: Node, searcher: Searcher, search: Search, now: N
   if (!search.isFinding) prolongWait(searcher, search, now, node.config.parameters.silenceUs);
 }
 
-export function onAnswer(searcher: Searcher, search: Search, envelope: Envelope): Outcome | null {
+export function onAnswer(searcher: Searcher, search: Search, now: Now, envelope: Envelope): Outcome | null {
   if (search.isFinding) return null;
   const answer = envelope.body as Answer;
   releasePeer(searcher, search);
+  // A node that was frozen hears what waited for it before its alarm rings.
+  if (isPast(search, now))
+    return refusal(DEADLINE_EXCEEDED, 'the answer came after the deadline', search.struck);
   return { answer: { ...answer, stage: search.stage }, refused: null };
 }
 
@@ -258,7 +261,7 @@ const RETRY_AFTER_US = 1_000_000;
 
 /** §5.3: serve here, else ask the cluster, else ask the federation, else say why not. */
 function advance(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): Outcome | null {
-  if (now.monoUs >= search.deadlineUs)
+  if (isPast(search, now))
     return refusal(DEADLINE_EXCEEDED, 'the deadline passed before an answer came', search.struck);
   if (search.stage === STAGE_LOCAL) {
     const local = candidateOfSelf(node, now, search.want.model);
@@ -275,6 +278,11 @@ function advance(node: Node, searcher: Searcher, search: Search, now: Now, out: 
   const isDark = search.scope !== SCOPE_OUTWARD && search.candidates === null && search.struck.length === 0;
   if (isDark) return refusal(NOT_READY, 'no index node answered', search.struck);
   return refusal(errorOfStrikes(search.struck), '', search.struck);
+}
+
+/** Whether what comes now comes too late, by either clock (R5.3-3). */
+function isPast(search: Search, now: Now): boolean {
+  return now.monoUs >= search.deadlineUs || isTooLate(search.want, now);
 }
 
 /** Asks the next index node who offers the model. False when all were asked in vain. */

@@ -1,3 +1,4 @@
+import type { Now } from '../base/time.ts';
 import { integer, list, record, ref, text, upTo, type Of } from '../machine/shape.ts';
 import { name } from '../cluster/manifest.ts';
 
@@ -21,5 +22,10 @@ export const wantShape = record({
   notAfterWallUs: integer,
 });
 export type Want = Readonly<Of<typeof wantShape>>;
+
+/** Whether no clock that is within the assumed bound could still show that there is time (R5.3-3). */
+export function isTooLate(want: Want, now: Now): boolean {
+  return now.wallUs >= want.notAfterWallUs + WALL_SKEW_BOUND_US;
+}
 
 export const errorDetail = text(256);

@@ -362,6 +362,33 @@ describe('§5.3 Requests', () => {
       expect([run.timeLeftUs, run.notAfterWallUs]).to.deep.equal([29_400_000, notAfterWallUs]);
     });
 
+    it('R5.3-3: a gateway or bridge that was frozen past the deadline releases no late answer', () => {
+      for (const frozen of ['front', 'brazil-front']) {
+        const rig = new Rig().start();
+        rig.drops = ({ kind, from, to }) =>
+          kind === kinds.ANSWER && rig.cast.nameOf(to) === frozen && from !== to;
+        rig.ask('ann', 'front', 1, { model: 'b', timeLeftUs: 5 * SECOND_US });
+        rig.pump();
+        const [answer] = kindsSent(rig, kinds.ANSWER).filter(({ to }) => rig.cast.nameOf(to) === frozen);
+        // What waited in its inbox is handled before its alarm, which is overdue.
+        rig.nowUs += 5 * SECOND_US;
+        const said = rig.deliver(answer).filter(({ to }) => to >= 0);
+        expect(said.map(({ kind }) => kinds.nameOfKind(kind))).to.deep.equal(['RESPONSE/refused']);
+        expect(refusalOf(rig, said[0]).code).to.equal('DEADLINE_EXCEEDED');
+      }
+    });
+
+    it('R5.3-3: nor when only the wall clock shows that it is too late', () => {
+      const rig = new Rig().start();
+      rig.isInferring = false;
+      rig.ask('ann', 'front', 1, { timeLeftUs: 20 * SECOND_US });
+      rig.pump();
+      rig.wallOffsetUs += 50 * SECOND_US;
+      rig.isInferring = true;
+      rig.pump();
+      expect(refusalOf(rig, rig.outcomes('ann', 1)[0]).code).to.equal('DEADLINE_EXCEEDED');
+    });
+
     it('R5.3-3: no deadline is longer than a minute', () => {
       const rig = new Rig();
       const ask = rig.ask('ann', 'front', 1, { timeLeftUs: 60 * SECOND_US + 1 });
@@ -424,5 +451,18 @@ describe('§5.3 Requests', () => {
     const told = rig.sent.filter(({ to, body }) => to >= 0 && JSON.stringify(body).includes('"prompt"'));
     for (const { to } of told) expect(rig.cast.nameOf(to)).to.be.oneOf(['front']);
     expect(told.length).to.be.greaterThan(0);
+  });
+
+  it('R5.3-4: a bridge that lies in a wider region than allowed is not asked, and takes nothing in', () => {
+    const narrow = { ...brazilCompute, region: 'americas/br/bahia' };
+    const rig = new Rig([front, brazilFront, narrow]).start();
+    const allowedRegions = ['americas/br/bahia'];
+    expect(refusalOf(rig, settle(rig, { model: 'b', allowedRegions }))).to.deep.equal({
+      code: 'NO_ELIGIBLE_NODE',
+      struck: ['brazil-front: region not allowed'],
+    });
+    const body = { want: rig.want({ model: 'b', allowedRegions }), path: ['france'] };
+    const sent = rig.deliver(envelopeOf(kinds.CROSS, rig.peer('front'), rig.peer('brazil-front'), body));
+    expect(sent.map((told) => refusalOf(rig, told).code)).to.deep.equal(['NO_ELIGIBLE_NODE']);
   });
 });

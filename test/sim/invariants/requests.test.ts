@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import {
   ANSWER,
+  ASK,
   FIND,
   FOUND,
   NOTED,
@@ -119,6 +120,34 @@ describe('the invariant', () => {
       world.nowUs++;
       release();
       expect(breachesOf(invariant)[0]).to.match(/released an answer 30000001 µs after the deadline/);
+    });
+
+    it('sees one released when the gateway’s own time for it is up, whatever was asked again meanwhile', () => {
+      for (const [lateUs, violated] of [
+        [0, 0],
+        [10_000, 1],
+      ]) {
+        const { world, lineage, worldly } = setStage();
+        const invariant = new DeadlinesKept(lineage);
+        const take = () =>
+          invariant.onHandled(
+            world,
+            said(worldly, { kind: ASK, from: worldly.user, to: FRANCE_FRONT, body: worldly.want }),
+          );
+        const tell = (kind: number) =>
+          invariant.onSent(world, said(worldly, { kind, from: FRANCE_FRONT, to: worldly.user }));
+        take();
+        world.nowUs += worldly.want.timeLeftUs + lateUs;
+        take();
+        tell(ANSWER);
+        expect([invariant.checked, invariant.violated]).to.deep.equal([1, violated]);
+        // What is told again to who asks again has its own time; so has what was refused at first.
+        for (const first of [ANSWER, REFUSED]) {
+          take();
+          tell(first);
+        }
+        expect(invariant.violated).to.equal(violated);
+      }
     });
   });
 });
