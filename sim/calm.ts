@@ -73,7 +73,7 @@ function drawNodes({ nodes }: ResolvedScenario, clusters: readonly string[], roo
 
 /** A user of the cluster who asks for something that the core has; null if it has nothing to offer there. */
 function probeOf(
-  { models, peerings, clusters, nodes }: ResolvedScenario,
+  { models, peerings, nodes }: ResolvedScenario,
   cluster: string,
   core: readonly ResolvedNode[],
   fromUs: number,
@@ -83,13 +83,12 @@ function probeOf(
   if (!core.some((node) => node.cluster === cluster && isGateway(node))) return null;
   const offers = core.flatMap((node) => {
     const isAtHome = node.cluster === cluster;
-    const isPeered = peerings.some((pair) => pair.includes(cluster) && pair.includes(node.cluster));
-    const exported = clusters.find(({ name }) => name === node.cluster)!.exports;
+    const exported = exportedTo(peerings, cluster, node.cluster);
     const model = models.find(
       ({ name, requiredMemoryBytes }) =>
         node.installedModels.includes(name) &&
         (node.compute?.gpuMemoryBytes ?? 0) >= requiredMemoryBytes &&
-        (isAtHome || (isPeered && (exported.includes('*') || exported.includes(name)))),
+        (isAtHome || exported.includes('*') || exported.includes(name)),
     );
     return model === undefined ? [] : [{ node, model, isAtHome }];
   });
@@ -114,6 +113,19 @@ function probeOf(
     deadlineUs: Math.max(1, Math.min(30_000_000, Math.floor(withinUs / 3))),
     asks: [{ model: offer.model.name, weight: 1, minTrust: 1, allowedRegions }],
   };
+}
+
+/** What a cluster gets of another for good: peerings that end or begin later promise nothing to whoever probes. */
+function exportedTo(
+  peerings: ResolvedScenario['peerings'],
+  cluster: string,
+  exporter: string,
+): readonly string[] {
+  return peerings.flatMap(({ between, exports, fromUs, untilUs }) => {
+    const isPermanent = fromUs === 0 && untilUs === null;
+    if (!isPermanent || !between.includes(cluster) || !between.includes(exporter)) return [];
+    return cluster === exporter ? [] : exports[between.indexOf(exporter)];
+  });
 }
 
 /** What becomes of a fault: nothing, its end, or that it stays. */

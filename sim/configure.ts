@@ -102,7 +102,7 @@ function peersOf(scenario: ResolvedScenario, cast: Cast, cluster: string, type: 
 }
 
 function peeringsOf(scenario: ResolvedScenario, cluster: string): string[] {
-  return scenario.peerings.flatMap(([left, right]) =>
+  return scenario.peerings.flatMap(({ between: [left, right] }) =>
     left === cluster ? [right] : right === cluster ? [left] : [],
   );
 }

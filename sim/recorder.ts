@@ -114,7 +114,7 @@ export function headerOf(scenario: ResolvedScenario): FrameHeader {
       trust: Math.min(node.claimedTrust, node.attestedTrust),
       models: node.installedModels,
     })),
-    peerings: scenario.peerings,
+    peerings: scenario.peerings.map(({ between }) => between),
     faults: scenario.faults.map((fault) => ({
       label: labelOfFault(fault),
       kind: fault.kind,

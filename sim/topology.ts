@@ -8,7 +8,7 @@ export function createPeeringGraph(
 ): InstanceType<typeof graphology.UndirectedGraph> {
   const graph = new graphology.UndirectedGraph();
   for (const { name, region } of scenario.clusters) graph.addNode(name, { region });
-  for (const [left, right] of scenario.peerings) graph.mergeEdge(left, right);
+  for (const { between } of scenario.peerings) graph.mergeEdge(...between);
   return graph;
 }
 

@@ -10,9 +10,15 @@ import { maliceSchema } from './malice-schema.ts';
 import { resolveMalice } from './resolve-malice.ts';
 import { resolveNetwork, resolveRegions } from './resolve-network.ts';
 import { resolveNodes } from './resolve-nodes.ts';
-import { resolvePeerings } from './resolve-peerings.ts';
+import { exportsOf, resolvePeerings } from './resolve-peerings.ts';
 import { resolveUsers } from './resolve-users.ts';
-import type { ResolvedCluster, ResolvedModel, ResolvedNode, ResolvedScenario } from './resolved.ts';
+import type {
+  ResolvedCluster,
+  ResolvedModel,
+  ResolvedNode,
+  ResolvedPeering,
+  ResolvedScenario,
+} from './resolved.ts';
 import {
   clusterSchema,
   demandSchema,
@@ -65,7 +71,12 @@ export function resolveSections(
     problems,
   );
   const nodes = resolveNodes(clusters, { templates, models, problems });
-  const peerings = resolvePeerings(reader.single('peerings', peeringsSchema), clusters, problems);
+  const peerings = resolvePeerings(reader.single('peerings', peeringsSchema), {
+    clusters,
+    models,
+    durationUs: duration ?? Number.MAX_SAFE_INTEGER,
+    problems,
+  });
   checkClusters(reader.main, clusters, nodes, peerings, models, problems);
   // Where the duration is wrong, nothing is said of what lies beyond it.
   const durationUs = duration ?? Number.MAX_SAFE_INTEGER;
@@ -132,7 +143,7 @@ function checkClusters(
   main: Source,
   clusters: Items<Cluster>,
   nodes: ReadonlyMap<string, readonly ResolvedNode[] | null>,
-  peerings: readonly (readonly [string, string])[],
+  peerings: readonly ResolvedPeering[],
   models: Items<Model>,
   problems: Problems,
 ): void {
@@ -150,7 +161,7 @@ function checkClusters(
     const has = (type: string): boolean => own.some(({ types }) => types.includes(type));
     if (!has('index'))
       problems.addOfKey(place.at('nodes'), `${name} has no index node`, 'one, to know who offers what');
-    if (!has('bridge') && peerings.some((pair) => pair.includes(name)))
+    if (!has('bridge') && peerings.some(({ between }) => between.includes(name)))
       problems.addOfKey(place.at('nodes'), `${name} has a peering and no bridge`, 'one, to cross by');
     if (!Array.isArray(value.exports)) continue;
     value.exports.forEach((model, i) => {
@@ -173,7 +184,7 @@ function resolveCluster(name: string, { label, region, exports }: Cluster): Reso
         (_, dash: string, letter: string) => (dash ? ' ' : '') + letter.toUpperCase(),
       ),
     region,
-    exports: exports === 'all' ? ['*'] : (exports ?? []),
+    exports: exportsOf(exports),
   };
 }
 

@@ -29,8 +29,7 @@ export interface ResolvedScenario {
   readonly clusters: readonly ResolvedCluster[];
   /** In the order of clusters, then as listed: the order in which the world numbers them. */
   readonly nodes: readonly ResolvedNode[];
-  /** Pairs of cluster names; each stands for both directions. */
-  readonly peerings: readonly (readonly [string, string])[];
+  readonly peerings: readonly ResolvedPeering[];
   readonly workloads: readonly ResolvedWorkload[];
   /** In order of time. */
   readonly faults: readonly ResolvedFault[];
@@ -71,8 +70,20 @@ export interface ResolvedCluster {
   readonly name: string;
   readonly label: string;
   readonly region: string;
-  /** Models offered to peered clusters, `*` for all. */
+  /** Models offered to peered clusters, `*` for all, where a peering says nothing else. */
   readonly exports: readonly string[];
+}
+
+/** What two clusters have agreed on, and both have signed. Nothing else is exported (R5.2-4). */
+export interface ResolvedPeering {
+  readonly between: readonly [string, string];
+  /** What each of them exports to the other, in the order of `between`; `*` for all. */
+  readonly exports: readonly [readonly string[], readonly string[]];
+  /** In force from then until then; null: to the end. */
+  readonly fromUs: number;
+  readonly untilUs: number | null;
+  /** Requests of the one that the other works on at once; null: as many as come. */
+  readonly maxInFlight: number | null;
 }
 
 export interface ResolvedNode {

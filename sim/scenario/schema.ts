@@ -120,15 +120,17 @@ const groupSchema = mapField('Nodes that are alike, but for what is said here.',
   ...nodeFields,
 });
 
-export const clusterSchema = mapField('A cluster.', {
-  label: text('How people call it.').optional(),
-  region: regionPath('Where it lies.'),
-  exports: z
+const exportsField = (about: string) =>
+  z
     .union([z.literal('all'), listField('Models.', modelName('A model.'))], {
       error: '"all", or a list of models',
     })
-    .meta({ description: 'Models offered to peered clusters: all, or a list. Default none.' })
-    .optional(),
+    .meta({ description: about });
+
+export const clusterSchema = mapField('A cluster.', {
+  label: text('How people call it.').optional(),
+  region: regionPath('Where it lies.'),
+  exports: exportsField('Models offered to peered clusters: all, or a list. Default none.').optional(),
   nodes: namedField(
     'Its nodes, by group: how many of the template of that name, or what differs from it.',
     NAME,
@@ -138,10 +140,36 @@ export const clusterSchema = mapField('A cluster.', {
   ),
 });
 
+const peeringSchema = mapField('A peering with terms of its own.', {
+  between: pairField('Two sides.'),
+  exports: namedField(
+    'What clusters export to the other side. Default: what they export to all.',
+    NAME,
+    exportsField('Models: all, or a list.'),
+  ).optional(),
+  from: durationField('Since when it is in force. Default 0s.').optional(),
+  until: durationField('When it ends. Default: never.').optional(),
+  inFlight: countField(
+    'Requests of one side that the other works on at once. Default: as many as come.',
+    1,
+    1_000_000,
+  ).optional(),
+});
+export type WrittenPeering = z.output<typeof peeringSchema>;
+
 export const peeringsSchema = z
-  .union([z.literal('full-mesh'), listField('Pairs.', pairField('Two sides.'))], {
-    error: '"full-mesh", or a list of pairs as [[france, germany]]',
-  })
+  .union(
+    [
+      z.literal('full-mesh'),
+      listField(
+        'Peerings.',
+        z.union([pairField('Two sides.'), peeringSchema], {
+          error: 'a pair as [france, germany], or a map as { between: [france, germany], until: 1min }',
+        }),
+      ),
+    ],
+    { error: '"full-mesh", or a list of pairs as [[france, germany]]' },
+  )
   .meta({
     description: 'Who has agreed to ask whom: full-mesh, or pairs of clusters or regions. Default none.',
   });

@@ -1,5 +1,5 @@
 import type { ResolvedFault, ResolvedScenario } from '../../sim/scenario/resolved.ts';
-import { tinyNode, tinyScenario } from '../sim/tiny-scenario.ts';
+import { peeringOf, tinyNode, tinyScenario } from '../sim/tiny-scenario.ts';
 
 const SECOND_US = 1_000_000;
 
@@ -115,7 +115,7 @@ export function stormyScenario(changes: Partial<ResolvedScenario> = {}): Resolve
       tinyNode(`${name}/compute-3`, name, region, ['compute'], ['a']),
     ]),
     peerings: CLUSTERS.flatMap(({ name }, i) =>
-      CLUSTERS.slice(i + 1).map((other): [string, string] => [name, other.name]),
+      CLUSTERS.slice(i + 1).map((other) => peeringOf(name, other.name)),
     ),
     workloads: CLUSTERS.map(({ name }) => ({
       ...workload,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';
 import type { RunningNode } from '../../live/federation.ts';
 import { loadScenario } from '../../sim/scenario/load.ts';
+import { peeringOf } from '../sim/tiny-scenario.ts';
 import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 
 /** Sessions and offers are learnt within a second, so that a test need not wait for more. */
@@ -59,7 +60,7 @@ export function pilotOf(nodes: ResolvedNode[], peerings: [string, string][] = []
     })),
     clusters: clusters.map(([name, region]) => ({ name, label: name, region, exports: ['*'] })),
     nodes,
-    peerings,
+    peerings: peerings.map(([left, right]) => peeringOf(left, right)),
     workloads: [],
     faults: [],
     expectations: { okAtLeastPpm: 0, sometimes: [], never: [] },

@@ -9,7 +9,7 @@ import { canonicalJson, hashScenario } from '../../sim/scenario/hash.ts';
 import { jsonSchemaText, SCHEMA_FILES } from '../../sim/scenario/json-schema.ts';
 import { loadScenario, loadScenarioOrLibrary } from '../../sim/scenario/load.ts';
 import type { ResolvedFault } from '../../sim/scenario/resolved.ts';
-import { changed, load, SMALL } from './scenario-text.ts';
+import { changed, load, SMALL, problemsOf } from './scenario-text.ts';
 
 const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 const CUT = 'cut: { between: [france, us-east] }';
@@ -116,11 +116,52 @@ describe('a resolved scenario', () => {
   });
 
   it('names peerings by clusters or regions, each pair once', () => {
-    const peerings = (text: string) => load(changed('full-mesh', text)).peerings;
+    const peerings = (text: string) =>
+      load(changed('full-mesh', text)).peerings.map(({ between }) => between);
     expect(peerings('full-mesh')).to.deep.equal([['france', 'us-east']]);
     expect(peerings('[[us-east, france], [eu, americas]]')).to.deep.equal([['france', 'us-east']]);
     expect(peerings('[[france, others]]')).to.deep.equal([['france', 'us-east']]);
     expect(load(changed('peerings: full-mesh\n', '')).peerings).to.deep.equal([]);
+  });
+
+  it('gives a peering the exports of its clusters for good, or terms of its own', () => {
+    const peerings = (text: string) => load(changed('full-mesh', text)).peerings;
+    const usual = {
+      between: ['france', 'us-east'],
+      exports: [[], ['*']],
+      fromUs: 0,
+      untilUs: null,
+      maxInFlight: null,
+    };
+    expect(peerings('[[us-east, france]]')).to.deep.equal([usual]);
+    expect(peerings('[{ between: [us-east, france] }]')).to.deep.equal([usual]);
+    const terms =
+      'exports: { us-east: [lifeos/small-v1], france: all }, from: 10s, until: 1min, inFlight: 20';
+    expect(peerings(`[{ between: [us-east, eu], ${terms} }]`)).to.deep.equal([
+      {
+        between: ['france', 'us-east'],
+        exports: [['*'], ['lifeos/small-v1']],
+        fromUs: 10e6,
+        untilUs: 60e6,
+        maxInFlight: 20,
+      },
+    ]);
+  });
+
+  it('tells what is wrong with the terms of a peering', () => {
+    const wrong = (text: string) => problemsOf(changed('full-mesh', text)).map(({ found }) => found);
+    const withTerms = (terms: string) => wrong(`[{ between: [france, us-east], ${terms} }]`);
+    expect(withTerms('exports: { frnace: all }')).to.deep.equal(['there is no cluster "frnace"']);
+    expect(withTerms('exports: { france: [lifeos/smal-v1] }')).to.deep.equal([
+      'there is no model "lifeos/smal-v1"',
+    ]);
+    expect(withTerms('until: 1min, from: 90s')).to.deep.equal(['it ends before it begins']);
+    expect(withTerms('from: 3min')).to.deep.equal(['it ends before it begins']);
+    expect(withTerms('inFlight: 0')).to.deep.equal(['inFlight is 0']);
+    expect(wrong('[[france, us-east], { between: [us-east, france], until: 1min }]')).to.deep.equal([
+      'france and us-east have a peering already',
+    ]);
+    expect(wrong('[{ between: [france, france] }]')).to.deep.equal(['a peering of france with itself']);
   });
 
   it('keeps both directions of a round trip where both are given', () => {

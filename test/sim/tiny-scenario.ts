@@ -1,5 +1,5 @@
 import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';
-import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
+import type { ResolvedNode, ResolvedPeering, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 
 export function tinyNode(
   name: string,
@@ -22,6 +22,17 @@ export function tinyNode(
     queueLimit: 16,
     bandwidthBytesPerSecond: 125e6,
     speedPpm: 1e6,
+  };
+}
+
+/** For good, and of everything. */
+export function peeringOf(left: string, right: string): ResolvedPeering {
+  return {
+    between: [left, right],
+    exports: [['*'], ['*']],
+    fromUs: 0,
+    untilUs: null,
+    maxInFlight: null,
   };
 }
 
@@ -65,7 +76,7 @@ export function tinyScenario(changes: Partial<ResolvedScenario> = {}): ResolvedS
       tinyNode('us-east/front', 'us-east', 'americas/us-east', ['gateway', 'index', 'bridge']),
       tinyNode('us-east/compute', 'us-east', 'americas/us-east', ['compute'], ['b']),
     ],
-    peerings: [['france', 'us-east']],
+    peerings: [peeringOf('france', 'us-east')],
     workloads: [
       {
         cluster: 'france',
