@@ -2,7 +2,8 @@
 import type { NodeConfig } from '../core/machine/config.ts';
 import { attestationShape, manifestShape, MAX_MODELS, name } from '../core/cluster/manifest.ts';
 import { PARAMETERS } from '../core/machine/parameters.ts';
-import { integer, list, peer, record, type Shape } from '../core/machine/shape.ts';
+import { integer, list, optional, peer, record, type Shape } from '../core/machine/shape.ts';
+import { address, certificateShape, genesisShape, seedShape } from '../core/trust/documents.ts';
 import type { Parameters } from '../core/machine/parameters.ts';
 import type { ModelFile, Provider } from './accelerator.ts';
 import type { LiveIds, RosterEntry } from './identity.ts';
@@ -32,6 +33,10 @@ const parametersShape = record(
 
 const nodeConfigShape = record({
   manifest: manifestShape,
+  genesis: genesisShape,
+  certificate: optional(certificateShape),
+  address,
+  seeds: list(seedShape, 64),
   attestations: list(attestationShape, 8),
   attestors: list(peer, 256),
   indexNodes: list(peer, 256),

@@ -6,7 +6,7 @@ import { hasType } from '../core/cluster/manifest.ts';
 import { Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
-import { configureNodes } from '../sim/configure.ts';
+import { certify, configureNodes, operatorNames } from '../sim/configure.ts';
 import type { FrameHeader } from '../sim/frame.ts';
 import { headerOf } from '../sim/recorder.ts';
 import type { ResolvedNode, ResolvedScenario } from '../sim/scenario/resolved.ts';
@@ -245,12 +245,21 @@ function layOut(
   const attestors = new Map(
     scenario.clusters.map(({ name }) => [name, openIdentity(join(folder, 'attestors', name))]),
   );
+  const operators = new Map(
+    scenario.clusters.map((cluster) => [
+      cluster.name,
+      operatorNames(cluster).map((_, i) => openIdentity(join(folder, 'operators', cluster.name, `${i + 1}`))),
+    ]),
+  );
   const roster = [
     ...scenario.nodes.map(({ name, cluster }, i) => entryOf(keys[i]!, name, cluster)),
     ...[...attestors].map(([cluster, key]) => entryOf(key, `attestor of ${cluster}`, cluster)),
+    ...[...operators].flatMap(([cluster, operatorKeys]) =>
+      operatorKeys.map((key, i) => entryOf(key, `operator ${i + 1} of ${cluster}`, cluster)),
+    ),
   ];
   const ids = new LiveIds(roster);
-  const configs = configureLive(scenario, ids, keys, attestors);
+  const configs = configureLive(scenario, ids, keys, attestors, operators);
   return scenario.nodes.map((spec, i): Member => {
     const config: LiveConfig = {
       format: 1,
@@ -269,32 +278,45 @@ function layOut(
   });
 }
 
-/** The configurations of the scenario, with attestations that hold today, by this machine's calendar. */
+/** The configurations of the scenario, with attestations and certificates that hold today, by this machine's calendar. */
 function configureLive(
   scenario: ResolvedScenario,
   ids: LiveIds,
   keys: readonly Identity[],
   attestors: ReadonlyMap<string, Identity>,
+  operators: ReadonlyMap<string, readonly Identity[]>,
 ): NodeConfig[] {
   const cast = {
     nodes: keys.map(({ id }) => ids.peerOf(id)),
     attestors: new Map([...attestors].map(([cluster, { id }]) => [cluster, ids.peerOf(id)])),
+    operators: new Map(
+      [...operators].map(([cluster, those]) => [cluster, those.map(({ id }) => ids.peerOf(id))]),
+    ),
   };
   const encoder = new Encoder(ids);
   const nowUs = Date.now() * 1_000;
-  const configs = configureNodes(
-    scenario,
-    cast,
-    encoder,
-    (bytes) => ids.hash(bytes),
-    () => '',
+  const signers = new Map(
+    [...operators.values()].flat().map((identity) => [ids.peerOf(identity.id), identity]),
   );
+  const term = { fromWallUs: nowUs - DAY_US, untilWallUs: nowUs + 365 * DAY_US };
+  const configs = configureNodes(scenario, cast, ids, () => '');
   return configs.map((config, i) => ({
     ...config,
+    certificate:
+      config.certificate === null
+        ? null
+        : certify(
+            ids,
+            config.genesis,
+            config.manifest.id,
+            term.fromWallUs,
+            term.untilWallUs,
+            (signer, hash) => signHash(signers.get(signer)!, hash),
+          ),
     attestations: config.attestations.map((claimed) => {
-      const term = { ...claimed, fromWallUs: nowUs - DAY_US, untilWallUs: nowUs + 365 * DAY_US };
+      const attested = { ...claimed, ...term };
       const key = attestors.get(scenario.nodes[i]!.cluster)!;
-      return { ...term, signature: signHash(key, ids.hash(attestationBytes(encoder, term))) };
+      return { ...attested, signature: signHash(key, ids.hash(attestationBytes(encoder, attested))) };
     }),
   }));
 }

@@ -2,19 +2,23 @@ import { Encoder } from '../core/machine/codec.ts';
 import type { KnownModel, NodeConfig, PeeredBridge } from '../core/machine/config.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
-import type { Peer } from '../core/base/peers.ts';
+import type { Peer, Pure } from '../core/base/peers.ts';
+import { admissionHash } from '../core/trust/admission.ts';
+import type { Certificate, Genesis } from '../core/trust/documents.ts';
+import { genesisHash } from '../core/trust/genesis.ts';
 import { createNode } from '../core/machine/node-state.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
 import { createMachine, type Machine } from './machine.ts';
-import type { ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
+import type { ResolvedCluster, ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
 import { keyOfName } from './seeds.ts';
 import { renumberConfig, Wire } from './wire.ts';
 
-/** Who stands where: the numbers of nodes, in the order of the scenario, and of the attestor of each cluster. */
+/** Who stands where: the numbers of nodes, in the order of the scenario, and of attestor and operators of each cluster. */
 export interface Cast {
   readonly nodes: readonly Peer[];
   readonly attestors: ReadonlyMap<string, Peer>;
+  readonly operators: ReadonlyMap<string, readonly Peer[]>;
 }
 
 /** The machines of a scenario, in its order, with nodes that are down. */
@@ -26,12 +30,11 @@ export function createMachines(
 ): Machine[] {
   const nodes = scenario.nodes.map(({ name }) => addPeer(name));
   const attestors = new Map(scenario.clusters.map(({ name }) => [name, addPeer(`attestor of ${name}`)]));
-  const configs = configureNodes(
-    scenario,
-    { nodes, attestors },
-    new Encoder(identities),
-    (bytes) => identities.hash(bytes),
-    (signer, hash) => identities.mint(signer, hash),
+  const operators = new Map(
+    scenario.clusters.map((cluster) => [cluster.name, operatorNames(cluster).map((name) => addPeer(name))]),
+  );
+  const configs = configureNodes(scenario, { nodes, attestors, operators }, identities, (signer, hash) =>
+    identities.mint(signer, hash),
   );
   return scenario.nodes.map((spec, i) => {
     const cluster = scenario.clusters.findIndex(({ name }) => name === spec.cluster);
@@ -45,14 +48,14 @@ export function createMachines(
   });
 }
 
-/** What each node is told at boot, in the order of the scenario. `sign` is asked for the attestations. */
+/** What each node is told at boot, in the order of the scenario. `sign` is asked for attestations and certificates. */
 export function configureNodes(
   scenario: ResolvedScenario,
   cast: Cast,
-  encoder: Encoder,
-  hash: (bytes: Uint8Array) => string,
+  pure: Pure,
   sign: (signer: Peer, hash: string) => string,
 ): NodeConfig[] {
+  const encoder = new Encoder(pure);
   const models: KnownModel[] = scenario.models.map(({ name, requiredMemoryBytes }) => ({
     name,
     requiredMemoryBytes,
@@ -72,14 +75,23 @@ export function configureNodes(
       peeringsOf(scenario, name).flatMap((other) => bridges.get(other)!),
     ]),
   );
+  const geneses = new Map(
+    scenario.clusters.map((cluster) => [cluster.name, genesisOf(cluster, cast.operators.get(cluster.name)!)]),
+  );
   const exportsOf = new Map(scenario.clusters.map(({ name, exports }) => [name, exports]));
   return scenario.nodes.map((node, i): NodeConfig => {
     const attestor = cast.attestors.get(node.cluster)!;
+    const genesis = geneses.get(node.cluster)!;
     return {
       manifest: manifestOf(node, cast.nodes[i]),
       attestations: attestationsOf(node, cast.nodes[i], attestor, (attestation) =>
-        sign(attestor, hash(attestationBytes(encoder, attestation))),
+        sign(attestor, pure.hash(attestationBytes(encoder, attestation))),
       ),
+      genesis,
+      certificate:
+        node.isAdmitted === false ? null : certify(pure, genesis, cast.nodes[i], 0, ATTESTED_UNTIL_US, sign),
+      address: node.name,
+      seeds: [],
       attestors: [attestor],
       indexNodes: indexNodes.get(node.cluster)!,
       peeredBridges: node.types.includes('bridge') ? peered.get(node.cluster)! : [],
@@ -120,8 +132,35 @@ function manifestOf(node: ResolvedNode, id: Peer): Manifest {
   };
 }
 
-/** A year, in µs: how long the attestations of a scenario hold. */
-const YEAR_US = 365 * 24 * 3_600 * 1_000_000;
+/** The operators of a cluster, by name. */
+export function operatorNames({ name, operators }: ResolvedCluster): string[] {
+  return Array.from({ length: operators?.count ?? 1 }, (_, i) => `operator ${i + 1} of ${name}`);
+}
+
+function genesisOf({ name, region, operators }: ResolvedCluster, keys: readonly Peer[]): Genesis {
+  return { cluster: name, region, operators: [...keys], threshold: operators?.threshold ?? 1 };
+}
+
+/** A certificate signed by as many operators of a cluster as it takes. */
+export function certify(
+  pure: Pure,
+  genesis: Genesis,
+  subject: Peer,
+  fromWallUs: number,
+  untilWallUs: number,
+  sign: (signer: Peer, hash: string) => string,
+): Certificate {
+  const terms = { genesis: genesisHash(pure, genesis), subject, fromWallUs, untilWallUs };
+  const hash = admissionHash(pure, terms);
+  const signers = genesis.operators.slice(0, genesis.threshold);
+  return {
+    ...terms,
+    signatures: signers.map((operator) => ({ operator, signature: sign(operator, hash) })),
+  };
+}
+
+/** A year from the start of the world: how long what is attested and certified in a scenario holds. */
+const ATTESTED_UNTIL_US = WALL_EPOCH_US + 365 * 24 * 3_600 * 1_000_000;
 
 function attestationsOf(
   node: ResolvedNode,
@@ -135,7 +174,7 @@ function attestationsOf(
     issuer,
     level: node.attestedTrust,
     fromWallUs: 0,
-    untilWallUs: WALL_EPOCH_US + YEAR_US,
+    untilWallUs: ATTESTED_UNTIL_US,
   };
   return [{ ...attestation, signature: sign(attestation) }];
 }

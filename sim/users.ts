@@ -65,7 +65,7 @@ export class Users {
 
   constructor(world: World) {
     this.world = world;
-    this.firstUser = world.machines.length + world.scenario.clusters.length;
+    this.firstUser = world.identities.names.length;
     this.workloads = world.scenario.workloads.map((workload, i) => {
       const users = Array.from({ length: workload.users }, (_, u) => {
         this.groups.push(i);

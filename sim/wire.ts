@@ -4,6 +4,7 @@ import { decodeEnvelope, Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { nameOfKind } from '../core/machine/kinds.ts';
+import type { Certificate } from '../core/trust/documents.ts';
 import type { Identities } from './identities.ts';
 
 /**
@@ -68,6 +69,9 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
   return {
     ...config,
     manifest: { ...config.manifest, id: own(config.manifest.id) },
+    genesis: { ...config.genesis, operators: config.genesis.operators.map(own) },
+    certificate: config.certificate === null ? null : renumberCertificate(config.certificate, own),
+    seeds: config.seeds.map(({ peer, address }) => ({ peer: peer === null ? null : own(peer), address })),
     attestations: config.attestations.map((attestation) => ({
       ...attestation,
       subject: own(attestation.subject),
@@ -76,6 +80,17 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
     attestors: config.attestors.map(own),
     indexNodes: config.indexNodes.map(own),
     peeredBridges: config.peeredBridges.map((bridge) => ({ ...bridge, peer: own(bridge.peer) })),
+  };
+}
+
+function renumberCertificate(certificate: Certificate, own: (peer: Peer) => Peer): Certificate {
+  return {
+    ...certificate,
+    subject: own(certificate.subject),
+    signatures: certificate.signatures.map(({ operator, signature }) => ({
+      operator: own(operator),
+      signature,
+    })),
   };
 }
 

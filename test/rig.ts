@@ -10,7 +10,10 @@ import { boot, receive, wake } from '../core/machine/node.ts';
 import { createNode, type Node } from '../core/machine/node-state.ts';
 import { DEFAULT_PARAMETERS, type Parameters } from '../core/machine/parameters.ts';
 import type { Want } from '../core/routing/want.ts';
+import { admissionHash } from '../core/trust/admission.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
+import type { Certificate, Genesis } from '../core/trust/documents.ts';
+import { genesisHash } from '../core/trust/genesis.ts';
 import { Cast } from './cast.ts';
 
 /** The wall clock at the start, µs. */
@@ -34,6 +37,10 @@ export interface NodeSpec {
   /** Names of the bridges of other clusters that a peering names. */
   readonly peered?: readonly string[];
   readonly parameters?: Partial<Parameters>;
+  /** Operators of its cluster, all of whom must sign; 1. */
+  readonly operators?: number;
+  /** False: without a certificate. */
+  readonly isAdmitted?: false;
 }
 
 /** Two clusters, peered: France offers `a`, Brazil offers `a` and `b`. */
@@ -327,11 +334,14 @@ export class Rig {
   }
 }
 
-/** The nodes, one attestor a cluster, two users and a stranger. */
+/** The nodes, one attestor a cluster, its operators, two users and a stranger. */
 export function namesOf(specs: readonly NodeSpec[]): string[] {
   const clusters = new Set(specs.map(({ cluster }) => cluster));
   const attestors = [...clusters].map((cluster) => `attestor of ${cluster}`);
-  return [...specs.map(({ name }) => name), ...attestors, 'ann', 'ben', 'mallory'];
+  const operators = specs.flatMap(({ cluster, operators: count = 1 }) =>
+    Array.from({ length: count }, (_, i) => `operator ${i + 1} of ${cluster}`),
+  );
+  return [...specs.map(({ name }) => name), ...attestors, ...new Set(operators), 'ann', 'ben', 'mallory'];
 }
 
 export function envelopeOf(
@@ -388,8 +398,38 @@ export function attest(
   return { ...statement, signature: changes.signature ?? cast.sign(issuer, hash) };
 }
 
+/** The genesis record of a node's cluster: as many operators as it says, all of them needed. */
+export function genesisOf(
+  cast: Cast,
+  { cluster, region, operators = 1 }: Pick<NodeSpec, 'cluster' | 'region' | 'operators'>,
+): Genesis {
+  const keys = Array.from({ length: operators }, (_, i) => cast.peer(`operator ${i + 1} of ${cluster}`));
+  return { cluster, region, operators: keys, threshold: operators };
+}
+
+/** A certificate of admission, signed by the operators of the cluster. */
+export function certifyFor(
+  cast: Cast,
+  genesis: Genesis,
+  subject: Peer,
+  changes: Partial<Certificate> = {},
+): Certificate {
+  const { signatures, ...changed } = changes;
+  const terms = {
+    genesis: genesisHash(cast, genesis),
+    subject,
+    fromWallUs: 0,
+    untilWallUs: WALL_START_US + 1e15,
+    ...changed,
+  };
+  const hash = admissionHash(cast, terms);
+  const signed = genesis.operators.map((operator) => ({ operator, signature: cast.sign(operator, hash) }));
+  return { ...terms, signatures: signatures ?? signed };
+}
+
 export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec): NodeConfig {
   const attestor = cast.peer(`attestor of ${spec.cluster}`);
+  const genesis = genesisOf(cast, spec);
   const level = spec.attestedTrust ?? 4;
   const self = cast.peer(spec.name);
   const bridges = specs.filter(({ name }) => spec.peered?.includes(name));
@@ -397,6 +437,10 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     manifest: manifestOf(cast, spec),
     attestations: level === 0 ? [] : [attest(cast, self, attestor, { level })],
     attestors: [attestor],
+    genesis,
+    certificate: spec.isAdmitted === false ? null : certifyFor(cast, genesis, self),
+    address: spec.name,
+    seeds: [],
     indexNodes: specs
       .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
       .map(({ name }) => cast.peer(name)),

@@ -1,5 +1,6 @@
 import type { Peer } from '../base/peers.ts';
 import type { Attestation, Manifest } from '../cluster/manifest.ts';
+import type { Certificate, Genesis, Seed } from '../trust/documents.ts';
 import type { Parameters } from './parameters.ts';
 
 /** A model that the federation knows of, whoever offers it. */
@@ -18,6 +19,14 @@ export interface PeeredBridge {
 /** What an operator gives a node at boot. Never changed by a step; nodes may share parts of it. */
 export interface NodeConfig {
   readonly manifest: Manifest;
+  /** Of the cluster that it belongs to, or wants to. */
+  readonly genesis: Genesis;
+  /** That it belongs to the cluster; null: it has yet to be admitted. */
+  readonly certificate: Certificate | null;
+  /** Where others reach it. */
+  readonly address: string;
+  /** Where it asks to be let in, in turn (R5.1-1). */
+  readonly seeds: readonly Seed[];
   readonly attestations: readonly Attestation[];
   /** Whose attestations count in this cluster (R4-4). */
   readonly attestors: readonly Peer[];

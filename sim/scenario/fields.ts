@@ -61,6 +61,10 @@ export function textField(about: string, expected = 'a text') {
   return z.string({ error: expected }).meta({ description: about });
 }
 
+export function flagField(about: string) {
+  return z.boolean({ error: 'true or false' }).meta({ description: about });
+}
+
 /** A word of a pattern. */
 export function wordField(about: string, pattern: RegExp, expected: string) {
   return z

@@ -157,7 +157,15 @@ function checkClusters(
   }
   for (const { name, place, value } of clusters.values()) {
     const own = nodes.get(name) ?? null;
-    if (value === null || own === null) continue;
+    if (value === null) continue;
+    const { count = 1, threshold = 1 } = value.operators ?? {};
+    if (threshold > count)
+      problems.add(
+        place.at('operators'),
+        `${threshold} of ${count} operators`,
+        'a threshold of at most count',
+      );
+    if (own === null) continue;
     const has = (type: string): boolean => own.some(({ types }) => types.includes(type));
     if (!has('index'))
       problems.addOfKey(place.at('nodes'), `${name} has no index node`, 'one, to know who offers what');
@@ -174,7 +182,7 @@ function resolveModel(name: string, { memory, reads, writes }: Model): ResolvedM
   return { name, requiredMemoryBytes: memory, readTokensPerSecond: reads, writeTokensPerSecond: writes };
 }
 
-function resolveCluster(name: string, { label, region, exports }: Cluster): ResolvedCluster {
+function resolveCluster(name: string, { label, region, exports, operators }: Cluster): ResolvedCluster {
   return {
     name,
     label:
@@ -185,6 +193,9 @@ function resolveCluster(name: string, { label, region, exports }: Cluster): Reso
       ),
     region,
     exports: exportsOf(exports),
+    ...(operators === undefined
+      ? {}
+      : { operators: { count: operators.count ?? 1, threshold: operators.threshold ?? 1 } }),
   };
 }
 

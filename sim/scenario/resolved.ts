@@ -72,6 +72,8 @@ export interface ResolvedCluster {
   readonly region: string;
   /** Models offered to peered clusters, `*` for all, where a peering says nothing else. */
   readonly exports: readonly string[];
+  /** Who admits nodes, and how many of them it takes; absent: one. */
+  readonly operators?: { readonly count: number; readonly threshold: number };
 }
 
 /** What two clusters have agreed on, and both have signed. Nothing else is exported (R5.2-4). */
@@ -103,6 +105,8 @@ export interface ResolvedNode {
   readonly bandwidthBytesPerSecond: number;
   /** 1,000,000: as fast as the costs in the protocol table and the models' token rates say. */
   readonly speedPpm: number;
+  /** False: its cluster's operators have not admitted it, and it has no certificate. Absent: they have. */
+  readonly isAdmitted?: false;
 }
 
 /** Users of one cluster who ask for answers. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { NODE_TYPES } from '../../core/cluster/manifest.ts';
 import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/machine/parameters.ts';
 import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
+import { MAX_OPERATORS } from '../../core/trust/documents.ts';
 import { calmSchema, expectSchema } from './expect-schema.ts';
 import {
   bandwidthField,
@@ -9,6 +10,7 @@ import {
   choiceField,
   countField,
   durationField,
+  flagField,
   gapField,
   listField,
   mapField,
@@ -109,6 +111,9 @@ const nodeFields = {
     100_000_000,
     'a speed from 1% to 10000%',
   ).optional(),
+  admitted: flagField(
+    'Whether the operators of its cluster have admitted it: a node that is not has no certificate. Default true.',
+  ).optional(),
 };
 
 export const templateSchema = mapField('A node as there are several of.', nodeFields);
@@ -131,6 +136,14 @@ export const clusterSchema = mapField('A cluster.', {
   label: text('How people call it.').optional(),
   region: regionPath('Where it lies.'),
   exports: exportsField('Models offered to peered clusters: all, or a list. Default none.').optional(),
+  operators: mapField('Who admits nodes to it.', {
+    count: countField('How many there are. Default 1.', 1, MAX_OPERATORS).optional(),
+    threshold: countField(
+      'How many of them it takes to admit a node. Default 1.',
+      1,
+      MAX_OPERATORS,
+    ).optional(),
+  }).optional(),
   nodes: namedField(
     'Its nodes, by group: how many of the template of that name, or what differs from it.',
     NAME,

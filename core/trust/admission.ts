@@ -1,0 +1,65 @@
+import type { Peer, Pure } from '../base/peers.ts';
+import type { Now } from '../base/time.ts';
+import { Encoder } from '../machine/codec.ts';
+import { integer, peer, record, text } from '../machine/shape.ts';
+import type { Certificate, Genesis, OperatorSignature } from './documents.ts';
+import { genesisHash } from './genesis.ts';
+
+const signedShape = record({ genesis: text(128), subject: peer, fromWallUs: integer, untilWallUs: integer });
+
+/** What operators sign of a certificate: all but the signatures. */
+export type AdmissionTerms = Omit<Certificate, 'signatures'>;
+
+/** The hash that operators sign to admit a node. */
+export function admissionHash(pure: Pure, terms: AdmissionTerms): string {
+  return pure.hash(new Encoder(pure).document(signedShape, terms));
+}
+
+/**
+ * The one place where it is decided whether a node belongs to a cluster: null if it does, or why not. Today the
+ * signatures of m of the n operators of the genesis record decide; the membership track of R8.2 takes over here.
+ */
+export function admit(
+  pure: Pure,
+  genesis: Genesis,
+  certificate: Certificate | null,
+  subject: Peer,
+  now: Now,
+): string | null {
+  if (certificate === null) return 'no certificate of admission';
+  if (certificate.subject !== subject) return 'the certificate is of another node';
+  if (certificate.genesis !== genesisHash(pure, genesis)) return 'the certificate is of another cluster';
+  if (now.wallUs < certificate.fromWallUs) return 'the certificate does not hold yet';
+  if (now.wallUs >= certificate.untilWallUs) return 'the certificate has run out';
+  const signers = countSigners(pure, genesis, certificate, certificate.signatures);
+  if (signers >= genesis.threshold) return null;
+  return `${signers} of the ${genesis.threshold} signatures of operators that are needed`;
+}
+
+/** Whether the node belongs to the cluster: see `admit`. */
+export function isAdmitted(
+  pure: Pure,
+  genesis: Genesis,
+  certificate: Certificate | null,
+  subject: Peer,
+  now: Now,
+): boolean {
+  return admit(pure, genesis, certificate, subject, now) === null;
+}
+
+/** How many different operators of a cluster have really signed the terms. */
+export function countSigners(
+  pure: Pure,
+  genesis: Genesis,
+  terms: AdmissionTerms,
+  signatures: readonly OperatorSignature[],
+): number {
+  const { genesis: hash, subject, fromWallUs, untilWallUs } = terms;
+  const signed = admissionHash(pure, { genesis: hash, subject, fromWallUs, untilWallUs });
+  const signers = new Set<Peer>();
+  for (const { operator, signature } of signatures) {
+    if (signers.has(operator) || !genesis.operators.includes(operator)) continue;
+    if (pure.verify(operator, signed, signature)) signers.add(operator);
+  }
+  return signers.size;
+}
