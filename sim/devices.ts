@@ -1,7 +1,7 @@
 import { assert } from '../core/base/assert.ts';
 import { ACCELERATOR, DISK, KEYS } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
-import { INFER, LOAD, SIGN, STORE, type Infer, type Sign } from '../core/machine/kinds.ts';
+import { INFER, LOAD, SIGN, STORE, type Infer, type Load, type Sign } from '../core/machine/kinds.ts';
 import { infer } from './devices/accelerator.ts';
 import type { DeviceAnswer } from './devices/device-answer.ts';
 import { load, store } from './devices/disk.ts';
@@ -14,7 +14,7 @@ export function answerOf(world: World, machine: Machine, envelope: Envelope): De
   switch (envelope.kind) {
     case LOAD:
       assert(envelope.to === DISK, 'LOAD is asked of the disk');
-      return load(machine);
+      return load(machine, envelope.body as Load);
     case STORE:
       assert(envelope.to === DISK, 'STORE is asked of the disk');
       return store(machine, envelope);

@@ -2,7 +2,6 @@ import { Digest } from '../core/base/digest.ts';
 import { NEVER_US } from '../core/base/time.ts';
 import { WIRE_VERSION } from '../core/machine/codec.ts';
 import { Inbox } from '../core/machine/inbox.ts';
-import type { StoredState } from '../core/machine/kinds.ts';
 import type { Node } from '../core/machine/node-state.ts';
 import type { Peer } from '../core/base/peers.ts';
 import { createClock, type Clock } from './clocks.ts';
@@ -52,9 +51,7 @@ export interface Machine {
   /** When the inbox will be served next; NEVER_US if that is not scheduled. */
   servesAtUs: number;
   inbox: Inbox<number> | null;
-  /** What a LOAD finds on its disk. */
-  disk: StoredState | null;
-  /** How that disk does. */
+  /** Its disk. */
   readonly platter: Platter;
   /** Who sits between the node and the network, if anybody does. */
   villain: Villain | null;
@@ -94,7 +91,6 @@ export function createMachine(
     alarmAtUs: NEVER_US,
     servesAtUs: NEVER_US,
     inbox: null,
-    disk: null,
     platter: createPlatter(),
     villain: null,
   };

@@ -5,6 +5,7 @@ import { Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
 import { DISK_FINE } from '../core/machine/disk-conditions.ts';
+import { MAX_DISK_PAGE, type DiskRecord } from '../core/machine/disk-records.ts';
 import * as kinds from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { createNode, type Node } from '../core/machine/node-state.ts';
@@ -82,7 +83,7 @@ export interface Station {
   bootCount: number;
   bootedAtUs: number;
   isUp: boolean;
-  disk: kinds.StoredState | null;
+  readonly disk: Map<string, DiskRecord>;
   /** What the accelerator has been asked and has not answered. */
   readonly inferring: Envelope[];
 }
@@ -121,7 +122,7 @@ export class Rig {
         bootCount: 0,
         bootedAtUs: 0,
         isUp: false,
-        disk: null,
+        disk: new Map(),
         inferring: [],
       });
     }
@@ -286,11 +287,14 @@ export class Rig {
     switch (envelope.to) {
       case DISK:
         if (envelope.kind === kinds.LOAD) {
-          const body = { state: station.disk, condition: DISK_FINE };
-          this.answerDevice(envelope, kinds.LOADED, body);
+          const { after } = envelope.body as kinds.Load;
+          this.answerDevice(envelope, kinds.LOADED, pageOf(station.disk, after));
         }
         if (envelope.kind !== kinds.STORE) return;
-        station.disk = envelope.body as kinds.StoredState;
+        for (const { key, record } of (envelope.body as kinds.Store).writes) {
+          if (record === null) station.disk.delete(key);
+          else station.disk.set(key, record);
+        }
         return this.answerDevice(envelope, kinds.STORED, { condition: DISK_FINE });
       case KEYS: {
         if (envelope.kind !== kinds.SIGN) return;
@@ -332,6 +336,18 @@ export class Rig {
     const kept = this.wire.filter((envelope) => !isGone(envelope));
     this.wire.splice(0, this.wire.length, ...kept);
   }
+}
+
+/** What a sound disk answers to LOAD. */
+export function pageOf(disk: ReadonlyMap<string, DiskRecord>, after = ''): kinds.Loaded {
+  const keys = [...disk.keys()].filter((key) => key > after).sort((left, right) => (left < right ? -1 : 1));
+  const page = keys.slice(0, MAX_DISK_PAGE);
+  return {
+    entries: page.map((key) => ({ key, record: disk.get(key)! })),
+    corrupt: [],
+    next: keys.length > page.length ? page[page.length - 1] : '',
+    condition: DISK_FINE,
+  };
 }
 
 /** The nodes, one attestor a cluster, its operators, two users and a stranger. */

@@ -149,6 +149,15 @@ export function decodeEnvelope(bytes: Uint8Array, ids: Ids, into: Envelope): Ref
   return null;
 }
 
+/** Reads what `Encoder.document` has written. Null if it is nothing of the kind. */
+export function decodeDocument<T>(bytes: Uint8Array, shape: Shape<T>, ids: Ids): T | null {
+  const decoder = new Decoder(bytes);
+  const value = decoder.value(shape as Shape);
+  if (decoder.reader.refusal !== null || decoder.reader.remaining > 0) return null;
+  const numbers = decoder.seen.map((id) => ids.peerOf(id));
+  return renumber(shape as Shape, value, numbers) as T;
+}
+
 /** While decoding a peer is −1 … −9 or its place in `seen`; numbers are given only when all is well. */
 class Decoder {
   readonly reader: ByteReader;

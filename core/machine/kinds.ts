@@ -9,6 +9,7 @@ import {
 import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
 import { wantShape } from '../routing/want.ts';
 import { DISK_CONDITIONS } from './disk-conditions.ts';
+import { diskEntryShape, diskKey, MAX_DISK_PAGE, storeShape } from './disk-records.ts';
 import {
   flag,
   integer,
@@ -136,9 +137,17 @@ const sessionBody = record({
   heldUs: integer,
 });
 // Devices
-const storedStateBody = record({ epoch: integer, manifestVersion: integer });
 const condition = upTo(DISK_CONDITIONS.length - 1);
-const loadedBody = record({ state: optional(storedStateBody), condition });
+/** Of what is there, in the order of keys, the page of entries whose keys come after this one; '' is before all. */
+const loadBody = record({ after: diskKey });
+const loadedBody = record({
+  entries: list(diskEntryShape, MAX_DISK_PAGE),
+  /** Keys of the page under which something lies that fails its checksum. */
+  corrupt: list(diskKey, MAX_DISK_PAGE),
+  /** Where the next page begins; '' if this is the last. */
+  next: diskKey,
+  condition,
+});
 const storedBody = record({ condition });
 const inferBody = record({ model: name, prompt: ref, contextTokens: integer, maxTokens: integer });
 const inferredBody = record({
@@ -152,7 +161,7 @@ const signBody = record({ hash: text(128) });
 const signedBody = record({ signature: text(256) });
 const notedBody = record({
   /** What happened, see NOTES. */
-  note: upTo(15),
+  note: upTo(63),
   model: text(128),
   /** Whom the decision chose or heard from, or NOBODY as the node itself. */
   chosen: peer,
@@ -172,7 +181,8 @@ export type Refused = Readonly<Of<typeof refusedShape>>;
 export type Offered = Readonly<Of<typeof offeredBody>>;
 export type Beat = Readonly<Of<typeof beatBody>>;
 export type Session = Readonly<Of<typeof sessionBody>>;
-export type StoredState = Readonly<Of<typeof storedStateBody>>;
+export type Load = Readonly<Of<typeof loadBody>>;
+export type Store = Readonly<Of<typeof storeShape>>;
 export type Loaded = Readonly<Of<typeof loadedBody>>;
 export type Stored = Readonly<Of<typeof storedBody>>;
 export type Infer = Readonly<Of<typeof inferBody>>;
@@ -306,9 +316,9 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     CHECK_US + 5,
     'R5.2-4',
   );
-  add(STORE, 'store', 'node → DISK', storedStateBody, CONTROL, 0, 'R4-3');
+  add(STORE, 'store', 'node → DISK', storeShape, CONTROL, 0, 'R4-3');
   add(STORED, 'stored', 'DISK → node', storedBody, DEVICES, 20, 'R4-3');
-  add(LOAD, 'load', 'node → DISK', record({}), CONTROL, 0, 'R4-3');
+  add(LOAD, 'load', 'node → DISK', loadBody, CONTROL, 0, 'R4-3');
   add(LOADED, 'loaded', 'DISK → node', loadedBody, DEVICES, 20, 'R4-3');
   add(INFER, 'infer', 'node → ACCELERATOR', inferBody, REQUESTS, 0, '§5.3');
   add(INFERRED, 'inferred', 'ACCELERATOR → node', inferredBody, DEVICES, 10, '§5.3');

@@ -11,7 +11,8 @@ import * as indexes from '../roles/index-node.ts';
 import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
-import { DISK_CORRUPT, DISK_FINE } from './disk-conditions.ts';
+import { DISK_FINE } from './disk-conditions.ts';
+import { NODE_KEY, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
 import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
@@ -40,7 +41,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
   node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
   node.bridge = hasType(manifest, 'bridge') ? bridges.createBridge() : null;
-  askDevice(node, out, kinds.LOAD, DISK, {});
+  load(node, out, '');
   setAlarm(node);
 }
 
@@ -61,8 +62,8 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
   } else if (now.monoUs >= node.retryAtUs) {
     node.retryAtUs = NEVER_US;
-    if (node.phase === LOADING) askDevice(node, out, kinds.LOAD, DISK, {});
-    else storeState(node, out);
+    if (node.phase === LOADING) load(node, out, '');
+    else storeNode(node, out);
   }
   setAlarm(node);
 }
@@ -214,22 +215,55 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
   } else node.late++;
 }
 
-function onLoaded(node: Node, now: Now, out: Outbox, { state, condition }: kinds.Loaded): void {
-  if (condition !== DISK_FINE && condition !== DISK_CORRUPT) {
+/** Asks the disk for what comes after a key. */
+function load(node: Node, out: Outbox, after: string): void {
+  if (after === '') forget(node);
+  askDevice(node, out, kinds.LOAD, DISK, { after });
+}
+
+/** What a page of the disk brings is taken at once; a disk that fails half-way is read again from the start. */
+function onLoaded(
+  node: Node,
+  now: Now,
+  out: Outbox,
+  { entries, corrupt, next, condition }: kinds.Loaded,
+): void {
+  if (condition !== DISK_FINE) {
     retryLater(node, now, out);
     return;
   }
-  if (condition === DISK_CORRUPT) note(node, out, null, kinds.NOTE_CORRUPT, node.self);
-  const kept = condition === DISK_FINE ? state : null;
+  if (corrupt.length > 0) note(node, out, null, kinds.NOTE_CORRUPT, node.self);
+  for (const { key, record } of entries) restore(node, key, record);
+  if (next !== '') {
+    load(node, out, next);
+    return;
+  }
   // A node without a past takes its epoch from the calendar, above whatever it may have said before a wipe.
-  node.epoch = kept?.epoch ?? Math.floor(now.wallUs / 1_000_000);
-  node.manifestVersion = (kept?.manifestVersion ?? 0) + 1;
+  if (node.epoch === 0) node.epoch = Math.floor(now.wallUs / 1_000_000);
+  node.manifestVersion++;
   node.phase = STORING;
-  storeState(node, out);
+  storeNode(node, out);
 }
 
-function storeState(node: Node, out: Outbox): void {
-  askDevice(node, out, kinds.STORE, DISK, { epoch: node.epoch, manifestVersion: node.manifestVersion });
+/** Forgets what an earlier reading of the disk has brought. */
+function forget(node: Node): void {
+  node.epoch = 0;
+  node.manifestVersion = 0;
+}
+
+/** Takes over a record that the disk has kept. */
+function restore(node: Node, key: string, record: DiskRecord): void {
+  if (key !== NODE_KEY || record.node === null) return;
+  node.epoch = record.node.epoch;
+  node.manifestVersion = record.node.manifestVersion;
+}
+
+/** Stores what the node must know of itself to go on after a crash. */
+function storeNode(node: Node, out: Outbox): void {
+  const { epoch, manifestVersion } = node;
+  askDevice(node, out, kinds.STORE, DISK, {
+    writes: [{ key: NODE_KEY, record: { node: { epoch, manifestVersion } } }],
+  });
 }
 
 /** Until a disk that does not read or write is asked again. */

@@ -1,7 +1,8 @@
 import { NEVER_US } from '../../core/base/time.ts';
-import { DISK_CORRUPT, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
+import { DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
+import { MAX_DISK_PAGE, type DiskRecord, type DiskWrite } from '../../core/machine/disk-records.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { LOADED, STORED, type Loaded, type Stored, type StoredState } from '../../core/machine/kinds.ts';
+import { LOADED, STORED, type Load, type Loaded, type Store, type Stored } from '../../core/machine/kinds.ts';
 import { actingOn } from '../faults/acting.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
@@ -11,81 +12,98 @@ import type { DeviceAnswer } from './device-answer.ts';
 const SYNC_US = 1_000;
 const READ_US = 200;
 
-/** How a disk does, beside what is on it. */
+/** A disk: what is on it, and how it does. */
 export interface Platter {
-  /** The record fails its checksum. */
-  isRotten: boolean;
+  readonly records: Map<string, DiskRecord>;
+  /** Keys whose records fail their checksums. */
+  readonly rotten: Set<string>;
   /** Asked to be written and not synced yet, in order: a loss of power takes them. */
-  readonly writes: { readonly n: number; readonly record: StoredState }[];
-  /** What a loss of power would leave, if the disk says that it has synced what it has not; null: all that is there. */
-  unflushed: { readonly record: StoredState | null; readonly isRotten: boolean } | null;
+  readonly writes: { readonly n: number; readonly writes: readonly DiskWrite[] }[];
+  /** What a loss of power would bring back, if the disk says that it has synced what it has not; null where nothing was. */
+  readonly unflushed: Map<string, { readonly record: DiskRecord | null; readonly isRotten: boolean }>;
   /** Slots of answers that wait for a stall to end. */
   readonly held: number[];
 }
 
 export function createPlatter(): Platter {
-  return { isRotten: false, writes: [], unflushed: null, held: [] };
+  return { records: new Map(), rotten: new Set(), writes: [], unflushed: new Map(), held: [] };
 }
 
-export function load(machine: Machine): DeviceAnswer {
-  const { isRotten } = machine.platter;
-  const body: Loaded = isRotten
-    ? { state: null, condition: DISK_CORRUPT }
-    : { state: machine.disk, condition: DISK_FINE };
+export function load(machine: Machine, { after }: Load): DeviceAnswer {
+  const { records, rotten } = machine.platter;
+  const keys = [...records.keys()]
+    .filter((key) => key > after)
+    .sort((left, right) => (left < right ? -1 : 1));
+  const page = keys.slice(0, MAX_DISK_PAGE);
+  const sound = page.filter((key) => !rotten.has(key));
+  const body: Loaded = {
+    entries: sound.map((key) => ({ key, record: records.get(key)! })),
+    corrupt: page.filter((key) => rotten.has(key)),
+    next: keys.length > page.length ? page[page.length - 1] : '',
+    condition: DISK_FINE,
+  };
   return { kind: LOADED, body, delayUs: delayOf(machine, READ_US) };
 }
 
 /** Takes effect when the sync completes: see completeWrite. */
-export function store(machine: Machine, { n, body: record }: Envelope): DeviceAnswer {
+export function store(machine: Machine, { n, body }: Envelope): DeviceAnswer {
   const full = actingOn(machine, 'fullDisk');
   for (const fault of full) fault.affected++;
-  if (full.length === 0) machine.platter.writes.push({ n, record: record as StoredState });
-  const body: Stored = { condition: full.length === 0 ? DISK_FINE : DISK_FULL };
-  return { kind: STORED, body, delayUs: delayOf(machine, SYNC_US) };
+  if (full.length === 0) machine.platter.writes.push({ n, writes: (body as Store).writes });
+  const answer: Stored = { condition: full.length === 0 ? DISK_FINE : DISK_FULL };
+  return { kind: STORED, body: answer, delayUs: delayOf(machine, SYNC_US) };
 }
 
 /**
  * The moment at which a write is synced and STORED is about to be said. False if the machine loses its power just
- * then, before or after the record is on disk, so that nobody hears of it.
+ * then, before or after the records are on disk, so that nobody hears of it.
  */
 export function completeWrite(world: World, machine: Machine, { n }: Envelope): boolean {
   const { platter } = machine;
   const at = platter.writes.findIndex((write) => write.n === n);
   if (at < 0) return true;
   if (isTrapped(world, machine, 'before-sync')) return false;
-  const [{ record }] = platter.writes.splice(at, 1);
+  const [{ writes }] = platter.writes.splice(at, 1);
   const lying = actingOn(machine, 'lostWrite');
-  if (lying.length > 0) platter.unflushed ??= { record: machine.disk, isRotten: platter.isRotten };
   for (const fault of lying) fault.affected++;
-  machine.disk = record;
-  platter.isRotten = false;
+  for (const { key, record } of writes) {
+    if (lying.length > 0 && !platter.unflushed.has(key))
+      platter.unflushed.set(key, {
+        record: platter.records.get(key) ?? null,
+        isRotten: platter.rotten.has(key),
+      });
+    put(platter, key, record, false);
+  }
   return !isTrapped(world, machine, 'before-ack');
 }
 
 /** What a loss of power does to a disk. */
 export function losePower(machine: Machine): void {
   const { platter } = machine;
-  if (platter.unflushed !== null) {
-    machine.disk = platter.unflushed.record;
-    platter.isRotten = platter.unflushed.isRotten;
-    platter.unflushed = null;
-  }
+  for (const [key, { record, isRotten }] of platter.unflushed) put(platter, key, record, isRotten);
+  platter.unflushed.clear();
   const [torn] = platter.writes;
   for (const fault of torn === undefined ? [] : actingOn(machine, 'tornWrite')) {
-    // Half of the new record over half of the old one.
-    machine.disk ??= torn.record;
-    platter.isRotten = true;
+    // Half of a new record over half of the old one.
+    for (const { key, record } of torn.writes) if (record !== null) put(platter, key, record, true);
     fault.affected++;
   }
   platter.writes.length = 0;
 }
 
 /** Nothing is on it any more, and nothing is under way. */
-export function wipeDisk(machine: Machine): void {
-  machine.disk = null;
-  machine.platter.isRotten = false;
-  machine.platter.unflushed = null;
-  machine.platter.writes.length = 0;
+export function wipeDisk({ platter }: Machine): void {
+  platter.records.clear();
+  platter.rotten.clear();
+  platter.unflushed.clear();
+  platter.writes.length = 0;
+}
+
+function put({ records, rotten }: Platter, key: string, record: DiskRecord | null, isRotten: boolean): void {
+  if (record === null) records.delete(key);
+  else records.set(key, record);
+  if (record !== null && isRotten) rotten.add(key);
+  else rotten.delete(key);
 }
 
 /** Whether a fault waits for just this moment; it then takes the power, once. */

@@ -37,16 +37,16 @@ export const DEVICE_HARMS: Harms<DeviceFault> = {
     end(world, armed) {
       // At last what it claims to have synced is synced.
       for (const machine of liftFrom(world, armed))
-        if (actingOn(machine, 'lostWrite').length === 0) machine.platter.unflushed = null;
+        if (actingOn(machine, 'lostWrite').length === 0) machine.platter.unflushed.clear();
     },
   },
   bitRot: {
     label: labelOfNodes,
     begin(world, armed) {
-      for (const machine of machinesOf(world, armed.fault)) {
-        if (machine.disk === null) continue;
+      for (const { platter } of machinesOf(world, armed.fault)) {
+        if (platter.records.size === 0) continue;
         armed.affected++;
-        machine.platter.isRotten = true;
+        for (const key of platter.records.keys()) platter.rotten.add(key);
       }
     },
     end: endNothing,

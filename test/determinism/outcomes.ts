@@ -19,7 +19,9 @@ export function outcomesOf(parts: readonly World[]): unknown {
       affected:
         kind === 'heal' ? affected : parts.reduce((sum, { faults }) => sum + faults.counts[i].affected, 0),
     })),
-    disks: parts.flatMap(({ own }) => own.map(({ spec, disk }) => [spec.name, JSON.stringify(disk)])).sort(),
+    disks: parts
+      .flatMap(({ own }) => own.map(({ spec, platter }) => [spec.name, JSON.stringify([...platter.records])]))
+      .sort(),
   };
 }
 

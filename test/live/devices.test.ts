@@ -1,21 +1,22 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Encoder } from '../../core/machine/codec.ts';
-import { DISK_CORRUPT, DISK_FINE } from '../../core/machine/disk-conditions.ts';
+import { DISK_FINE } from '../../core/machine/disk-conditions.ts';
+import type { DiskWrite } from '../../core/machine/disk-records.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import {
   BEAT,
   INFER,
   INFERRED,
   LOAD,
-  LOADED,
   SIGN,
   STORE,
   STORED,
   type Inferred,
+  type Loaded,
   type Signed,
 } from '../../core/machine/kinds.ts';
 import { rankOfId } from '../../core/base/peers.ts';
@@ -57,44 +58,101 @@ describe('the devices of a live node', function () {
 
   afterEach(() => removeFolder(folder));
 
-  it('DISK: what was stored is loaded, by another process too; nothing stored is no fault', async () => {
-    const failed: Error[] = [];
-    const disk = new Disk(folder, (error) => failed.push(error));
-    expect(await askDevice(disk, LOAD, {})).to.deep.equal({
-      kind: LOADED,
-      body: { state: null, condition: DISK_FINE },
+  describe('DISK', () => {
+    const ids = new LiveIds([]);
+    const path = (): string => join(folder, 'records.log');
+    const open = (): Disk => new Disk(folder, ids, (error) => expect.fail(error.message));
+    const write = (key: string, version: number | null): DiskWrite => ({
+      key,
+      record: version === null ? null : { node: { epoch: 7, manifestVersion: version } },
     });
-    const state = { epoch: 7, manifestVersion: 3 };
-    expect(await askDevice(disk, STORE, state)).to.deep.equal({
-      kind: STORED,
-      body: { condition: DISK_FINE },
-    });
-    const again = new Disk(folder, (error) => failed.push(error));
-    expect(await askDevice(again, LOAD, {})).to.deep.equal({
-      kind: LOADED,
-      body: { state, condition: DISK_FINE },
-    });
-    expect(failed).to.deep.equal([]);
-  });
+    const store = async (disk: Disk, ...writes: DiskWrite[]): Promise<void> => {
+      const stored = await askDevice(disk, STORE, { writes });
+      expect(stored).to.deep.equal({ kind: STORED, body: { condition: DISK_FINE } });
+    };
+    const load = async (disk: Disk, after = ''): Promise<Loaded> =>
+      (await askDevice(disk, LOAD, { after })).body as Loaded;
+    const versions = ({ entries }: Loaded): unknown =>
+      entries.map(({ key, record }) => `${key} ${record.node?.manifestVersion}`);
 
-  it('DISK: a state that cannot be understood is said to be corrupt: it is never taken for none', async () => {
-    for (const content of ['{"format":1,"epoch":7', '{"format":1,"epoch":-7,"manifestVersion":1}', 'null']) {
-      writeFileSync(join(folder, 'state.json'), content);
-      const loaded = await askDevice(new Disk(folder, (error) => expect.fail(error.message)), LOAD, {});
-      expect(loaded).to.deep.equal({ kind: LOADED, body: { state: null, condition: DISK_CORRUPT } });
-    }
-  });
+    it('what was stored is loaded, by another process too; nothing stored is no fault', async () => {
+      const disk = open();
+      expect(await load(disk)).to.deep.equal({ entries: [], corrupt: [], next: '', condition: DISK_FINE });
+      await store(disk, write('node', 1), write('b', 1));
+      await store(disk, write('node', 2), write('a', 1), write('b', null));
+      for (const again of [disk, open()])
+        expect(versions(await load(again))).to.deep.equal(['a 1', 'node 2']);
+    });
 
-  it('DISK: what cannot be read or written at all ends the node', () => {
-    const failed: string[] = [];
-    const fail = (error: Error): void => void failed.push(error.message);
-    const store = Object.assign(new Envelope(), { kind: STORE, body: { epoch: 1, manifestVersion: 1 } });
-    new Disk(join(folder, 'no', 'such'), fail).handle(store, () => expect.fail('it answered'));
-    mkdirSync(join(folder, 'state.json'));
-    const load = Object.assign(new Envelope(), { kind: LOAD, body: {} });
-    new Disk(folder, fail).handle(load, () => expect.fail('it answered'));
-    expect(failed).to.have.length(2);
-    expect(failed[0]).to.match(/ENOENT/);
+    it('brings more than a page holds in pages, in the order of keys', async () => {
+      const disk = open();
+      const keys = Array.from({ length: 100 }, (_, i) => `k${String(i).padStart(3, '0')}`);
+      for (const key of keys.toReversed()) await store(disk, write(key, 1));
+      const first = await load(disk);
+      expect([first.entries.length, first.next]).to.deep.equal([64, 'k063']);
+      const second = await load(disk, first.next);
+      expect([second.entries.length, second.next]).to.deep.equal([36, '']);
+      expect([...first.entries, ...second.entries].map(({ key }) => key)).to.deep.equal(keys);
+    });
+
+    it('a last line that a crash cut short was never acknowledged: what was before it holds', async () => {
+      await store(open(), write('node', 1));
+      const whole = readFileSync(path(), 'latin1');
+      await store(open(), write('node', 2), write('a', 2));
+      const both = readFileSync(path(), 'latin1');
+      for (let length = whole.length; length < both.length; length++) {
+        writeFileSync(path(), both.slice(0, length));
+        const disk = open();
+        expect(await load(disk), `cut after ${length}`).to.deep.include({ corrupt: [] });
+        expect(versions(await load(disk))).to.deep.equal(['node 1']);
+      }
+      const disk = open();
+      await store(disk, write('a', 3));
+      expect(versions(await load(open()))).to.deep.equal(['a 3', 'node 1']);
+    });
+
+    it('what a damaged line may have replaced is corrupt until it is written again, never taken for what it was', async () => {
+      const disk = open();
+      for (const version of [1, 2, 3]) await store(disk, write(version === 3 ? 'a' : 'node', version));
+      const lines = readFileSync(path(), 'latin1').split('\n');
+      lines[2] = lines[2].replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+      writeFileSync(path(), lines.join('\n'));
+      const damaged = open();
+      const loaded = await load(damaged);
+      expect([versions(loaded), loaded.corrupt]).to.deep.equal([['a 3'], ['node']]);
+      await store(damaged, write('node', 9));
+      for (const again of [damaged, open()]) {
+        const after = await load(again);
+        expect([versions(after), after.corrupt]).to.deep.equal([['a 3', 'node 9'], []]);
+      }
+    });
+
+    it('a file that is none of its own is corrupt', async () => {
+      for (const content of ['{"format":1}\n', 'null', '\0\0\0']) {
+        writeFileSync(path(), content);
+        expect(await load(open())).to.deep.include({ entries: [], corrupt: ['unreadable'] });
+      }
+    });
+
+    it('leaves out what has been replaced before the file grows without bound', async () => {
+      const disk = open();
+      const many = Array.from({ length: 16 }, (_, i) => write(`record-${i}-${'x'.repeat(100)}`, i));
+      for (let i = 0; i < 200; i++) await store(disk, ...many);
+      expect(statSync(path()).size).to.be.lessThan(200_000);
+      expect((await load(open())).entries).to.have.length(16);
+    });
+
+    it('what cannot be read or written at all ends the node', () => {
+      const failed: string[] = [];
+      const fail = (error: Error): void => void failed.push(error.message);
+      const store = Object.assign(new Envelope(), { kind: STORE, body: { writes: [write('node', 1)] } });
+      new Disk(join(folder, 'no', 'such'), ids, fail).handle(store, () => expect.fail('it answered'));
+      mkdirSync(path());
+      const load = Object.assign(new Envelope(), { kind: LOAD, body: { after: '' } });
+      new Disk(folder, ids, fail).handle(load, () => expect.fail('it answered'));
+      expect(failed).to.have.length(2);
+      expect(failed[0]).to.match(/ENOENT/);
+    });
   });
 
   it('counts boots, durably', () => {

@@ -195,7 +195,7 @@ describe('the journal of a live node', function () {
     });
     const sent: string[] = [];
     let broken: unknown = null;
-    const [disk, keys] = [new Disk(nodeFolder, (error) => (broken = error)), new Keys(identity)];
+    const [disk, keys] = [new Disk(nodeFolder, ids, (error) => (broken = error)), new Keys(identity)];
     const node = createNode(ids.peerOf(identity.id), readNodeConfig(config.node, ids), ids);
     const driver = new Driver(node, {
       journal,

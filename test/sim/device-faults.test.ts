@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { ACCELERATOR, DISK, OBSERVER } from '../../core/base/peers.ts';
 import { NEVER_US } from '../../core/base/time.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { DISK_CORRUPT, DISK_FAILED, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
+import { NODE_KEY } from '../../core/machine/disk-records.ts';
+import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
 import {
   INFERRED,
   LOAD,
@@ -21,8 +22,17 @@ import { isDerived } from '../../sim/devices/accelerator.ts';
 import type { ResolvedFault, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { World } from '../../sim/world.ts';
-import { envelopeOf, Rig } from '../rig.ts';
-import { at, COMPUTE, moment, outcomesOf, runUntil, SECOND_US, withFaults } from './harmed-world.ts';
+import { envelopeOf, pageOf, Rig } from '../rig.ts';
+import {
+  at,
+  COMPUTE,
+  moment,
+  nodeRecordOf,
+  outcomesOf,
+  runUntil,
+  SECOND_US,
+  withFaults,
+} from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 describe('harm to disks', () => {
@@ -56,7 +66,9 @@ describe('harm to disks', () => {
     expect(world.faults.counts[0]).to.include({ fired: 1, affected: 2 });
     world.run(21 * SECOND_US);
     world.stepper.crash(world.machines[COMPUTE]);
-    expect(world.machines[COMPUTE].disk, 'flushed when the fault ended').to.include({ manifestVersion: 2 });
+    expect(nodeRecordOf(world.machines[COMPUTE]), 'flushed when the fault ended').to.include({
+      manifestVersion: 2,
+    });
   });
 
   it('bitRot: LOADED says corrupt; a new epoch outranks what was said before', () => {
@@ -71,9 +83,9 @@ describe('harm to disks', () => {
         },
       ],
     });
-    expect(loaded.map(({ state, condition }) => [state === null, condition])).to.deep.equal([
-      [true, DISK_FINE],
-      [true, DISK_CORRUPT],
+    expect(loaded.map(({ entries, corrupt }) => [entries, corrupt])).to.deep.equal([
+      [[], []],
+      [[], [NODE_KEY]],
     ]);
     const { node, peer } = world.machines[COMPUTE];
     expect(world.machines[0].node.index!.entries.get(peer)!.version).to.deep.equal({
@@ -88,8 +100,8 @@ describe('harm to disks', () => {
     const stored: number[] = [];
     const scenario = withFaults({ kind: 'fullDisk', ...at(10, 15) }, { kind: 'restart', ...moment(11) });
     const { world, notes } = runUntil(scenario, 14.5);
-    const { node, disk } = world.machines[COMPUTE];
-    expect([node.phase, disk?.manifestVersion]).to.deep.equal([STORING, 1]);
+    const { node } = world.machines[COMPUTE];
+    expect([node.phase, nodeRecordOf(world.machines[COMPUTE])?.manifestVersion]).to.deep.equal([STORING, 1]);
     expect(notes).to.deep.equal([11, 12, 13, 14].map((s) => `france/compute unstored ${s} s`));
     expect(world.faults.counts[0]).to.include({ fired: 1, affected: 4 });
     world.run(60 * SECOND_US);
@@ -283,7 +295,7 @@ describe('a node whose disk does not read or write', () => {
   it('asks again a second later, to read and to write alike, and says so each time', () => {
     const { rig, asked } = start();
     const { node } = rig.station('front');
-    const refused = rig.deliver(condition(asked(), { state: null, condition: DISK_FAILED }));
+    const refused = rig.deliver(condition(asked(), { ...pageOf(new Map()), condition: DISK_FAILED }));
     expect(refused.map(({ to, body }) => [to, NOTES[(body as Noted).note]])).to.deep.equal([
       [OBSERVER, 'unstored'],
     ]);
@@ -298,18 +310,27 @@ describe('a node whose disk does not read or write', () => {
     expect([node.phase, node.manifestVersion]).to.deep.equal([STORING, 1]);
     rig.nowUs += SECOND_US;
     const [again] = rig.wake('front');
-    expect([again.kind, again.body]).to.deep.equal([STORE, { epoch: node.epoch, manifestVersion: 1 }]);
+    const record = { node: { epoch: node.epoch, manifestVersion: 1 } };
+    expect([again.kind, again.body]).to.deep.equal([STORE, { writes: [{ key: NODE_KEY, record }] }]);
     rig.pump();
     expect([node.phase, node.retryAtUs]).to.deep.equal([READY, NEVER_US]);
   });
 
-  it('never uses what is said to be corrupt, even if it is there', () => {
+  it('reads a disk page by page, and from the start again when it fails in between', () => {
     const { rig, asked } = start();
     const { node } = rig.station('front');
-    rig.deliver(
-      condition(asked(), { state: { epoch: 2 ** 40, manifestVersion: 77 }, condition: DISK_CORRUPT }),
-    );
-    expect(node.epoch).to.be.lessThan(2 ** 39);
-    expect(node.manifestVersion).to.equal(1);
+    const old = { key: NODE_KEY, record: { node: { epoch: 5, manifestVersion: 77 } } };
+    const page = { entries: [old], corrupt: [], next: NODE_KEY, condition: DISK_FINE };
+    const [more] = rig.deliver(condition(asked(), page));
+    expect([more.kind, more.body, node.phase]).to.deep.equal([LOAD, { after: NODE_KEY }, LOADING]);
+    rig.deliver(condition(asked(), { ...pageOf(new Map()), condition: DISK_FAILED }));
+    rig.nowUs += SECOND_US;
+    const [again] = rig.wake('front');
+    expect([again.kind, again.body]).to.deep.equal([LOAD, { after: '' }]);
+    rig.pump();
+    expect([node.phase, node.manifestVersion], 'nothing is left of the first reading').to.deep.equal([
+      READY,
+      1,
+    ]);
   });
 });

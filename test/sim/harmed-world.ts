@@ -1,5 +1,7 @@
+import { NODE_KEY, type NodeRecord } from '../../core/machine/disk-records.ts';
 import { NOTES, type Noted } from '../../core/machine/kinds.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
+import type { Machine } from '../../sim/machine.ts';
 import type { ResolvedFault, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import type { UserRequest } from '../../sim/users.ts';
 import { World } from '../../sim/world.ts';
@@ -34,6 +36,11 @@ export function runUntil(scenario: ResolvedScenario, seconds: number): { world: 
   world.start();
   world.run(seconds * SECOND_US);
   return { world, notes };
+}
+
+/** What a node has on its disk of itself. */
+export function nodeRecordOf({ platter }: Machine): NodeRecord | null {
+  return platter.records.get(NODE_KEY)?.node ?? null;
 }
 
 /** Outcomes of requests for the model that only France's compute node has. */

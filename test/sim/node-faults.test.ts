@@ -3,7 +3,17 @@ import { READY, STORING } from '../../core/machine/node-state.ts';
 import type { ResolvedFault } from '../../sim/scenario/resolved.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { World, type Watcher } from '../../sim/world.ts';
-import { at, atHome, COMPUTE, moment, outcomesOf, runUntil, SECOND_US, withFaults } from './harmed-world.ts';
+import {
+  at,
+  atHome,
+  COMPUTE,
+  moment,
+  nodeRecordOf,
+  outcomesOf,
+  runUntil,
+  SECOND_US,
+  withFaults,
+} from './harmed-world.ts';
 
 const BUSY: ResolvedFault[] = [
   { kind: 'crash', point: 'before-ack', ...at(10, 14) },
@@ -57,8 +67,9 @@ describe('harm to nodes', () => {
           { kind: 'restart', ...moment(12) },
         );
         const { world } = runUntil(scenario, 15);
-        const { isUp, disk, node, lives } = world.machines[COMPUTE];
-        expect([isUp, lives, disk?.manifestVersion]).to.deep.equal([false, 2, version]);
+        const { isUp, node, lives } = world.machines[COMPUTE];
+        const kept = nodeRecordOf(world.machines[COMPUTE]);
+        expect([isUp, lives, kept?.manifestVersion]).to.deep.equal([false, 2, version]);
         expect(world.faults.counts[0]).to.include({ fired: 1, affected: 1 });
         world.run(60 * SECOND_US);
         expect([node.phase, node.manifestVersion]).to.deep.equal([READY, version + 1]);
@@ -69,9 +80,9 @@ describe('harm to nodes', () => {
     it('a write takes effect when it is synced, not when it is asked for', () => {
       const { world } = runUntil(withFaults(), 0.0005);
       expect(world.machines[COMPUTE].node.phase).to.equal(STORING);
-      expect(world.machines[COMPUTE].disk).to.equal(null);
+      expect(nodeRecordOf(world.machines[COMPUTE])).to.equal(null);
       world.run(0.01 * SECOND_US);
-      expect(world.machines[COMPUTE].disk).to.include({ manifestVersion: 1 });
+      expect(nodeRecordOf(world.machines[COMPUTE])).to.include({ manifestVersion: 1 });
     });
 
     it('of two crashes that overlap the longer one decides, and a restart ends both', () => {
@@ -90,7 +101,7 @@ describe('harm to nodes', () => {
     it('wipe: it is back under its id, numbers its boots anew, and what it says outranks what it said', () => {
       const { world } = runUntil(withFaults({ kind: 'wipe', ...at(15, 16) }), 15.5);
       const machine = world.machines[COMPUTE];
-      expect([machine.isUp, machine.disk, machine.bootCount]).to.deep.equal([false, null, 0]);
+      expect([machine.isUp, machine.platter.records.size, machine.bootCount]).to.deep.equal([false, 0, 0]);
       const before = world.machines[0].node.index!.entries.get(machine.peer)!.version;
       world.run(60 * SECOND_US);
       const after = world.machines[0].node.index!.entries.get(machine.peer)!;

@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '0ccc85d9ccf148ea', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '764add89b764d64b', verdict: 'pass' },
-  'quickstart.yaml': { digest: '7a315d67dc8bb7f2', verdict: 'pass' },
+  'canary.yaml': { digest: '69cb4807618267f5', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: 'd538d22c3c47fe5a', verdict: 'pass' },
+  'quickstart.yaml': { digest: '05750410cfdc14fa', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {

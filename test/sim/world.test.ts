@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES, OK } from '../../core/routing/outcomes.ts';
 import { DISK } from '../../core/base/peers.ts';
+import { NODE_KEY } from '../../core/machine/disk-records.ts';
 import { nameOfKind } from '../../core/machine/kinds.ts';
 import { compareRuns } from '../../sim/compare.ts';
 import type { Reel } from '../../sim/recorder.ts';
@@ -10,9 +11,10 @@ import type { ResolvedFault, ResolvedScenario } from '../../sim/scenario/resolve
 import { simulate } from '../../sim/simulate.ts';
 import { summarize } from '../../sim/summary.ts';
 import { World } from '../../sim/world.ts';
+import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '055c7f2b66f3c3b3';
+const TINY_DIGEST = '2fa22594234573cb';
 
 const SECOND_US = 1_000_000;
 
@@ -113,9 +115,9 @@ describe('faults', () => {
     expect(byTime(16 * SECOND_US, 20 * SECOND_US)).to.deep.equal(new Set(['NO_CAPABLE_NODE']));
     expect(byTime(24 * SECOND_US, 40 * SECOND_US)).to.deep.equal(new Set(['OK']));
     expect(world.faults.counts[0]).to.include({ fired: 1, affected: 1 });
-    const { node, disk, bootCount } = world.machines[1];
+    const { node, bootCount } = world.machines[1];
     expect(bootCount).to.equal(2);
-    expect(disk).to.deep.equal({ epoch: node.epoch, manifestVersion: 2 });
+    expect(nodeRecordOf(world.machines[1])).to.deep.equal({ epoch: node.epoch, manifestVersion: 2 });
   });
 
   it('crash of the gateway: what it held is UNKNOWN_OUTCOME, and nobody else answers it', () => {
@@ -219,7 +221,8 @@ describe('comparing two runs', () => {
     let made = 0;
     const finding = compareRuns(tinyScenario(), (scenario, watcher) => {
       const world = new World(scenario, watcher);
-      if (made++ % 2 === 1) world.machines[3].disk = { epoch: 7, manifestVersion: 7 };
+      if (made++ % 2 === 1)
+        world.machines[3].platter.records.set(NODE_KEY, { node: { epoch: 7, manifestVersion: 7 } });
       return world;
     });
     expect(finding.isEqual).to.equal(false);

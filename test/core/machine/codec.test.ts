@@ -58,12 +58,12 @@ describe('the codec', () => {
   });
 
   it('writes devices as one byte each', () => {
-    const envelope = envelopeOf(kinds.LOAD, 0, DISK, {});
+    const envelope = envelopeOf(kinds.LOAD, 0, DISK, { after: '' });
     const bytes = encoder.envelope(envelope);
     const read = new Envelope();
     expect(decodeEnvelope(bytes, cast, read)).to.equal(null);
     expect([read.from, read.to, read.origin]).to.deep.equal([0, DISK, 0]);
-    expect(bytes.length).to.equal(3 + 1 + 33 + 1 + 1 + 3);
+    expect(bytes.length).to.equal(3 + 1 + 33 + 1 + 1 + 3 + 1);
   });
 
   it('keeps signed integers and words of chance', () => {
@@ -110,7 +110,7 @@ describe('the codec refuses', () => {
     ['bad-text', 'a name that is no text', [...HEAD, kinds.FIND, ...WAY, 1, 0xff, 0]],
     ['too-large', 'a name longer than a name may be', [...HEAD, kinds.FIND, ...WAY, 0x81, 1]],
     ['too-many-items', 'a longer list than there may be', [...HEAD, kinds.OFFERED, ...WAY, 65]],
-    ['out-of-range', 'a presence that is neither', [...HEAD, 0xc3, 1, ...WAY, 2]],
+    ['out-of-range', 'a presence that is neither', [...HEAD, 0xc0, 1, ...WAY, 1, 1, 97, 2]],
   ];
   for (const [reason, what, bytes] of cases) {
     it(`${what}: ${reason}`, () => expect(refusalOf(...bytes)).to.equal(reason));
@@ -120,8 +120,8 @@ describe('the codec refuses', () => {
     expect(refusalOf(...HEAD, kinds.MANIFEST_WANTED, ...WAY)).to.equal(null);
     expect(refusalOf(...HEAD, kinds.FIND, ...WAY, 1, 97, 1)).to.equal(null);
     expect(refusalOf(...HEAD, kinds.OFFERED, ...WAY, 1, 1, 97)).to.equal(null);
-    expect(kinds.LOADED).to.equal(0xc3);
-    expect(refusalOf(...HEAD, 0xc3, 1, ...WAY, 0, 0)).to.equal(null);
+    expect(kinds.STORE).to.equal(0xc0);
+    expect(refusalOf(...HEAD, 0xc0, 1, ...WAY, 1, 1, 97, 0)).to.equal(null);
   });
 
   it('an integer out of its range', () => {

@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import { DISK, KEYS, OBSERVER } from '../../../core/base/peers.ts';
 import { NEVER_US } from '../../../core/base/time.ts';
-import { DISK_CORRUPT, DISK_FAILED, DISK_FINE, DISK_FULL } from '../../../core/machine/disk-conditions.ts';
+import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../../../core/machine/disk-conditions.ts';
+import { NODE_KEY } from '../../../core/machine/disk-records.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { DOWN, LOADING, READY, SIGNING, STORING } from '../../../core/machine/node-state.ts';
 import { hashManifest } from '../../../core/cluster/presence.ts';
 import { loadOf } from '../../../core/roles/compute.ts';
 import { NOT_READY } from '../../../core/routing/outcomes.ts';
-import { envelopeOf, FEDERATION, Rig, WALL_START_US } from '../../rig.ts';
+import { envelopeOf, FEDERATION, pageOf, Rig, WALL_START_US } from '../../rig.ts';
 
 const names = (sent: readonly Envelope[]): string[] => sent.map(({ kind }) => kinds.nameOfKind(kind));
 
@@ -26,7 +27,8 @@ describe('a node that is booted', () => {
     const [store] = rig.deliver(rig.wire.shift()!);
     expect([store.kind, store.to, node.phase]).to.deep.equal([kinds.STORE, DISK, STORING]);
     const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
-    expect(store.body, 'stored before it is used').to.deep.equal({ epoch, manifestVersion: 1 });
+    const record = { node: { epoch, manifestVersion: 1 } };
+    expect(store.body, 'stored before it is used').to.deep.equal({ writes: [{ key: NODE_KEY, record }] });
 
     const [sign] = rig.deliver(rig.wire.shift()!);
     expect([sign.kind, sign.to, node.phase]).to.deep.equal([kinds.SIGN, KEYS, SIGNING]);
@@ -73,15 +75,14 @@ describe('a node that is booted', () => {
     for (const version of [1, 2, 3]) {
       rig.boot('front');
       rig.pump();
-      expect(rig.station('front').disk).to.deep.equal({
-        epoch: rig.node('front').epoch,
-        manifestVersion: version,
+      expect(rig.station('front').disk.get(NODE_KEY)).to.deep.equal({
+        node: { epoch: rig.node('front').epoch, manifestVersion: version },
       });
       rig.advance(10_000_000);
       rig.crash('front');
     }
     const { epoch } = rig.node('front');
-    rig.station('front').disk = null;
+    rig.station('front').disk.clear();
     rig.boot('front');
     rig.pump();
     expect(rig.node('front').epoch, 'a wiped disk: the calendar outranks the past').to.be.greaterThan(epoch);
@@ -107,8 +108,8 @@ describe('a node that is booted', () => {
       expect(names(rig.wake('front'))).to.deep.equal([kinds.nameOfKind(kind)]);
       expect(node.wakeAtUs).to.equal(NEVER_US);
     };
-    expectRetry(answer(kinds.LOADED, { state: null, condition: DISK_FAILED }), kinds.LOAD);
-    answer(kinds.LOADED, { state: { epoch: 7, manifestVersion: 4 }, condition: DISK_FINE });
+    expectRetry(answer(kinds.LOADED, { ...pageOf(new Map()), condition: DISK_FAILED }), kinds.LOAD);
+    answer(kinds.LOADED, pageOf(new Map([[NODE_KEY, { node: { epoch: 7, manifestVersion: 4 } }]])));
     for (const condition of [DISK_FULL, DISK_FAILED])
       expectRetry(answer(kinds.STORED, { condition }), kinds.STORE);
     const [sign] = answer(kinds.STORED, { condition: DISK_FINE });
@@ -124,12 +125,13 @@ describe('a node that is booted', () => {
     const rig = new Rig();
     const { node } = rig.station('front');
     rig.boot('front');
-    const body = { state: null, condition: DISK_CORRUPT };
+    const body = { ...pageOf(new Map()), corrupt: [NODE_KEY] };
     const id = { origin: node.self, originBoot: 1 };
     const [noted, store] = rig.deliver(envelopeOf(kinds.LOADED, DISK, node.self, body, id));
     expect((noted.body as kinds.Noted).note).to.equal(kinds.NOTE_CORRUPT);
     const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
-    expect(store.body).to.deep.equal({ epoch, manifestVersion: 1 });
+    const record = { node: { epoch, manifestVersion: 1 } };
+    expect(store.body).to.deep.equal({ writes: [{ key: NODE_KEY, record }] });
   });
 
   it('hears no device that answers an earlier boot, or out of turn', () => {

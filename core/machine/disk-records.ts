@@ -1,0 +1,28 @@
+import { integer, list, optional, record, text, type Of } from './shape.ts';
+
+/** What a node holds on its disk: records by key, each of one sort. Keys are texts, `node` or `agent/…`, compared by code units. */
+export const MAX_DISK_KEY_BYTES = 160;
+export const diskKey = text(MAX_DISK_KEY_BYTES);
+
+/** What a node must know of itself to go on from where it was. */
+export const nodeRecordShape = record({ epoch: integer, manifestVersion: integer });
+export type NodeRecord = Readonly<Of<typeof nodeRecordShape>>;
+export const NODE_KEY = 'node';
+
+/** One field a sort of record; all but one are null. */
+export const diskRecordShape = record({ node: optional(nodeRecordShape) });
+export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
+
+export const diskEntryShape = record({ key: diskKey, record: diskRecordShape });
+export type DiskEntry = Readonly<Of<typeof diskEntryShape>>;
+
+/** One change of a disk: a record in the place of what was there, or nothing. */
+export const diskWriteShape = record({ key: diskKey, record: optional(diskRecordShape) });
+export type DiskWrite = Readonly<Of<typeof diskWriteShape>>;
+
+/** Writes that a STORE may hold: all of them take effect, or none. */
+export const MAX_DISK_WRITES = 16;
+export const storeShape = record({ writes: list(diskWriteShape, MAX_DISK_WRITES) });
+
+/** Entries that one LOADED may hold. */
+export const MAX_DISK_PAGE = 64;
