@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as kinds from '../../core/machine/kinds.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
+import type { Want } from '../../core/routing/want.ts';
 import { envelopeOf, FEDERATION, Rig, SECOND_US } from '../rig.ts';
 
 describe('§3 Federation and cluster', () => {
@@ -87,6 +88,66 @@ describe('§3 Federation and cluster', () => {
       rig.pump();
       const { code } = rig.outcomes('ann', 13)[0].body as kinds.Refused;
       expect(ERROR_CODES[code]).to.equal('OVERLOADED');
+
+      rig.advance(2 * SECOND_US);
+      const asked = rig.sent.filter(({ kind }) => kind === kinds.RUN).length;
+      rig.ask('ann', 'front', 14, { allowedRegions: ['eu'] });
+      rig.pump();
+      const told = rig.outcomes('ann', 14)[0].body as kinds.Refused;
+      expect(ERROR_CODES[told.code]).to.equal('OVERLOADED');
+      const stillAsked = rig.sent.filter(({ kind }) => kind === kinds.RUN).length - asked;
+      expect(stillAsked, 'who has said that it is full is not asked').to.equal(0);
+    });
+
+    /** Tells the index node how busy a compute node is, as of now. */
+    function report(rig: Rig, name: string, running: number): void {
+      const { version, load } = rig.node('front').index!.entries.get(rig.peer(name))!;
+      const body = { version, load: { ...load!, running, slots: 64, room: 64 } };
+      rig.deliver(envelopeOf(kinds.BEAT, rig.peer(name), rig.peer('front'), body));
+    }
+
+    /** Asks so many times, and tells how many of them a compute node was asked. */
+    function share(rig: Rig, name: string, requests: number, changes: Partial<Want> = {}): number {
+      const before = rig.sent.length;
+      for (let n = 1; n <= requests; n++) {
+        rig.ask('ann', 'front', before + n, { allowedRegions: ['eu'], ...changes });
+        rig.pump();
+      }
+      const runs = rig.sent.slice(before).filter(({ kind }) => kind === kinds.RUN);
+      expect(runs).to.have.length(requests);
+      return runs.filter(({ to }) => to === rig.peer(name)).length;
+    }
+
+    const wide = FEDERATION.map((spec) => ({ ...spec, slots: 64 }));
+
+    it('R3-4: hard filters come first: no wait is so short that it outweighs one', () => {
+      const rig = new Rig([wide[0], { ...wide[1], attestedTrust: 2 }, ...wide.slice(2)]).start();
+      report(rig, 'compute-1', 0);
+      report(rig, 'compute-2', 50);
+      expect(share(rig, 'compute-2', 20, { minTrust: 3 })).to.equal(20);
+      expect(share(rig, 'compute-2', 20, { minTrust: 2 })).to.be.below(15);
+    });
+
+    it('R3-4: of two drawn at random the one with the shorter expected wait is asked', () => {
+      const rig = new Rig(wide).start();
+      report(rig, 'compute-1', 5);
+      report(rig, 'compute-2', 0);
+      expect(share(rig, 'compute-2', 200), 'three of four pairs hold the idle one').to.be.within(135, 165);
+    });
+
+    it('R3-4: what the asker itself has under way counts, and a report for less as it ages', () => {
+      const held = new Rig(wide).start();
+      held.isInferring = false;
+      report(held, 'compute-1', 3);
+      report(held, 'compute-2', 0);
+      expect(share(held, 'compute-2', 40), 'as many as make up for the report').to.be.within(17, 25);
+
+      const aged = new Rig(wide).start();
+      report(aged, 'compute-1', 6);
+      aged.drops = ({ kind }) => kind === kinds.BEAT;
+      aged.advance(4 * SECOND_US);
+      report(aged, 'compute-2', 3);
+      expect(share(aged, 'compute-1', 200), 'six of four seconds ago are two').to.be.within(135, 165);
     });
   });
 });

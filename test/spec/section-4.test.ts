@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Attestation, Manifest } from '../../core/cluster/manifest.ts';
 import { hashManifest } from '../../core/cluster/presence.ts';
 import { rankOfId } from '../../core/base/peers.ts';
 import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
@@ -6,7 +7,7 @@ import { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { findFault } from '../../core/cluster/validation.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
-import { envelopeOf, FEDERATION, manifestOf, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
+import { attest, envelopeOf, FEDERATION, manifestOf, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
 
 /** France of one front and one compute node that claims and has been attested such trust. */
 function withTrust(claimedTrust: number, attestedTrust: number, region = 'eu/fr'): Rig {
@@ -19,6 +20,30 @@ function outcomeOf(rig: Rig, changes: object): string {
   rig.pump();
   const [{ kind, body }] = rig.outcomes('ann', 1);
   return kind === kinds.ANSWER ? 'OK' : ERROR_CODES[(body as kinds.Refused).code];
+}
+
+/** What the index node in France knows of `compute-1`. */
+function entryOf(rig: Rig) {
+  return rig.node('front').index!.entries.get(rig.peer('compute-1'))!;
+}
+
+interface Announcing {
+  /** By how much the version is above the one that is known. */
+  readonly ahead?: number;
+  readonly signer?: number;
+  readonly from?: number;
+  readonly attestations?: readonly Attestation[];
+}
+
+/** Brings the index node another manifest of `compute-1`. */
+function announce(rig: Rig, changes: Partial<Manifest>, { ahead = 1, ...by }: Announcing = {}): void {
+  const known = entryOf(rig);
+  const front = rig.node('front');
+  const manifest = { ...known.manifest, ...changes };
+  const version = { epoch: known.version.epoch, version: known.version.version + ahead };
+  const signature = rig.cast.sign(by.signer ?? manifest.id, hashManifest(front, manifest, version));
+  const body = { manifest, version, signature, attestations: by.attestations ?? [] };
+  rig.deliver(envelopeOf(kinds.MANIFEST, by.from ?? manifest.id, front.self, body));
 }
 
 describe('§4 Nodes', () => {
@@ -93,6 +118,24 @@ describe('§4 Nodes', () => {
       expect(rig.cast.rank(peer)).to.equal(rankOfId(rig.cast.idOf(peer)));
     });
 
+    it('R4-3: a manifest counts if its subject signed it, whoever brings it', () => {
+      const rig = new Rig([{ ...FEDERATION[0], peered: [] }, FEDERATION[1]]).start();
+      const [mallory, subject] = [rig.peer('mallory'), rig.peer('compute-1')];
+      announce(rig, { region: 'asia' }, { signer: mallory, from: subject });
+      expect(entryOf(rig).manifest.region).to.equal('eu/fr');
+      expect(rig.node('front').index!.refused).to.equal(1);
+      announce(rig, { region: 'eu/de' }, { from: mallory });
+      expect(entryOf(rig).manifest.region).to.equal('eu/de');
+    });
+
+    it('R4-3: an older version that comes late changes nothing', () => {
+      const rig = new Rig([{ ...FEDERATION[0], peered: [] }, FEDERATION[1]]).start();
+      announce(rig, { region: 'eu/de' }, { ahead: 2 });
+      announce(rig, { region: 'asia' }, { ahead: -1 });
+      expect(entryOf(rig).manifest.region).to.equal('eu/de');
+      expect(entryOf(rig).version.version).to.equal(3);
+    });
+
     it('R4-3: versions only rise, over crashes too', () => {
       const rig = new Rig(FEDERATION.slice(0, 2)).start();
       const versions: number[] = [];
@@ -140,6 +183,43 @@ describe('§4 Nodes', () => {
       rig.wallOffsetUs += 2e15;
       expect(outcomeOf(rig, { minTrust: 2 })).to.equal('TRUST_TOO_LOW');
     });
+
+    it('R4-4: an attestation counts if an attestor of the cluster signed it, of this node', () => {
+      const cases: [string, string, Partial<Attestation>, string][] = [
+        ['compute-1', 'attestor of france', {}, 'OK'],
+        ['compute-1', 'attestor of france', { signature: 'forged' }, 'TRUST_TOO_LOW'],
+        ['compute-1', 'mallory', {}, 'TRUST_TOO_LOW'],
+        ['compute-1', 'compute-1', {}, 'TRUST_TOO_LOW'],
+        ['front', 'attestor of france', {}, 'TRUST_TOO_LOW'],
+      ];
+      for (const [subject, issuer, changes, outcome] of cases) {
+        const rig = withTrust(4, 0);
+        const attestations = [attest(rig.cast, rig.peer(subject), rig.peer(issuer), changes)];
+        announce(rig, {}, { attestations });
+        expect(outcomeOf(rig, { minTrust: 3 }), `${issuer} of ${subject}`).to.equal(outcome);
+      }
+    });
+  });
+
+  it('R4-5: what is installed and loaded comes with each heartbeat, under one manifest', () => {
+    const rig = new Rig([{ ...FEDERATION[0], peered: [] }, FEDERATION[1]]).start();
+    const { version, load } = entryOf(rig);
+    for (const [installedModels, loadedModels] of [
+      [['a', 'b'], ['a']],
+      [['b'], []],
+      [[], []],
+    ]) {
+      const beat = { version, load: { ...load!, installedModels, loadedModels } };
+      rig.deliver(envelopeOf(kinds.BEAT, rig.peer('compute-1'), rig.peer('front'), beat));
+      const body = { model: 'b', withBridges: false };
+      const [found] = rig.deliver(envelopeOf(kinds.FIND, rig.peer('ann'), rig.peer('front'), body));
+      const { candidates } = found.body as kinds.Found;
+      expect(candidates.filter(({ isOffered }) => isOffered).length).to.equal(
+        installedModels.includes('b') ? 1 : 0,
+      );
+      expect(entryOf(rig).load!.loadedModels).to.deep.equal(loadedModels);
+      expect(entryOf(rig).version).to.equal(version);
+    }
   });
 
   it('R4-5: supported is not installed: a node is not asked for what would only fit', () => {

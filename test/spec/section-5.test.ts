@@ -122,6 +122,19 @@ describe('§5.2 Messages', () => {
       expect(kindsSent(rig, kinds.CROSS).length).to.be.within(2, 4);
     });
 
+    it('R5.2-4: a request that comes back to a cluster that it has been in is refused there', () => {
+      const rig = new Rig().start();
+      for (const [path, kind] of [
+        [['chile'], kinds.WORKING],
+        [['france', 'chile'], kinds.REFUSED],
+      ] as const) {
+        const body = { want: rig.want(), path: [...path] };
+        const [from, to] = [rig.peer('brazil-front'), rig.peer('front')];
+        const [told] = rig.deliver(envelopeOf(kinds.CROSS, from, to, body, { n: path.length }));
+        expect(kinds.nameOfKind(told.kind), path.join()).to.equal(kinds.nameOfKind(kind));
+      }
+    });
+
     it('R5.2-4: a request that comes twice by one bridge is searched once', () => {
       const rig = new Rig().start();
       rig.isInferring = false;
@@ -396,6 +409,33 @@ describe('§5.3 Requests', () => {
       expect(read).to.equal('out-of-range');
     });
 
+    it('R5.3-3: work starts only while time is left, by either clock', () => {
+      const rig = new Rig().start();
+      const wallUs = rig.nowUs + rig.wallOffsetUs;
+      const ask = (n: number, timeLeftUs: number, notAfterWallUs: number): string[] => {
+        const body = rig.want({ timeLeftUs, notAfterWallUs });
+        const [asker, asked] = [rig.peer('front'), rig.peer('compute-1')];
+        return rig.deliver(envelopeOf(kinds.RUN, asker, asked, body, { n })).map(({ kind, body }) => {
+          if (kind !== kinds.REFUSED) return kinds.nameOfKind(kind);
+          return outcomes.ERROR_CODES[(body as kinds.Refused).code];
+        });
+      };
+      const late = 30 * SECOND_US;
+      expect(ask(1, 0, wallUs + late)).to.deep.equal(['DEADLINE_EXCEEDED']);
+      expect(ask(2, SECOND_US, wallUs - late)).to.deep.equal(['DEADLINE_EXCEEDED']);
+      expect(ask(3, SECOND_US, wallUs - late + 1)).to.include('DEVICE/infer');
+      expect(ask(4, 1, wallUs)).to.include('DEVICE/infer');
+      expect(ask(5, SECOND_US, wallUs), 'no slot is free').to.deep.equal(['RESPONSE/working']);
+      rig.nowUs += SECOND_US;
+      rig.isInferring = false;
+      rig.infer('compute-1');
+      rig.pump();
+      expect(
+        kindsSent(rig, kinds.INFER).map(({ n }) => n),
+        'what has waited too long does not start',
+      ).to.have.length(2);
+    });
+
     it('R5.3-3: at most two retries, each on another node', () => {
       const many = Array.from({ length: 5 }, (_, i) => ({ ...compute1, name: `compute-${i + 1}` }));
       const rig = new Rig([{ ...front, peered: [] }, ...many]).start();
@@ -464,5 +504,15 @@ describe('§5.3 Requests', () => {
     const body = { want: rig.want({ model: 'b', allowedRegions }), path: ['france'] };
     const sent = rig.deliver(envelopeOf(kinds.CROSS, rig.peer('front'), rig.peer('brazil-front'), body));
     expect(sent.map((told) => refusalOf(rig, told).code)).to.deep.equal(['NO_ELIGIBLE_NODE']);
+  });
+
+  it('R5.3-4: it fails closed: a request that allows no region leaves for none', () => {
+    for (const model of ['a', 'b']) {
+      const rig = new Rig().start();
+      expect(refusalOf(rig, settle(rig, { model, allowedRegions: [] })).code).to.equal('NO_ELIGIBLE_NODE');
+      expect(kindsSent(rig, kinds.RUN)).to.deep.equal([]);
+      const crossed = kindsSent(rig, kinds.CROSS).filter(({ to }) => to !== rig.peer('front'));
+      expect(crossed).to.deep.equal([]);
+    }
   });
 });
