@@ -12,7 +12,8 @@ interface Benchmark {
 
 const BENCHMARKS: Record<string, Benchmark> = {
   phold: {
-    summary: 'the event schedule alone, against a timing wheel in C++  [--lps N] [--per-lp M] [--events E]',
+    summary:
+      'the event schedule alone, against a timing wheel in C++  [--lps N] [--per-lp M] [--events E] [--ns3]',
     load: () => import('./phold.ts'),
   },
   quickstart: {

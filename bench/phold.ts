@@ -1,34 +1,21 @@
 /**
  * PHOLD: N logical processes × M pending events each; every event schedules one more at a uniformly random process,
  * now + 0.1 s + Exp(1 s), in integer nanoseconds. The same load runs on `sim/schedule.ts` and, in the same call, on a
- * timing wheel in C++ (`wheel.cpp`); equal digests prove that both processed the same events in the same order.
+ * timing wheel in C++ (`wheel.cpp`); equal digests prove that both processed the same events in the same order. With
+ * `--ns3` it runs on the core of ns-3 as well, where that is installed.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Schedule } from '../sim/schedule.ts';
 import type { Figures } from './main.ts';
+import { compile, NS3, runPeer, WHEEL, type Compiled, type Load, type Outcome } from './phold-peers.ts';
 
 const LEAST_DELAY_NS = 1e8;
 const MEAN_DELAY_NS = 1e9;
 const QUANTILES = 1024;
 const REMAINDER_BITS = 22; // 32 random bits less those that choose the quantile
-
-interface Load {
-  readonly lps: number;
-  readonly perLp: number;
-  readonly events: number;
-  readonly warmup: number;
-  readonly seed: number;
-}
-
-interface Outcome {
-  readonly eventsPerSecond: number;
-  readonly digest: string;
-  readonly rssMb: number;
-}
 
 /** Delays at equal steps of probability, ns; between two of them the quantile function is taken as a line. */
 function tabulateDelays(): Float64Array {
@@ -51,12 +38,17 @@ class Phold {
   private c = 0x6a09e667;
   private d = 1;
   private hash = 0;
+  /** Of no meaning: what is read ahead must be used somehow. */
+  protected touched = 0;
 
   constructor({ lps, perLp, seed }: Load, delays: Float64Array) {
     this.lpsPerDraw = lps * 2 ** -32;
     this.delays = delays;
     this.a = seed | 0;
     this.counters = new Int32Array(lps);
+    this.schedule.onUpcoming = (slots, count) => {
+      this.touch(slots, count);
+    };
     for (let i = 0; i < 16; i++) this.draw();
     for (let lp = 0; lp < lps; lp++) for (let i = 0; i < perLp; i++) this.send(lp, lp);
   }
@@ -76,6 +68,14 @@ class Phold {
       this.hash = Math.imul(mixed, 0x9e3779b1) ^ (this.hash >>> 15);
       this.send(lp, ((this.draw() >>> 0) * this.lpsPerDraw) | 0);
     }
+  }
+
+  /** Reads the counters that the next events will need. */
+  private touch(slots: Int32Array, count: number): void {
+    const { counters } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum = (sum + counters[slots[i]!]!) | 0;
+    this.touched = sum;
   }
 
   private send(from: number, to: number): void {
@@ -108,34 +108,19 @@ function runHere(load: Load, delays: Float64Array): Outcome {
   return { eventsPerSecond: Math.round(load.events / seconds), digest: phold.digest, rssMb };
 }
 
-/** Compiles `wheel.cpp` into `folder`; the program's path, or why there is none. */
-function compile(compiler: string, folder: string): { program: string } | { reason: string } {
-  const program = join(folder, 'wheel');
-  const source = join(import.meta.dirname, 'wheel.cpp');
-  const flags = ['-std=c++17', '-O3', '-march=native', '-ffp-contract=off', '-o', program, source];
-  try {
-    execFileSync(compiler, flags, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
-    return { program };
-  } catch (error) {
-    const { code, stderr } = error as { code?: string; stderr?: string };
-    return {
-      reason: code === 'ENOENT' ? `${compiler} is not installed` : `${compiler} failed: ${stderr ?? ''}`,
-    };
-  }
-}
-
-function runCpp(program: string, load: Load, delays: Float64Array): Outcome {
-  const args = [load.lps, load.perLp, load.events, load.warmup, load.seed].map(String);
-  const output = execFileSync(program, args, { input: [...delays].join('\n'), encoding: 'utf8' });
-  return JSON.parse(output) as Outcome;
-}
-
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((x, y) => x - y);
   return sorted[sorted.length >> 1]!;
 }
 
-function parseLoad(args: string[]): { load: Load; repeats: number; compiler: string } {
+interface Request {
+  readonly load: Load;
+  readonly repeats: number;
+  readonly compiler: string;
+  readonly withNs3: boolean;
+}
+
+function parseRequest(args: string[]): Request {
   const { values } = parseArgs({
     args,
     options: {
@@ -146,6 +131,7 @@ function parseLoad(args: string[]): { load: Load; repeats: number; compiler: str
       repeats: { type: 'string', default: '3' },
       seed: { type: 'string', default: '1' },
       compiler: { type: 'string', default: 'g++' },
+      ns3: { type: 'boolean', default: false },
     },
   });
   const read = (name: 'lps' | 'per-lp' | 'events' | 'warmup' | 'repeats' | 'seed', least: number): number => {
@@ -161,26 +147,39 @@ function parseLoad(args: string[]): { load: Load; repeats: number; compiler: str
     warmup: read('warmup', 0),
     seed: read('seed', 0),
   };
-  return { load, repeats: read('repeats', 1), compiler: values.compiler };
+  return { load, repeats: read('repeats', 1), compiler: values.compiler, withNs3: values.ns3 };
 }
 
-/** Runs both in turn, `repeats` times; figures are medians, `ratioToCpp` is the median of the turns' ratios. */
+/** What a peer did in the same turns, and our share of it: the median of the turns' ratios. */
+function compare(ours: readonly Outcome[], theirs: readonly Outcome[]): { peer: Figures; ratio: number } {
+  const peer = {
+    eventsPerSecond: median(theirs.map((outcome) => outcome.eventsPerSecond)),
+    rssMb: Math.max(...theirs.map((outcome) => outcome.rssMb)),
+  };
+  const ratios = ours.map((outcome, i) => outcome.eventsPerSecond / theirs[i]!.eventsPerSecond);
+  return { peer, ratio: Math.round(median(ratios) * 1000) / 1000 };
+}
+
+/** Runs all in turn, `repeats` times; figures are medians, ratios are those of the turns. */
 export function measure(args: string[]): Figures {
-  const { load, repeats, compiler } = parseLoad(args);
+  const { load, repeats, compiler, withNs3 } = parseRequest(args);
   const delays = tabulateDelays();
   const folder = mkdtempSync(join(tmpdir(), 'phold-'));
   try {
-    const compiled = compile(compiler, folder);
+    const wheel = compile(WHEEL, compiler, folder);
+    const ns3: Compiled = withNs3 ? compile(NS3, compiler, folder) : { reason: 'not asked for: --ns3' };
     const ours: Outcome[] = [];
-    const theirs: Outcome[] = [];
+    const byWheel: Outcome[] = [];
+    const byNs3: Outcome[] = [];
     for (let i = 0; i < repeats; i++) {
       ours.push(runHere(load, delays));
-      if ('program' in compiled) theirs.push(runCpp(compiled.program, load, delays));
+      if ('program' in wheel) byWheel.push(runPeer(wheel.program, load, delays));
+      if ('program' in ns3) byNs3.push(runPeer(ns3.program, load, delays));
     }
-    for (const { digest } of [...ours, ...theirs]) {
+    for (const { digest } of [...ours, ...byWheel]) {
       if (digest !== ours[0]!.digest) throw new Error(`digests differ: ${ours[0]!.digest} and ${digest}`);
     }
-    const figures = {
+    const figures: Figures = {
       benchmark: 'phold',
       ...load,
       repeats,
@@ -188,13 +187,15 @@ export function measure(args: string[]): Figures {
       rssMb: ours[0]!.rssMb, // of the first run: later ones see what the collector has not taken yet
       digest: ours[0]!.digest,
     };
-    if ('reason' in compiled) return { ...figures, cpp: null, reason: compiled.reason };
-    const cpp = {
-      eventsPerSecond: median(theirs.map((outcome) => outcome.eventsPerSecond)),
-      rssMb: Math.max(...theirs.map((outcome) => outcome.rssMb)),
-    };
-    const ratios = ours.map((outcome, i) => outcome.eventsPerSecond / theirs[i]!.eventsPerSecond);
-    return { ...figures, cpp, ratioToCpp: Math.round(median(ratios) * 1000) / 1000 };
+    if ('reason' in wheel) Object.assign(figures, { cpp: null, reason: wheel.reason });
+    else {
+      const { peer, ratio } = compare(ours, byWheel);
+      Object.assign(figures, { cpp: peer, ratioToCpp: ratio });
+    }
+    if (!withNs3) return figures;
+    if ('reason' in ns3) return { ...figures, ns3: null, reasonNs3: ns3.reason };
+    const { peer, ratio } = compare(ours, byNs3);
+    return { ...figures, ns3: peer, ratioToNs3: ratio };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
