@@ -9,6 +9,7 @@
 const RECORD_WORDS = 8;
 const CHUNK_RECORDS = 16;
 const CHUNK_WORDS = RECORD_WORDS * CHUNK_RECORDS;
+const LINE_WORDS = 16; // of a cache line of 64 bytes
 const COUNTER = 1; // in float64s; the others are in words
 const SOURCE = 4;
 const SLOT = 5;
@@ -51,6 +52,8 @@ export class RecordChains {
   private usedChunks = 0;
   /** Chain of chunks given back; the one given back last is taken first, while the cache still has it. */
   private free = 0;
+  /** Of no meaning: a read whose result goes nowhere would be left out by the compiler. */
+  protected touched = 0;
 
   constructor(buckets: number) {
     this.words = new Int32Array(this.poolChunks * CHUNK_WORDS);
@@ -107,6 +110,19 @@ export class RecordChains {
 
   protected freeChain(end: number): void {
     while (end !== 0) end = this.freeChunk(end);
+  }
+
+  /**
+   * Reads once from every cache line of a chain's newest chunk. Who reads it a little later need not wait for one line
+   * after another: these reads overlap with each other and with what is done until then.
+   */
+  protected touchChunk(end: number): void {
+    if (end === 0) return;
+    const { words } = this;
+    const first = ((end - 1) >> 4) * CHUNK_WORDS;
+    let mixed = 0;
+    for (let word = first; word < first + CHUNK_WORDS; word += LINE_WORDS) mixed ^= words[word]!;
+    this.touched = mixed;
   }
 
   /** Puts a whole chain behind that of a bucket. */

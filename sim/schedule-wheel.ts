@@ -7,7 +7,7 @@
  */
 import { LAYOUT, RecordChains } from './schedule-records.ts';
 
-const { CHUNK_RECORDS, CHUNK_WORDS, LINK, RECORD_WORDS } = LAYOUT;
+const { CHUNK_RECORDS, CHUNK_WORDS, COUNTER, KIND, LINK, RECORD_WORDS, SLOT, SOURCE } = LAYOUT;
 
 const BUCKETS = 1024;
 const ERA_TICKS = 2 ** 30;
@@ -137,11 +137,15 @@ export class TimingWheel extends RecordChains {
 
   /** Spreads a chain over the levels, as seen from the present tick. */
   private cascade(end: number): void {
-    const { ticksPerUnit, base, tick: present } = this;
+    const { ends, ticksPerUnit, base, tick: present } = this;
+    let { words, floats } = this;
     while (end !== 0) {
+      const first = ((end - 1) >> 4) * CHUNK_WORDS;
       const last = end * RECORD_WORDS;
-      for (let record = ((end - 1) >> 4) * CHUNK_WORDS; record < last; record += RECORD_WORDS) {
-        const relative = this.floats[record >> 1]! * ticksPerUnit - base;
+      this.touchChunk(words[first + LINK]!);
+      for (let record = first; record < last; record += RECORD_WORDS) {
+        const time = floats[record >> 1]!;
+        const relative = time * ticksPerUnit - base;
         let bucket: number;
         if (relative < ERA_TICKS) {
           const tick = relative | 0;
@@ -150,7 +154,18 @@ export class TimingWheel extends RecordChains {
           else if (distance < 1 << 20) bucket = LEVEL_1 + ((tick >> 10) & 1023);
           else bucket = LEVEL_2 + (tick >> 20);
         } else bucket = this.findRareBucket(relative);
-        this.appendCopy(bucket, record);
+        let place = ends[bucket]!;
+        if ((place & (CHUNK_RECORDS - 1)) === 0) {
+          place = this.extendChain(bucket, place);
+          ({ words, floats } = this);
+        }
+        ends[bucket] = place + 1;
+        const to = place * RECORD_WORDS;
+        floats[to >> 1] = time;
+        floats[(to >> 1) + COUNTER] = floats[(record >> 1) + COUNTER]!;
+        words[to + SOURCE] = words[record + SOURCE]!;
+        words[to + SLOT] = words[record + SLOT]!;
+        words[to + KIND] = words[record + KIND]!;
       }
       end = this.freeChunk(end);
     }

@@ -30,6 +30,14 @@ export class Schedule extends TimingWheel {
   /** Slot of the event popped last. */
   slot = 0;
 
+  /**
+   * Called whenever a bucket has been opened, with the slots of the events that come next, at most 64. Who keeps what
+   * they stand for in memory that is far away reads it there and then: reads that follow each other closely are waited
+   * for together, those of single events one by one.
+   */
+  onUpcoming: ((slots: Int32Array, count: number) => void) | null = null;
+  private readonly upcoming = new Int32Array(SMALL_BUCKET);
+
   private pending = 0;
 
   // The open bucket: an index of its records in order, of which [next, end) are still to come, and the late ones.
@@ -185,6 +193,13 @@ export class Schedule extends TimingWheel {
     this.end = count;
     if (count > SMALL_BUCKET) this.sortLarge(chain, count);
     else this.sortSmall(chain, count);
+    if (this.onUpcoming !== null) this.announce(Math.min(count, SMALL_BUCKET));
+  }
+
+  private announce(count: number): void {
+    const { words, sorted, upcoming } = this;
+    for (let i = 0; i < count; i++) upcoming[i] = words[sorted[i]! + SLOT]!;
+    this.onUpcoming!(upcoming, count);
   }
 
   /** Distributes the records over places by time; the few that find theirs taken are inserted afterwards. */

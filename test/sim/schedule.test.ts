@@ -263,6 +263,23 @@ describe('Schedule', () => {
     );
   });
 
+  it('tells the slots of the events that come next when it opens a bucket', () => {
+    const schedule = new Schedule();
+    let upcoming: number[] = [];
+    schedule.onUpcoming = (slots, count) => {
+      upcoming = [...slots.subarray(0, count)];
+    };
+    for (let i = 0; i < 3_000; i++) schedule.push(((i * 7919) % 3_001) * 50, i, 0, 0, i);
+    let told = 0;
+    for (let i = 0; i < 3_000; i++) {
+      schedule.pop();
+      if (upcoming.length === 0) continue;
+      expect(upcoming.shift()).to.equal(schedule.slot);
+      told++;
+    }
+    expect(told).to.be.above(2_900);
+  });
+
   it('clones: two futures that do not disturb each other', () => {
     const pair = new Pair();
     for (let i = 0; i < 3000; i++) pair.push((i * 104729) % 50_000, i % 4);
