@@ -11,10 +11,10 @@ const program = new Command('watershed')
 program
   .command('run')
   .description('run a scenario, print what came of it, and write the run to a folder')
-  .argument('<file>', 'scenario, YAML')
+  .argument('<file>', 'scenario, YAML; or JSON: the scenario.json of a run, or what `resolve` printed')
   .option('--seed <n>', 'instead of the seed in the file', wholeNumber)
   .option('--until <time>', 'stop there, as 90s or 5min; the verdict is then at best unknown')
-  .option('--out <dir>', 'instead of runs/<scenario>-<seed>')
+  .option('--out <dir>', 'instead of runs/<scenario>-<seed>, and what is special about the run')
   .option('--storm', 'under the storm that `fuzz` draws for the seed, instead of its own faults')
   .option('--trace', 'write every envelope to trace.jsonl')
   .option('--json', 'print the summary as one JSON object, and nothing else')
@@ -62,7 +62,7 @@ program
 program
   .command('validate')
   .description('say whether scenarios are well-formed, and where not')
-  .argument('<file...>', 'scenarios, YAML')
+  .argument('<file...>', 'scenarios, YAML, or JSON as `resolve` prints it')
   .action(async (files: string[]) => {
     const { validateFiles } = await import('./validate.ts');
     process.exitCode = await validateFiles(files);
@@ -89,7 +89,7 @@ program
   .command('view')
   .description('show a run in the browser; the newest in runs/ if none is named')
   .argument('[run]', 'folder of a run')
-  .option('--port <n>', 'port to listen on', wholeNumber, 4173)
+  .option('--port <n>', 'port to listen on', portNumber, 4173)
   .action(async (run: string | undefined, options: { port: number }) => {
     const { viewRun } = await import('./view.ts');
     process.exitCode = await viewRun(run, options);
@@ -99,7 +99,7 @@ program
   .command('live')
   .description("start a scenario's nodes as processes on this machine")
   .argument('<file>', 'scenario, YAML')
-  .option('--port <n>', 'port of the page', wholeNumber, 4173)
+  .option('--port <n>', 'port of the page', portNumber, 4173)
   .option('--provider <name>', 'what runs the models: cpu, webgpu or cuda', 'cpu')
   .option('--dir <dir>', 'instead of runs/live-<scenario>')
   .option('--model <name=path...>', 'a model of your own, ONNX, for a name in the scenario')
@@ -128,6 +128,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
   return Number(text);
+}
+
+function portNumber(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Infinity;
+  if (port > 65_535)
+    throw new InvalidArgumentError('a port is expected, 0 to 65535; 0 takes any that is free');
+  return port;
 }
 
 try {

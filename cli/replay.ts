@@ -8,10 +8,14 @@ export async function replayJournalFile(path: string): Promise<number> {
   try {
     const { name, version, inputs, outputs, isSealed, verdict } = replayJournal(path);
     if (verdict === 'equal') {
-      console.log(`equal: ${inputs} inputs, ${outputs} outputs`);
-      console.log(
-        isSealed ? `${name} sealed it when it stopped` : `not sealed: ${name} did not stop in order`,
-      );
+      const compared = `${inputs} inputs, ${outputs} outputs`;
+      if (isSealed) {
+        console.log(`equal: ${compared}`);
+        console.log(`${name} sealed it when it stopped`);
+      } else {
+        console.log(`equal as far as it goes, and cut off after entry ${inputs}: ${compared}`);
+        console.log(`not sealed: ${name} was killed, or what followed is missing`);
+      }
       return 0;
     }
     const { entry, what, expected, found } = verdict;

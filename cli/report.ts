@@ -1,7 +1,13 @@
+import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import { formatDuration } from '../sim/scenario/units.ts';
 import { PHASES, type Latencies, type Summary } from '../sim/summary.ts';
 
 /** Prints a summary for people, in 80 columns. */
-export function printSummary(summary: Summary, about: string, path: string): void {
+export function printSummary(
+  summary: Summary,
+  { about, durationUs }: Pick<ResolvedScenario, 'about' | 'durationUs'>,
+  path: string,
+): void {
   const minutes = summary.simulatedUs / 60_000_000;
   const say = (line = ''): void => console.log(line);
   say();
@@ -29,7 +35,9 @@ export function printSummary(summary: Summary, about: string, path: string): voi
       say(`${i + j === 0 ? 'single points of failure' : ''}`.padEnd(26) + line),
     );
   });
-  say(`digest   ${summary.digest}   (the same on every machine)`);
+  const isWhole = summary.simulatedUs >= durationUs;
+  const upTo = isWhole ? '' : `up to ${formatDuration(summary.simulatedUs)}: `;
+  say(`digest   ${summary.digest}   (${upTo}the same on every machine)`);
   say(`written  ${path}/`);
   say(`see it   npx watershed view ${path}`);
 }

@@ -32,7 +32,7 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   }
   const seeded = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
   const scenario = options.storm === true ? underStorm(seeded, drawStorm(seeded, seeded.seed)) : seeded;
-  const path = options.out ?? join('runs', `${scenario.name}-${scenario.seed}`);
+  const path = options.out ?? join('runs', nameRun(scenario, options));
   const folder = openFolder(path, scenario, options.trace === true);
   if (folder === null) return USAGE;
   const simulation = new Simulation(scenario, {
@@ -44,8 +44,14 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   const { verdict, reasons } = simulation.verdict();
   const summary = summarize(simulation.world, verdict, reasons, wallMs, simulation.checker);
   folder.close(summary);
-  report(summary, scenario.about, path, options);
+  report(summary, scenario, path, options);
   return EXIT_CODES[verdict];
+}
+
+/** A run that is cut short or under a storm is another one: it leaves the folder of the plain run alone. */
+function nameRun({ name, seed }: ResolvedScenario, { storm, until }: RunOptions): string {
+  const special = [storm === true ? '-storm' : '', until === undefined ? '' : `-until-${until}`];
+  return `${name}-${seed}${special.join('')}`;
 }
 
 /** Opens the folder of the run, or says why it cannot be written and gives null. */
@@ -60,10 +66,10 @@ function openFolder(path: string, scenario: ResolvedScenario, withTrace: boolean
   }
 }
 
-function report(summary: Summary, about: string, path: string, options: RunOptions): void {
+function report(summary: Summary, scenario: ResolvedScenario, path: string, options: RunOptions): void {
   if (options.json === true) console.log(JSON.stringify(summary));
   else if (options.quiet === true) console.log(`${summary.verdict} ${summary.digest}`);
-  else printSummary(summary, about, path);
+  else printSummary(summary, scenario, path);
 }
 
 /** Between two looks at the clock, the terminal and Ctrl-C. */

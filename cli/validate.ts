@@ -1,4 +1,5 @@
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import { loadResolved } from '../sim/scenario/resolved-file.ts';
 import { loadScenarioOrLibrary } from '../sim/scenario/load.ts';
 import { tellProblems, USAGE } from './errors.ts';
 
@@ -6,7 +7,9 @@ import { tellProblems, USAGE } from './errors.ts';
 export function validateFiles(files: string[]): Promise<number> {
   let wrong = 0;
   for (const file of files) {
-    const scenario = tellProblems(file, () => loadScenarioOrLibrary(file));
+    const scenario = tellProblems(file, () =>
+      file.endsWith('.json') ? loadResolved(file) : loadScenarioOrLibrary(file),
+    );
     if (scenario === undefined) wrong++;
     else if (scenario === null) console.log(`${file}: well-formed (for scenarios to include)`);
     else console.log(`${file}: ${describeScenario(scenario)}`);

@@ -48,6 +48,7 @@ export interface InferResult {
  * INFERENCE_FAILED the run failed, others may succeed · WORKER_DIED the thread is gone, with all it had to do · CLOSED.
  */
 export type AcceleratorErrorCode =
+  | 'RUNTIME_MISSING'
   | 'PROVIDER_UNAVAILABLE'
   | 'MODEL_MISSING'
   | 'MODEL_REFUSED'
@@ -242,11 +243,25 @@ function waitUntilReady(worker: Worker): Promise<void> {
       resolve();
     };
     const onError = (error: unknown): void => {
-      reason ??= createDeathError(describeError(error));
+      reason ??= isRuntimeMissing(error)
+        ? new AcceleratorError('RUNTIME_MISSING', RUNTIME_MISSING)
+        : createDeathError(describeError(error));
     };
     const onExit = (exitCode: number): void => reject(reason ?? createDeathError(`exit code ${exitCode}`));
     worker.on('message', onReply).on('error', onError).on('exit', onExit);
   });
+}
+
+/** The package is optional: npm passes over in silence what does not install, and so does the simulator. */
+const RUNTIME_MISSING =
+  'onnxruntime-node is not installed, and compute nodes run their models with it. It is an optional package, so npm goes on ' +
+  'without it where it does not install: run `npm install onnxruntime-node` in the folder of node_modules and read what it ' +
+  `says. It has builds for Linux and Windows (x64, arm64) and macOS (arm64); this is ${process.platform} ${process.arch}. ` +
+  'Everything but `live` works without it';
+
+function isRuntimeMissing(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ERR_MODULE_NOT_FOUND' && message.includes('onnxruntime-node');
 }
 
 function createDeathError(reason: string): AcceleratorError {

@@ -11,6 +11,7 @@ import { READY } from '../core/machine/node-state.ts';
 import { hasType } from '../core/cluster/manifest.ts';
 import { ERROR_CODES, STAGES, STRIKES } from '../core/routing/outcomes.ts';
 import type { StoryStep } from '../sim/frame.ts';
+import { refusalOf } from '../sim/recorder.ts';
 import { CONFIG_FILE, type LiveConfig } from './config.ts';
 import { GatewayUser, type Ending } from './gateway-user.ts';
 import { createHttp, nameOf, requestIdOf } from './http.ts';
@@ -85,6 +86,7 @@ function onNoted(envelope: Envelope, wallUs: number): void {
       what: NOTES[noted.note] as StoryStep['what'],
       stage: STAGES[noted.stage]!,
       about: noted.chosen === envelope.from ? null : nameOf(node, noted.chosen),
+      refusal: refusalOf(noted),
       struck: noted.struck.map(({ peer, cluster, reason }) => ({
         node: nameOf(node, peer),
         cluster,

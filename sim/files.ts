@@ -5,6 +5,7 @@ import { nameOfKind } from '../core/machine/kinds.ts';
 import type { Frame, FrameHeader, RequestStory } from './frame.ts';
 import type { Reel } from './recorder.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
+import { wrapResolved } from './scenario/resolved-file.ts';
 import type { Summary } from './summary.ts';
 import type { Fate, Watcher, World } from './world.ts';
 
@@ -37,7 +38,7 @@ class LineFile {
 }
 
 /**
- * The folder of a run: scenario.json, frames.jsonl, requests.jsonl, metrics.csv, summary.json, and trace.jsonl
+ * The folder of a run: scenario.json (which `run` takes), frames.jsonl, requests.jsonl, metrics.csv, summary.json, and trace.jsonl
  * if asked for. What an earlier run left there is replaced. summary.json is written last: where it is absent,
  * the run did not come to its end.
  */
@@ -53,7 +54,7 @@ export class RunFolder implements Reel {
     mkdirSync(path, { recursive: true });
     for (const name of ['summary.json', 'trace.jsonl', 'metrics.csv'])
       rmSync(join(path, name), { force: true });
-    writeFileSync(join(path, 'scenario.json'), `${JSON.stringify(scenario, null, 1)}\n`);
+    writeFileSync(join(path, 'scenario.json'), `${JSON.stringify(wrapResolved(scenario), null, 1)}\n`);
     this.frames = new LineFile(join(path, 'frames.jsonl'));
     this.frames.write(header);
     this.stories = new LineFile(join(path, 'requests.jsonl'));

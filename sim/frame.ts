@@ -79,6 +79,8 @@ export interface StoryStep {
   readonly stage: 'local' | 'cluster' | 'federation';
   /** Whom it is about: the node asked, or the one that served; null for itself. */
   readonly about: string | null;
+  /** With which error whoever was asked refused; null where it was silent, or nobody was asked. */
+  readonly refusal: string | null;
   /** Who was passed over so far, and why. */
   readonly struck: readonly { node: string; cluster: string; reason: string }[];
 }

@@ -1,6 +1,6 @@
 import { OBSERVER } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
-import { NOTE_OUTCOME, NOTES, type Noted } from '../core/machine/kinds.ts';
+import { NOTE_OUTCOME, NOTE_STRUCK, NOTES, type Noted } from '../core/machine/kinds.ts';
 import { READY } from '../core/machine/node-state.ts';
 import { ERROR_CODES, OK, STAGES, STRIKES } from '../core/routing/outcomes.ts';
 import { labelOfFault } from './faults.ts';
@@ -48,6 +48,7 @@ export class Recorder implements Watcher {
       what: NOTES[body.note] as StoryStep['what'],
       stage: STAGES[body.stage],
       about: body.chosen === envelope.from ? null : nameOf(world, body.chosen),
+      refusal: refusalOf(body),
       struck: body.struck.map(({ peer, cluster, reason }) => ({
         node: nameOf(world, peer),
         cluster,
@@ -122,6 +123,11 @@ export function headerOf(scenario: ResolvedScenario): FrameHeader {
       untilUs: 'untilUs' in fault ? fault.untilUs : fault.atUs,
     })),
   };
+}
+
+/** The error with which whoever was asked refused, if that is what was noted. */
+export function refusalOf({ note, code }: Noted): string | null {
+  return note === NOTE_STRUCK && code !== OK ? ERROR_CODES[code] : null;
 }
 
 function storyOf(world: World, request: UserRequest, steps: readonly StoryStep[]): RequestStory {

@@ -277,7 +277,9 @@ function advance(node: Node, searcher: Searcher, search: Search, now: Now, out: 
   if (search.scope === SCOPE_OUTWARD && askCluster(node, searcher, search, now, out)) return null;
   const isDark = search.scope !== SCOPE_OUTWARD && search.candidates === null && search.struck.length === 0;
   if (isDark) return refusal(NOT_READY, 'no index node answered', search.struck);
-  return refusal(errorOfStrikes(search.struck), '', search.struck);
+  const isOfferedByNobody = search.struck.length === 0;
+  const detail = isOfferedByNobody ? `nobody in reach offers ${search.want.model} now` : '';
+  return refusal(errorOfStrikes(search.struck), detail, search.struck);
 }
 
 /** Whether what comes now comes too late, by either clock (R5.3-3). */

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Problems } from './problems.ts';
 import { checkLibrary, resolveSections } from './resolve.ts';
 import type { ResolvedScenario } from './resolved.ts';
@@ -76,7 +76,7 @@ function readIncluded(main: Source, problems: Problems): Source[] {
   files.slice(0, MAX_INCLUDED).forEach((name: unknown, i) => {
     if (typeof name !== 'string') return;
     const place = new Place(main, ['include', i]);
-    const path = join(dirname(main.file), name);
+    const path = isAbsolute(name) ? name : join(dirname(main.file), name);
     if (files.indexOf(name) < i) {
       problems.add(place, `${name} is included a second time`, 'each file once');
       return;

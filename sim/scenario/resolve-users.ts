@@ -3,7 +3,7 @@ import { checkSelector } from './resolve-network.ts';
 import { trustOf } from './resolve-nodes.ts';
 import { placeOfWord, resolvePlaces } from './resolve-places.ts';
 import type { QuantileTable, ResolvedAsk, ResolvedNode, ResolvedWorkload } from './resolved.ts';
-import type { Cluster, Demand, Model, Region, Users } from './schema.ts';
+import { MAX_DURATION_US, type Cluster, type Demand, type Model, type Region, type Users } from './schema.ts';
 import type { Item, Items } from './sections.ts';
 import type { Place } from './source.ts';
 import { formatDuration } from './units.ts';
@@ -44,6 +44,9 @@ export function resolveUsers({ place, value }: Item<Users>, town: Town): Resolve
     problems.add(demand.place.at('gaps'), 'no time is ever between two requests', 'some gap above 0%');
     return [];
   }
+  // Where the duration is not known, it is taken to be endless.
+  if (untilUs <= MAX_DURATION_US)
+    checkAmount(place, (names.length * (untilUs - fromUs)) / value.rate, problems);
   return names.map((cluster) => ({
     cluster,
     users: value.people,
@@ -90,6 +93,16 @@ function checkTimes(
     'some time between the two',
     users.until === undefined ? 'without "until" they stop a deadline and 10s before the end' : '',
   );
+}
+
+/** Every request is kept to the end of the run: so many fit into memory. */
+const MOST_REQUESTS = 20_000_000;
+
+function checkAmount(place: Place, requests: number, problems: Problems): void {
+  if (requests <= MOST_REQUESTS) return;
+  const about = `these users would ask about ${Math.round(requests / 1e6)} million times`;
+  const expected = `at most ${MOST_REQUESTS / 1e6} million requests in one run`;
+  problems.add(place.at('rate'), about, expected, 'a lower rate, fewer clusters or a shorter time');
 }
 
 function resolveAsk(

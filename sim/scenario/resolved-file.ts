@@ -3,7 +3,7 @@ import { hashScenario } from './hash.ts';
 import type { ResolvedScenario } from './resolved.ts';
 import { ScenarioError, type Problem } from './scenario-error.ts';
 
-/** What `watershed resolve` prints and findings are kept as: a resolved scenario, and the hash that it must have. */
+/** What `watershed resolve` prints, and what findings and the scenarios of runs are kept as: a resolved scenario, and the hash that it must have. */
 export interface ResolvedFile {
   readonly hash: string;
   readonly scenario: ResolvedScenario;
@@ -35,6 +35,6 @@ export function loadResolved(path: string): ResolvedScenario {
 }
 
 function problemOf(file: string, found: string): Problem {
-  const expected = 'a file that `watershed resolve` or a finding of `watershed fuzz` wrote';
+  const expected = 'a file that `watershed resolve`, `run` or `shrink` wrote';
   return { file, line: 0, column: 0, found, expected, hint: '', excerpt: '', length: 0 };
 }

@@ -206,10 +206,18 @@ const askSchema = mapField('What is asked for.', {
     .optional(),
 });
 
+/** The mean time between two requests of one cluster: a rate above is a slip of the pen. */
+const LEAST_GAP_US = 10;
+
 export const usersSchema = mapField('People who ask.', {
   in: placesField('The clusters they ask: this many people in each.'),
   people: countField('How many, in each cluster.', 1, 1_000_000),
-  rate: gapField('Requests of them all, in each cluster.'),
+  rate: gapField(
+    'Requests of them all, in each cluster: at most 100000/s.',
+    LEAST_GAP_US,
+    Number.MAX_SAFE_INTEGER,
+    'a rate of at most 100000/s',
+  ),
   from: durationField('When they begin. Default 10s: by then nodes have found one another.').optional(),
   until: durationField('When they stop. Default: early enough for all to be answered.').optional(),
   demand: wordField('How requests follow one another, and how long they are.', NAME, EXACT_NAME),
@@ -252,6 +260,9 @@ export const parametersSchema = mapField(
   ),
 );
 
+/** A year. */
+export const MAX_DURATION_US = 31_536_000_000_000;
+
 /** How many files a scenario may include. */
 export const MAX_INCLUDED = 32;
 
@@ -274,10 +285,10 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   scenario: wordField('Its name.', NAME, EXACT_NAME),
   about: text('The story, for people.').optional(),
   seed: countField('Chance begins here. Default 1.', 0, Number.MAX_SAFE_INTEGER).optional(),
-  duration: durationField('How long is simulated.', 1, 31_536_000_000_000, 'a time from 1us to 365d'),
+  duration: durationField('How long is simulated.', 1, MAX_DURATION_US, 'a time from 1us to 365d'),
   include: listField('Files to include.', text('A file.'))
     .max(MAX_INCLUDED, { error: `a list of at most ${MAX_INCLUDED} files` })
-    .meta({ description: 'Files with regions, models and the like, relative to this one.' })
+    .meta({ description: 'Files with regions, models and the like; their paths begin where this one lies.' })
     .optional(),
   network: networkSchema.optional(),
   ...shared,

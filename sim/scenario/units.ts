@@ -166,10 +166,17 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
 export function suggestQuantity({ units, usual }: Quantity, found: string): string[] {
   const [, number, rest] = /^-?(\d+(?:\.\d+)?)\s*(.*)$/.exec(found.trim().replaceAll(',', '')) ?? [];
   if (number === undefined) return [];
+  if (rest === '' && units === SHARE.units && Number(number) <= 1) return shareOf(number);
   if (rest === '') return usual.map((unit) => number + unit);
   const asked = rest.replace(/\s+/g, ' ');
   const meant = Object.keys(units).find(
     (unit) => unit === asked || (SPELLINGS[unit] ?? []).some((other) => other === asked),
   );
   return meant === undefined ? [] : [number + meant];
+}
+
+/** A fraction of one in percent: `0.99` as 99%. Who writes 1 may mean either. */
+function shareOf(fraction: string): string[] {
+  const percent = Number((Number(fraction) * 100).toFixed(7));
+  return Number(fraction) === 1 ? ['100%', '1%'] : [`${percent}%`];
 }

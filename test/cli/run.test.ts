@@ -95,10 +95,39 @@ describe('the command line', function () {
     expect([status, stdout.split(':')[0]]).to.deep.equal([0, 'equal']);
   });
 
-  it('exits 2 when stopped before the end, and says why', () => {
+  it('exits 2 when stopped before the end, and says why, and what its digest is of', () => {
     const { status, stdout } = watershed('run', PILOT, '--until', '20s');
     expect(status).to.equal(2);
     expect(stdout).to.include('stopped before the end of the scenario');
+    expect(stdout).to.match(/digest {3}[0-9a-f]{16} {3}\(up to 20s: the same on every machine\)/);
+  });
+
+  it('gives each kind of run a folder of its own, by which it can be run again', () => {
+    const digests = [[], ['--until', '20s'], ['--storm']].map((args) => {
+      const { stdout } = watershed('run', PILOT, '--json', '--seed', '7', ...args);
+      return JSON.parse(stdout).digest as string;
+    });
+    const runs = ['', '-until-20s', '-storm'].map((what) => `runs/pilot-three-clusters-7${what}`);
+    expect(readdirSync(join(folder, 'runs'))).to.include.members(runs.map((run) => run.slice(5)));
+    for (const [i, run] of runs.entries()) {
+      const summary = JSON.parse(readFileSync(join(folder, run, 'summary.json'), 'utf8'));
+      expect(summary.digest).to.equal(digests[i]);
+    }
+    const again = watershed('run', join(runs[2], 'scenario.json'), '--json', '--out', 'again');
+    expect(JSON.parse(again.stdout).digest).to.equal(digests[2]);
+  });
+
+  it('validate takes what resolve prints and a run keeps, and sees that it was changed', () => {
+    const { stdout } = watershed('resolve', PILOT);
+    writeFileSync(join(folder, 'resolved.json'), stdout);
+    writeFileSync(join(folder, 'changed.json'), stdout.replace('"seed": 1', '"seed": 2'));
+    const good = watershed('validate', 'resolved.json');
+    expect([good.status, good.stdout]).to.satisfy(
+      ([status, said]: [number, string]) => status === 0 && /^resolved\.json: well-formed/.test(said),
+    );
+    const bad = watershed('validate', 'changed.json');
+    expect(bad.status).to.equal(64);
+    expect(bad.stderr).to.match(/changed since it was written/);
   });
 
   it('exits by its verdict: 1 violated, 3 stalled, 4 vacuous', () => {
@@ -141,6 +170,8 @@ describe('the command line', function () {
     ['an unknown option', ['run', PILOT, '--sed', '3'], /--seed/],
     ['a seed that is no number', ['run', PILOT, '--seed', 'x'], /whole number/],
     ['a time without unit', ['run', PILOT, '--until', '20'], /unit/],
+    ['a port that there is not', ['view', '--port', '65536'], /0 to 65535/],
+    ['a port of the page that there is not', ['live', PILOT, '--port', '99999'], /0 to 65535/],
     ['no file', ['run'], /missing required argument/],
     ['an unknown command', ['rum'], /run/],
     ['a file that is not there', ['run', 'nowhere.yaml'], /nowhere\.yaml/],

@@ -453,6 +453,14 @@ describe('live accelerator', () => {
       const attempt = Accelerator.create({ models, provider: 'cpu', workerUrl });
       expect(await expectRefusal(attempt, 'WORKER_DIED')).to.include('absent.mjs');
     });
+
+    it('says what to do where npm has left out the runtime, which is optional', async () => {
+      const workerUrl = pathToFileURL(join(folder, 'without-runtime.mjs'));
+      await writeFile(workerUrl, "import 'onnxruntime-node';\n");
+      const models = [{ name: 'model', path: modelPath }];
+      const attempt = Accelerator.create({ models, provider: 'cpu', workerUrl });
+      expect(await expectRefusal(attempt, 'RUNTIME_MISSING')).to.match(/`npm install onnxruntime-node`/);
+    });
   });
 
   describe('accelerator: processes', () => {

@@ -175,6 +175,11 @@ describe('the journal of a live node', function () {
     expect(await codeOf(writeLines(lines.toSpliced(7, 1)))).to.equal(5);
     expect(told[2]).to.contain('not equal: france/gateway, entry 7');
     expect(await codeOf(join(folder, 'nothing'))).to.equal(64);
+    told.length = 0;
+    expect(await codeOf(writeLines(lines.slice(0, -1)))).to.equal(0);
+    expect(told[0]).to.match(
+      /^equal as far as it goes, and cut off after entry \d+: \d+ inputs, \d+ outputs$/,
+    );
   });
 
   it('keeps the step in which our own code broke, and a replay tells that it did not break again', async () => {

@@ -51,6 +51,21 @@ const CASES: Case[] = [
     'did you mean "250min"?',
   ],
   [
+    'a fraction for a share',
+    'okAtLeast: 90%',
+    'okAtLeast: 0.99',
+    '36:22: okAtLeast is 0.99',
+    'a share in percent, as 1.5%',
+    'did you mean "99%"?',
+  ],
+  [
+    'a rate that no run could come to the end of',
+    'rate: 30/min',
+    'rate: 4000000000/s',
+    '28:11: rate is "4000000000/s"',
+    'a rate of at most 100000/s',
+  ],
+  [
     'a share without %',
     'okAtLeast: 90%',
     'okAtLeast: 1.5',
@@ -501,6 +516,21 @@ describe('files on disk', () => {
     expect(others).to.deep.equal([]);
     expect(problem).to.include({ file: path, line: 3, column: 11, hint: 'did you mean "regions.yaml"?' });
     expect(problem.found).to.equal('region.yaml: there is no such file');
+  });
+
+  it('more requests than memory holds', () => {
+    const [problem] = problemsOf(
+      changed('rate: 30/min', 'rate: 100000/s').replace('duration: 2min', 'duration: 1h'),
+    );
+    expect(problem.found).to.equal('these users would ask about 355 million times');
+    expect(problem.expected).to.equal('at most 20 million requests in one run');
+  });
+
+  it('an included file by its whole path', () => {
+    const path = join(folder, 'more.yaml');
+    writeFileSync(path, 'regions: {}\n');
+    const text = changed('duration: 2min\n', `duration: 2min\ninclude: [${JSON.stringify(path)}]\n`);
+    expect(told(text, join(folder, 'elsewhere', 'small.yaml'))).to.deep.equal([]);
   });
 
   it('what is wrong in an included file is told of that file', () => {

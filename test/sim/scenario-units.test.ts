@@ -69,6 +69,10 @@ describe('quantities of the scenario language', () => {
     expect(suggestQuantity(DURATION, '-8min')).to.deep.equal(['8min']);
     expect(suggestQuantity(DURATION, '250')).to.deep.equal(['250ms', '250s', '250min']);
     expect(suggestQuantity(SHARE, '1.5')).to.deep.equal(['1.5%']);
+    expect(['0.99', '.5', '0.015', '0'].map((text) => suggestQuantity(SHARE, text))).to.deep.equal([
+      ...[['99%'], [], ['1.5%'], ['0%']],
+    ]);
+    expect(suggestQuantity(SHARE, '1')).to.deep.equal(['100%', '1%']);
     expect(suggestQuantity(SIZE, '24 gb')).to.deep.equal(['24GB']);
     expect(suggestQuantity(DURATION, 'soon')).to.deep.equal([]);
   });

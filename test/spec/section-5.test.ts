@@ -169,10 +169,9 @@ describe('§5.3 Requests', () => {
 
     it('R5.3-1: NO_CAPABLE_NODE when nobody offers the model', () => {
       const rig = new Rig().start();
-      expect(refusalOf(rig, settle(rig, { model: 'c' }))).to.deep.equal({
-        code: 'NO_CAPABLE_NODE',
-        struck: [],
-      });
+      const told = settle(rig, { model: 'c' });
+      expect(refusalOf(rig, told)).to.deep.equal({ code: 'NO_CAPABLE_NODE', struck: [] });
+      expect((told.body as kinds.Refused).detail).to.equal('nobody in reach offers c now');
     });
 
     it('R5.3-1: NO_CAPABLE_NODE when those who offer it fail, and who failed how', () => {

@@ -9,7 +9,7 @@ const naming: Naming = {
 };
 
 function step(timeUs: number, node: string, what: StoryStep['what'], rest: Partial<StoryStep>): StoryStep {
-  return { timeUs, node, what, stage: 'local', about: null, struck: [], ...rest };
+  return { timeUs, node, what, stage: 'local', about: null, refusal: null, struck: [], ...rest };
 }
 
 const busy = { node: 'france/compute-1', cluster: 'france', reason: 'queue full' };
@@ -80,6 +80,20 @@ describe('the story of a request', () => {
     expect(tellSteps(refused, naming)[1].text).to.match(/^Nobody in France offers the model: /);
     expect(tellOutcome(refused, naming)).to.match(/^Refused after 2\.34 s: .* could not be reached\.$/);
     expect(hopsOf(refused).map(({ fate }) => fate)).to.deep.equal(['vain', 'vain', 'vain', 'vain']);
+  });
+
+  it('tells a refusal from silence', () => {
+    const refuses = (changes: object) => {
+      const steps = answered.steps.map((noted) =>
+        noted.what === 'struck' ? { ...noted, ...changes } : noted,
+      );
+      return tellSteps({ ...answered, steps }, naming)[3].text;
+    };
+    expect(refuses({ refusal: 'OVERLOADED' })).to.equal(
+      'bridge-1 is refused by bridge-1 in Korea: every node that could have answered was full.',
+    );
+    // What an earlier version recorded says nothing of it.
+    expect(refuses({ refusal: undefined })).to.equal('bridge-1 gets no answer from bridge-1 in Korea.');
   });
 
   it('is drawn with the way of the answer apart from what was tried in vain', () => {

@@ -77,12 +77,19 @@ function tellStep(
     case 'asked':
       return { text: tellAsked(step, who, about, story, naming), tone: 'plain' };
     case 'struck':
-      return { text: `${who} gets no answer from ${about ?? 'itself'}.`, tone: 'bad' };
+      return { text: tellStruck(step, who, about ?? 'itself'), tone: 'bad' };
     case 'outcome':
       return story.outcome === 'OK'
         ? { text: `${who} hands the user the answer of ${about ?? 'its own'}.`, tone: 'good' }
         : { text: `${who} gives up: ${reasonOf(story.outcome)}.`, tone: 'bad' };
   }
+}
+
+/** A refusal is an answer, too. Runs of earlier versions do not tell it from silence. */
+function tellStruck({ refusal }: StoryStep, who: string, about: string): string {
+  return (refusal ?? null) === null
+    ? `${who} gets no answer from ${about}.`
+    : `${who} is refused by ${about}: ${reasonOf(refusal!)}.`;
 }
 
 function tellAsked(
