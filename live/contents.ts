@@ -1,4 +1,5 @@
 import type { Ref } from '../core/machine/shape.ts';
+import type { ContentFiles } from './content-files.ts';
 import { hashBytes } from './identity.ts';
 
 /** All contents of a node together are at most so large, and each is forgotten so long after it was last needed. */
@@ -14,14 +15,16 @@ interface Held {
 }
 
 /**
- * The prompts and answers that a node holds, by hash, in memory only: they die with the process and are never
- * written anywhere.
+ * The prompts and answers that a node holds, by hash, in memory: they die with the process. What a record on the node's
+ * disk names lies there, too, and is read again when it is needed.
  */
 export class Contents {
   /** In the order of last use. */
   private readonly held = new Map<string, Held>();
   private readonly maxTotalBytes: number;
   totalBytes = 0;
+  /** Where contents lie that records name; null: nowhere. */
+  files: Pick<ContentFiles, 'read'> | null = null;
 
   constructor(maxTotalBytes = MAX_TOTAL_BYTES) {
     this.maxTotalBytes = maxTotalBytes;
@@ -40,7 +43,8 @@ export class Contents {
   /** The bytes of a reference, or undefined if they are not, or no longer, held. */
   get(content: Ref): Uint8Array | undefined {
     const found = this.held.get(content.hash);
-    if (found === undefined || found.bytes.length !== content.sizeBytes) return undefined;
+    if (found === undefined) return this.files?.read(content);
+    if (found.bytes.length !== content.sizeBytes) return undefined;
     this.touch(content.hash, found);
     return found.bytes;
   }

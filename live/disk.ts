@@ -2,41 +2,94 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ids } from '../core/base/peers.ts';
-import { DISK_FINE, DISK_FULL } from '../core/machine/disk-conditions.ts';
-import { MAX_DISK_PAGE } from '../core/machine/disk-records.ts';
+import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../core/machine/disk-conditions.ts';
+import { MAX_DISK_PAGE, type DiskEntry } from '../core/machine/disk-records.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import { LOAD, LOADED, STORE, STORED, type Load, type Loaded, type Store } from '../core/machine/kinds.ts';
+import { ContentFiles, refsOf } from './content-files.ts';
+import type { Contents } from './contents.ts';
 import type { Device, Respond } from './device.ts';
 import { writeDurably } from './durable-file.ts';
 import { RecordLog } from './record-log.ts';
 
 const RECORDS_FILE = 'records.log';
+const CONTENTS_FOLDER = 'contents';
 const BOOT_FILE = 'boot-count.json';
 
 /**
- * STORE and LOAD over one file. A full disk and records that cannot be understood are answers; whatever else keeps it
- * from writing or reading ends the node: `fail` is told why.
+ * STORE and LOAD over one file of records, and one file for each content that records name: contents are on disk before the
+ * record is, and are held in memory again before a LOADED names them. A full disk and records that cannot be understood, or
+ * whose contents are gone, are answers; whatever else keeps it from writing or reading ends the node: `fail` is told why.
  */
 export class Disk implements Device {
   private readonly path: string;
   private readonly ids: Ids;
+  private readonly contents: Contents;
+  private readonly files: ContentFiles;
   private readonly fail: (error: Error) => void;
   private log: RecordLog | null = null;
 
-  constructor(folder: string, ids: Ids, fail: (error: Error) => void) {
+  constructor(folder: string, ids: Ids, contents: Contents, fail: (error: Error) => void) {
     this.path = join(folder, RECORDS_FILE);
     this.ids = ids;
+    this.contents = contents;
+    this.files = new ContentFiles(join(folder, CONTENTS_FOLDER));
+    contents.files = this.files;
     this.fail = fail;
   }
 
   handle(asked: Envelope, respond: Respond): void {
     try {
-      this.log ??= new RecordLog(this.path, this.ids);
-      if (asked.kind === LOAD) respond(LOADED, pageOf(this.log, (asked.body as Load).after));
+      this.log ??= this.open();
+      if (asked.kind === LOAD) respond(LOADED, this.pageOf(this.log, (asked.body as Load).after));
       else if (asked.kind === STORE)
-        respond(STORED, { condition: tryToAppend(this.log, asked.body as Store) });
+        respond(STORED, { condition: this.tryToStore(this.log, asked.body as Store) });
     } catch (error) {
       this.fail(error as Error);
+    }
+  }
+
+  private open(): RecordLog {
+    const log = new RecordLog(this.path, this.ids);
+    for (const { record } of log.records.values()) this.files.replace(null, record);
+    // What a damaged record named may be needed by whoever looks into it.
+    if (log.corrupt.size === 0) this.files.sweep();
+    return log;
+  }
+
+  private pageOf({ records, corrupt }: RecordLog, after: string): Loaded {
+    const keys = [...records.keys(), ...corrupt]
+      .filter((key) => key > after)
+      .sort((left, right) => (left < right ? -1 : 1));
+    const page = keys.slice(0, MAX_DISK_PAGE);
+    const entries: DiskEntry[] = [];
+    const damaged: string[] = [];
+    for (const key of page) {
+      const record = records.get(key)?.record;
+      const isWhole = record !== undefined && refsOf(record).every((content) => this.contents.get(content));
+      if (isWhole) entries.push({ key, record });
+      else damaged.push(key);
+    }
+    const next = keys.length > page.length ? page[page.length - 1] : '';
+    return { entries, corrupt: damaged, next, condition: DISK_FINE };
+  }
+
+  /** Whether there was room. What was there before stays until all of the new is written. */
+  private tryToStore(log: RecordLog, { writes }: Store): number {
+    try {
+      for (const content of writes.flatMap(({ record }) => refsOf(record))) {
+        const bytes = this.contents.get(content);
+        if (bytes === undefined) return DISK_FAILED;
+        this.files.write(content, bytes);
+      }
+      const replaced = writes.map(({ key }) => log.records.get(key)?.record ?? null);
+      log.append(writes);
+      writes.forEach(({ record }, i) => this.files.replace(replaced[i], record));
+      return DISK_FINE;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOSPC' || code === 'EDQUOT') return DISK_FULL;
+      throw error;
     }
   }
 }
@@ -47,34 +100,6 @@ export function takeBootCount(folder: string): number {
   const bootCount = (existsSync(path) ? readWhole(path, 'bootCount') : 0) + 1;
   writeDurably(path, `${JSON.stringify({ format: 1, bootCount })}\n`);
   return bootCount;
-}
-
-function pageOf({ records, corrupt }: RecordLog, after: string): Loaded {
-  const keys = [...records.keys(), ...corrupt]
-    .filter((key) => key > after)
-    .sort((left, right) => (left < right ? -1 : 1));
-  const page = keys.slice(0, MAX_DISK_PAGE);
-  return {
-    entries: page.flatMap((key) => {
-      const held = records.get(key);
-      return held === undefined ? [] : [{ key, record: held.record }];
-    }),
-    corrupt: page.filter((key) => corrupt.has(key)),
-    next: keys.length > page.length ? page[page.length - 1] : '',
-    condition: DISK_FINE,
-  };
-}
-
-/** Whether there was room. What was there before stays until all of the new is written. */
-function tryToAppend(log: RecordLog, { writes }: Store): number {
-  try {
-    log.append(writes);
-    return DISK_FINE;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return DISK_FULL;
-    throw error;
-  }
 }
 
 function readWhole(path: string, field: string): number {

@@ -103,7 +103,7 @@ export class LiveNode {
       node: config.node,
     });
     this.boot = boot;
-    this.disk = new Disk(folder, this.ids, (error) => this.fail(error));
+    this.disk = new Disk(folder, this.ids, this.contents, (error) => this.fail(error));
     this.keys = new Keys(this.identity);
     this.acceleratorDevice = accelerator === null ? null : new AcceleratorDevice(accelerator, this.contents);
     this.driver = new Driver(createNode(self, nodeConfig, this.ids), {

@@ -1,5 +1,5 @@
 import type { Envelope } from '../core/machine/envelope.ts';
-import { FOUND, ASK, INFER, INFERRED, KINDS, NOTES, STORE, type Noted } from '../core/machine/kinds.ts';
+import { FOUND, ASK, INFER, INFERRED, KINDS, NOTES, type Noted } from '../core/machine/kinds.ts';
 import { ERROR_CODES, STAGES } from '../core/routing/outcomes.ts';
 import { CalmWatch } from './calm.ts';
 import { GoalWatch } from './goals.ts';
@@ -69,7 +69,7 @@ export class Checker implements Watcher {
     this.isContent = Uint8Array.from(KINDS, (entry) =>
       entry !== undefined && (entry.hasRefs || entry.kind === FOUND) ? 1 : 0,
     );
-    for (const kind of [ASK, INFER, INFERRED, STORE]) this.isContent[kind] = 1;
+    for (const kind of [ASK, INFER, INFERRED]) this.isContent[kind] = 1;
   }
 
   onHandled(world: World, envelope: Envelope, _event: number, cause: number): void {

@@ -5,15 +5,13 @@ import {
   FOUND,
   INFER,
   INFERRED,
-  KINDS,
-  STORE,
   type Candidate,
   type Found,
   type Infer,
   type Inferred,
 } from '../core/machine/kinds.ts';
 import type { Want } from '../core/routing/want.ts';
-import { readersOf } from './invariants/contents.ts';
+import { refsIn } from './invariants/contents.ts';
 import type { Machine } from './machine.ts';
 import type { UserRequest } from './users.ts';
 import type { World } from './world.ts';
@@ -34,7 +32,6 @@ interface Content {
   makers: readonly number[];
   /** Nodes that were given it, each followed by the life in which that was the last time. */
   readonly holders: number[];
-  onDisk: readonly number[];
 }
 
 /**
@@ -79,7 +76,8 @@ export class Lineage {
       const { isUp, lives } = machines[holders[i]];
       if (isUp && lives === holders[i + 1]) copies.push({ node: holders[i], place: 'memory' });
     }
-    for (const node of content.onDisk) copies.push({ node, place: 'disk' });
+    for (const [node, { platter }] of machines.entries())
+      if (platter.contents.has(hash)) copies.push({ node, place: 'disk' });
     return copies;
   }
 
@@ -92,11 +90,6 @@ export class Lineage {
     } else if (kind === INFER) {
       const { lives: life } = world.machines[from];
       this.jobs.set(jobOf(world, from, envelope), { life, prompt: (envelope.body as Infer).prompt.hash });
-    } else if (kind === STORE) {
-      for (const read of READERS[kind]) {
-        const content = this.contents.get(read(envelope.body)?.hash ?? '');
-        if (content !== undefined) content.onDisk = withNew(content.onDisk, [from]);
-      }
     }
   }
 
@@ -106,8 +99,8 @@ export class Lineage {
     if (kind === INFERRED && envelope.from === ACCELERATOR) this.propagate(world, envelope);
     if (to >= world.machines.length) return;
     if (kind === FOUND) this.hear(to, envelope.body as Found);
-    for (const read of READERS[kind]) {
-      const content = this.contents.get(read(envelope.body)?.hash ?? '');
+    for (const { hash } of refsIn(kind, envelope.body)) {
+      const content = this.contents.get(hash);
       if (content !== undefined) hold(content, to, world.machines[to].lives);
     }
   }
@@ -147,13 +140,10 @@ export class Lineage {
   }
 }
 
-/** By kind: what reads the contents out of a body. */
-const READERS = KINDS.map((entry) => (entry === undefined ? [] : readersOf(entry.body)));
-
 const NONE: readonly never[] = [];
 
 function createContent(requests: readonly UserRequest[]): Content {
-  return { inputs: NONE, requests, makers: NONE, holders: [], onDisk: NONE };
+  return { inputs: NONE, requests, makers: NONE, holders: [] };
 }
 
 function hold({ holders }: Content, node: number, life: number): void {

@@ -1,20 +1,29 @@
 import { NEVER_US } from '../../core/base/time.ts';
 import { DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
-import { MAX_DISK_PAGE, type DiskRecord, type DiskWrite } from '../../core/machine/disk-records.ts';
+import {
+  diskRecordShape,
+  MAX_DISK_PAGE,
+  type DiskRecord,
+  type DiskWrite,
+} from '../../core/machine/disk-records.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { LOADED, STORED, type Load, type Loaded, type Store, type Stored } from '../../core/machine/kinds.ts';
+import { mayHoldRefs, visitRefs, type Ref, type Shape } from '../../core/machine/shape.ts';
 import { actingOn } from '../faults/acting.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 import type { DeviceAnswer } from './device-answer.ts';
 
-/** Assumed: an NVMe disk that syncs in a millisecond and reads in a fifth of one. */
+/** Assumed: an NVMe disk that syncs in a millisecond and reads in a fifth of one, and writes and reads contents at 500 MB/s. */
 const SYNC_US = 1_000;
 const READ_US = 200;
+const CONTENT_BYTES_PER_US = 500;
 
 /** A disk: what is on it, and how it does. */
 export interface Platter {
   readonly records: Map<string, DiskRecord>;
+  /** Contents on it by hash, with how often records name them: what none names any more is erased. */
+  readonly contents: Map<string, number>;
   /** Keys whose records fail their checksums. */
   readonly rotten: Set<string>;
   /** Asked to be written and not synced yet, in order: a loss of power takes them. */
@@ -26,7 +35,14 @@ export interface Platter {
 }
 
 export function createPlatter(): Platter {
-  return { records: new Map(), rotten: new Set(), writes: [], unflushed: new Map(), held: [] };
+  return {
+    records: new Map(),
+    contents: new Map(),
+    rotten: new Set(),
+    writes: [],
+    unflushed: new Map(),
+    held: [],
+  };
 }
 
 export function load(machine: Machine, { after }: Load): DeviceAnswer {
@@ -42,16 +58,17 @@ export function load(machine: Machine, { after }: Load): DeviceAnswer {
     next: keys.length > page.length ? page[page.length - 1] : '',
     condition: DISK_FINE,
   };
-  return { kind: LOADED, body, delayUs: delayOf(machine, READ_US) };
+  return { kind: LOADED, body, delayUs: delayOf(machine, READ_US + contentUs(body.entries)) };
 }
 
 /** Takes effect when the sync completes: see completeWrite. */
 export function store(machine: Machine, { n, body }: Envelope): DeviceAnswer {
+  const { writes } = body as Store;
   const full = actingOn(machine, 'fullDisk');
   for (const fault of full) fault.affected++;
-  if (full.length === 0) machine.platter.writes.push({ n, writes: (body as Store).writes });
+  if (full.length === 0) machine.platter.writes.push({ n, writes });
   const answer: Stored = { condition: full.length === 0 ? DISK_FINE : DISK_FULL };
-  return { kind: STORED, body: answer, delayUs: delayOf(machine, SYNC_US) };
+  return { kind: STORED, body: answer, delayUs: delayOf(machine, SYNC_US + contentUs(writes)) };
 }
 
 /**
@@ -94,17 +111,42 @@ export function losePower(machine: Machine): void {
 /** Nothing is on it any more, and nothing is under way. */
 export function wipeDisk({ platter }: Machine): void {
   platter.records.clear();
+  platter.contents.clear();
   platter.rotten.clear();
   platter.unflushed.clear();
   platter.writes.length = 0;
 }
 
-function put({ records, rotten }: Platter, key: string, record: DiskRecord | null, isRotten: boolean): void {
+function put(platter: Platter, key: string, record: DiskRecord | null, isRotten: boolean): void {
+  const { records, rotten } = platter;
+  countContents(platter, record, 1);
+  countContents(platter, records.get(key) ?? null, -1);
   if (record === null) records.delete(key);
   else records.set(key, record);
   if (record !== null && isRotten) rotten.add(key);
   else rotten.delete(key);
 }
+
+/** How long the contents that records name take to be written or read, µs. */
+function contentUs(entries: readonly { readonly record: DiskRecord | null }[]): number {
+  let bytes = 0;
+  for (const { record } of entries) visitContents(record, ({ sizeBytes }) => (bytes += sizeBytes));
+  return Math.ceil(bytes / CONTENT_BYTES_PER_US);
+}
+
+function visitContents(record: DiskRecord | null, visit: (content: Ref) => void): void {
+  if (MAY_HOLD_CONTENTS && record !== null) visitRefs(diskRecordShape as Shape, record, visit);
+}
+
+function countContents({ contents }: Platter, record: DiskRecord | null, by: 1 | -1): void {
+  visitContents(record, ({ hash }) => {
+    const count = (contents.get(hash) ?? 0) + by;
+    if (count > 0) contents.set(hash, count);
+    else contents.delete(hash);
+  });
+}
+
+const MAY_HOLD_CONTENTS = mayHoldRefs(diskRecordShape as Shape);
 
 /** Whether a fault waits for just this moment; it then takes the power, once. */
 function isTrapped(world: World, machine: Machine, point: 'before-sync' | 'before-ack'): boolean {

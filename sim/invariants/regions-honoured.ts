@@ -3,16 +3,13 @@ import { KINDS, RUN, STORE } from '../../core/machine/kinds.ts';
 import type { Machine } from '../machine.ts';
 import type { UserRequest } from '../users.ts';
 import type { World } from '../world.ts';
-import { readersOf } from './contents.ts';
+import { refsIn } from './contents.ts';
 import { Invariant, isCovered, labelOf } from './invariant.ts';
 
 /** Whatever can name a content and crosses the network. */
 const CARRIERS: readonly number[] = KINDS.flatMap((entry) =>
   entry !== undefined && entry.hasRefs && entry.kind < STORE ? [entry.kind] : [],
 );
-
-/** By kind: what reads the contents out of a body. */
-const READERS = KINDS.map((entry) => (entry === undefined ? [] : readersOf(entry.body)));
 
 /**
  * R6.1-2: computing on data is exporting it, and so is keeping it, however briefly. A node lies where the world has put it,
@@ -29,9 +26,7 @@ export class RegionsHonoured extends Invariant {
     if (to >= world.machines.length) return;
     // What a traitor does with a prompt that it was rightly given, nobody can promise.
     if (from >= 0 && from < world.machines.length && world.machines[from].villain !== null) return;
-    for (const read of READERS[kind]) {
-      const content = read(envelope.body);
-      if (content === null) continue;
+    for (const content of refsIn(kind, envelope.body)) {
       for (const request of this.lineage.requestsOf(content.hash)) {
         this.checked++;
         this.judge(world, world.machines[to], kind, request);

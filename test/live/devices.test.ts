@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -22,6 +22,7 @@ import {
 import { rankOfId } from '../../core/base/peers.ts';
 import { Accelerator } from '../../live/accelerator.ts';
 import { AcceleratorDevice } from '../../live/accelerator-device.ts';
+import { ContentFiles } from '../../live/content-files.ts';
 import { Contents, isContentOf } from '../../live/contents.ts';
 import type { Device } from '../../live/device.ts';
 import { Disk, takeBootCount } from '../../live/disk.ts';
@@ -61,7 +62,7 @@ describe('the devices of a live node', function () {
   describe('DISK', () => {
     const ids = new LiveIds([]);
     const path = (): string => join(folder, 'records.log');
-    const open = (): Disk => new Disk(folder, ids, (error) => expect.fail(error.message));
+    const open = (): Disk => new Disk(folder, ids, new Contents(), (error) => expect.fail(error.message));
     const write = (key: string, version: number | null): DiskWrite => ({
       key,
       record: version === null ? null : { node: { epoch: 7, manifestVersion: version } },
@@ -142,14 +143,32 @@ describe('the devices of a live node', function () {
       expect((await load(open())).entries).to.have.length(16);
     });
 
+    it('keeps contents that records name, once each, and erases what none names any more', () => {
+      const contents = new Contents();
+      const files = new ContentFiles(join(folder, 'contents'));
+      contents.files = files;
+      const content = contents.put(Buffer.from('what somebody asked'))!;
+      files.write(content, contents.get(content)!);
+      const later = new Contents();
+      later.files = new ContentFiles(join(folder, 'contents'));
+      expect(Buffer.from(later.get(content)!).toString()).to.equal('what somebody asked');
+      writeFileSync(join(folder, 'contents', content.hash), 'something else');
+      expect(later.get(content), 'what is not what its name says is nothing').to.equal(undefined);
+      files.sweep();
+      expect(readdirSync(join(folder, 'contents'))).to.deep.equal([]);
+      expect(later.get({ ...content, hash: '../key.pem' })).to.equal(undefined);
+    });
+
     it('what cannot be read or written at all ends the node', () => {
       const failed: string[] = [];
       const fail = (error: Error): void => void failed.push(error.message);
       const store = Object.assign(new Envelope(), { kind: STORE, body: { writes: [write('node', 1)] } });
-      new Disk(join(folder, 'no', 'such'), ids, fail).handle(store, () => expect.fail('it answered'));
+      new Disk(join(folder, 'no', 'such'), ids, new Contents(), fail).handle(store, () =>
+        expect.fail('it answered'),
+      );
       mkdirSync(path());
       const load = Object.assign(new Envelope(), { kind: LOAD, body: { after: '' } });
-      new Disk(folder, ids, fail).handle(load, () => expect.fail('it answered'));
+      new Disk(folder, ids, new Contents(), fail).handle(load, () => expect.fail('it answered'));
       expect(failed).to.have.length(2);
       expect(failed[0]).to.match(/ENOENT/);
     });

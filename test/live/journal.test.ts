@@ -6,6 +6,7 @@ import { BEAT, FOUND, nameOfKind } from '../../core/machine/kinds.ts';
 import { createNode } from '../../core/machine/node-state.ts';
 import { chainLine, chainOf, JOURNAL_FORMAT, JournalWriter } from '../../live/journal.ts';
 import { readNodeConfig, type LiveConfig } from '../../live/config.ts';
+import { Contents } from '../../live/contents.ts';
 import { Disk } from '../../live/disk.ts';
 import { Driver } from '../../live/driver.ts';
 import { startFederation } from '../../live/federation.ts';
@@ -200,7 +201,10 @@ describe('the journal of a live node', function () {
     });
     const sent: string[] = [];
     let broken: unknown = null;
-    const [disk, keys] = [new Disk(nodeFolder, ids, (error) => (broken = error)), new Keys(identity)];
+    const [disk, keys] = [
+      new Disk(nodeFolder, ids, new Contents(), (error) => (broken = error)),
+      new Keys(identity),
+    ];
     const node = createNode(ids.peerOf(identity.id), readNodeConfig(config.node, ids), ids);
     const driver = new Driver(node, {
       journal,

@@ -1,0 +1,71 @@
+/** Contents that records on disk name: a file each, called by its hash, gone when no record names it any more. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { diskRecordShape, type DiskRecord } from '../core/machine/disk-records.ts';
+import { visitRefs, type Ref, type Shape } from '../core/machine/shape.ts';
+import { isContentOf } from './contents.ts';
+import { writeDurably } from './durable-file.ts';
+
+const HASH = /^[0-9a-f]{64}$/;
+
+export class ContentFiles {
+  private readonly folder: string;
+  /** How often records name each. */
+  private readonly counts = new Map<string, number>();
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Writes what is not there yet; it is on disk when this returns. Throws as the file system does. */
+  write(content: Ref, bytes: Uint8Array): void {
+    if (!HASH.test(content.hash)) throw new Error(`a content is called by its SHA-256, not ${content.hash}`);
+    const path = join(this.folder, content.hash);
+    if (existsSync(path)) return;
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    writeDurably(path, bytes, 0o600);
+  }
+
+  /** The bytes, if they are there and are what the reference says. */
+  read(content: Ref): Uint8Array | undefined {
+    if (!HASH.test(content.hash)) return undefined;
+    try {
+      const bytes = readFileSync(join(this.folder, content.hash));
+      return isContentOf(content, bytes) ? bytes : undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** A record comes in the place of another; what only the other named is erased. */
+  replace(old: DiskRecord | null, record: DiskRecord | null): void {
+    for (const { hash } of refsOf(record)) this.counts.set(hash, (this.counts.get(hash) ?? 0) + 1);
+    for (const { hash } of refsOf(old)) {
+      const count = (this.counts.get(hash) ?? 0) - 1;
+      if (count > 0) this.counts.set(hash, count);
+      else {
+        this.counts.delete(hash);
+        this.erase(hash);
+      }
+    }
+  }
+
+  /** Erases what no record names: a crash came between a content and its record, or between a record and its erasure. */
+  sweep(): void {
+    if (!existsSync(this.folder)) return;
+    for (const name of readdirSync(this.folder)) if (!this.counts.has(name)) this.erase(name);
+  }
+
+  private erase(name: string): void {
+    const path = join(this.folder, name);
+    if (existsSync(path)) unlinkSync(path);
+  }
+}
+
+/** The contents that a record names. */
+export function refsOf(record: DiskRecord | null): Ref[] {
+  const found: Ref[] = [];
+  if (record !== null) visitRefs(diskRecordShape as Shape, record, (content) => found.push(content));
+  return found;
+}
