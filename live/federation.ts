@@ -302,6 +302,8 @@ function configureLive(
   const configs = configureNodes(scenario, cast, ids, () => '');
   return configs.map((config, i) => ({
     ...config,
+    // It is where the node listens, on a port that may be free only then.
+    address: '',
     certificate:
       config.certificate === null
         ? null

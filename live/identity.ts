@@ -1,4 +1,10 @@
-/** Who a node is: its root key, and the pure functions on ids, hashes and signatures that its steps are lent. */
+/**
+ * Who a node is: its root key, and the pure functions on ids, hashes and signatures that its steps are lent.
+ *
+ * An id is the hash of a public key, so whoever is shown a key can tell whether it is that of an id. Every signature
+ * therefore travels with the key that made it: documents and frames of nodes never heard of before can be checked, and no
+ * table of keys need be kept or agreed upon.
+ */
 import {
   createHash,
   createPrivateKey,
@@ -10,15 +16,23 @@ import {
 } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { rankOfId, type Peer, type Pure } from '../core/base/peers.ts';
+import { rankOfId, type Ids, type Peer, type Pure } from '../core/base/peers.ts';
 import { writeDurably } from './durable-file.ts';
 
 const KEY_FILE = 'key.pem';
 /** Told apart, so that no signature on a document can be taken for one on a frame of the transport. */
 const DOCUMENT_DOMAIN = Buffer.from('watershed document\0');
 const FRAME_DOMAIN = Buffer.from('watershed frame\0');
-/** Ids that a node gives numbers to at most; whoever names more is refused. */
+const HELLO_DOMAIN = Buffer.from('watershed hello\0');
+/** Ids that a node gives numbers to at most; whoever names more is refused. Strangers may name so many of them. */
 export const MAX_PEERS = 65_536;
+export const MAX_STRANGERS = 16_384;
+/** Public keys that are held ready for the next signature; the one that was used longest ago makes room. */
+const MAX_KEYS_READY = 4_096;
+/** Between a signature and the public key that made it, in base64 and base64url. */
+const KEY_MARK = '.';
+/** 32 bytes in base64url. */
+const PUBLIC_KEY = /^[A-Za-z0-9_-]{43}$/;
 
 /** A root key. The private half stays in this record and in its file, mode 0600. */
 export interface Identity {
@@ -75,10 +89,10 @@ export function hashBytes(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Signs a document by its hash; the signature is base64. */
+/** Signs a document by its hash; the signature carries its key. */
 export function signHash(identity: Identity, hash: string): string {
   const message = Buffer.concat([DOCUMENT_DOMAIN, Buffer.from(hash)]);
-  return sign(null, message, identity.privateKey).toString('base64');
+  return sign(null, message, identity.privateKey).toString('base64') + KEY_MARK + identity.publicKey;
 }
 
 /** Signs the bytes of an envelope for the way to another node: 64 bytes. */
@@ -86,24 +100,41 @@ export function signFrame(identity: Identity, bytes: Uint8Array): Buffer {
   return sign(null, Buffer.concat([FRAME_DOMAIN, bytes]), identity.privateKey);
 }
 
+/** Answers a challenge: that this is the key of whoever listens at the address. */
+export function signHello(identity: Identity, challenge: Uint8Array, address: string): Buffer {
+  return sign(null, helloMessage(challenge, address), identity.privateKey);
+}
+
+function helloMessage(challenge: Uint8Array, address: string): Buffer {
+  return Buffer.concat([HELLO_DOMAIN, challenge, Buffer.from(address)]);
+}
+
 /** More ids were named than a node gives numbers to. */
 export class PeerTableFull extends Error {
   override readonly name = 'PeerTableFull';
 }
 
-/** Numbers for ids, in the order in which they are met, and the keys of those on the roster. */
+/** Numbers for ids, in the order in which they are met. */
 export class LiveIds implements Pure {
   private readonly ids: string[] = [];
   private readonly ranks: number[] = [];
   private readonly numbers = new Map<string, Peer>();
+  private readonly onRoster = new Set<string>();
+  /** By public key, the one used last at the end. */
   private readonly keys = new Map<string, KeyObject>();
+  private strangers = 0;
+  /** The same numbers, for reading what strangers say: beyond their share of the table nothing new that they name is taken. */
+  readonly forStrangers: Ids = {
+    idOf: (peer) => this.idOf(peer),
+    rank: (peer) => this.rank(peer),
+    peerOf: (id) => this.peerOfStranger(id),
+  };
 
   /** Throws if an id on the roster is not the hash of its public key. */
   constructor(roster: readonly RosterEntry[]) {
     for (const { id, name, publicKey } of roster) {
       if (idOfPublicKey(publicKey) !== id) throw new Error(`${name}: its id is not that of its public key`);
-      const jwk = { kty: 'OKP', crv: 'Ed25519', x: publicKey };
-      this.keys.set(id, createPublicKey({ key: jwk, format: 'jwk' }));
+      this.onRoster.add(id);
       this.peerOf(id);
     }
   }
@@ -134,25 +165,44 @@ export class LiveIds implements Pure {
   }
 
   verify(signer: Peer, hash: string, signature: string): boolean {
+    const mark = signature.indexOf(KEY_MARK);
+    const publicKey = signature.slice(mark + 1);
+    if (mark < 0 || idOfPublicKey(publicKey) !== this.ids[signer]) return false;
     const message = Buffer.concat([DOCUMENT_DOMAIN, Buffer.from(hash)]);
-    return this.check(this.ids[signer], message, Buffer.from(signature, 'base64'));
+    return this.check(publicKey, message, Buffer.from(signature.slice(0, mark), 'base64'));
   }
 
-  verifyFrame(signerId: string, bytes: Uint8Array, signature: Uint8Array): boolean {
-    return this.check(signerId, Buffer.concat([FRAME_DOMAIN, bytes]), signature);
+  verifyFrame(publicKey: string, bytes: Uint8Array, signature: Uint8Array): boolean {
+    return this.check(publicKey, Buffer.concat([FRAME_DOMAIN, bytes]), signature);
+  }
+
+  verifyHello(publicKey: string, challenge: Uint8Array, address: string, signature: Uint8Array): boolean {
+    return this.check(publicKey, helloMessage(challenge, address), signature);
   }
 
   /** Whether the id is on the roster. */
   knows(id: string): boolean {
-    return this.keys.has(id);
+    return this.onRoster.has(id);
   }
 
   choose(): number {
     return 0;
   }
 
-  private check(id: string | undefined, message: Uint8Array, signature: Uint8Array): boolean {
-    const key = id === undefined ? undefined : this.keys.get(id);
-    return key !== undefined && signature.length === 64 && verify(null, message, key, signature);
+  private peerOfStranger(id: string): Peer {
+    if (!this.numbers.has(id) && this.strangers++ >= MAX_STRANGERS)
+      throw new PeerTableFull(`strangers named more than ${MAX_STRANGERS} ids`);
+    return this.peerOf(id);
+  }
+
+  private check(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean {
+    if (!PUBLIC_KEY.test(publicKey) || signature.length !== 64) return false;
+    let key = this.keys.get(publicKey);
+    if (key === undefined) {
+      key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+      if (this.keys.size >= MAX_KEYS_READY) this.keys.delete(this.keys.keys().next().value!);
+    } else this.keys.delete(publicKey);
+    this.keys.set(publicKey, key);
+    return verify(null, message, key, signature);
   }
 }

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server as HttpServer } from 'n
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ACCELERATOR, DISK } from '../core/base/peers.ts';
+import { ACCELERATOR, DISK, NETWORK } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import type { Boot } from '../core/machine/node.ts';
 import { createNode } from '../core/machine/node-state.ts';
@@ -16,8 +16,10 @@ import type { Device } from './device.ts';
 import { Disk, takeBootCount } from './disk.ts';
 import { Driver } from './driver.ts';
 import { LiveIds, namesOf, openIdentity, signHash, type Identity } from './identity.ts';
+import { fieldsOf } from './json-shape.ts';
 import { JOURNAL_FORMAT, JournalWriter } from './journal.ts';
 import { Keys } from './keys.ts';
+import { NetworkDevice } from './network-device.ts';
 import { Transport } from './transport.ts';
 import { VERSION } from '../sim/version.ts';
 
@@ -44,7 +46,7 @@ export class LiveNode {
   readonly contents = new Contents();
   /** Answers HTTP requests; socket.io takes its own before. */
   handler: RequestListener = (_request, response) => response.writeHead(404).end();
-  readonly http: HttpServer = createServer((request, response) => this.handler(request, response));
+  readonly http: HttpServer;
   readonly driver: Driver;
   readonly transport: Transport;
   readonly bootCount: number;
@@ -56,19 +58,24 @@ export class LiveNode {
   private readonly events: LiveNodeEvents;
   private readonly disk: Device;
   private readonly keys: Device;
+  private readonly network: Device;
   private readonly acceleratorDevice: Device | null;
 
   /**
-   * Opens everything that the node needs, listens nowhere and says nothing yet. Rejects if the folder cannot be used, the
-   * configuration is wrong, or the provider or a model is missing.
+   * Opens everything that the node needs and listens, but says nothing yet. Rejects if the folder cannot be used, the
+   * configuration is wrong, the provider or a model is missing, or the port is taken.
    */
   static async open(folder: string, config: LiveConfig, events: LiveNodeEvents): Promise<LiveNode> {
     const { provider, models } = config;
     // The models are tried before the boot is counted: a node without its accelerator does not start.
     const accelerator = models.length === 0 ? null : await Accelerator.create({ provider, models });
+    const http = createServer();
     try {
-      return new LiveNode(folder, config, accelerator, events);
+      // What the node says of itself, its address, must be known before it says anything.
+      await listen(http, config);
+      return new LiveNode(folder, config, accelerator, http, events);
     } catch (error) {
+      http.close();
       await accelerator?.close();
       throw error;
     }
@@ -78,8 +85,10 @@ export class LiveNode {
     folder: string,
     config: LiveConfig,
     accelerator: Accelerator | null,
+    http: HttpServer,
     events: LiveNodeEvents,
   ) {
+    this.http = http.on('request', (request, response) => this.handler(request, response));
     this.config = config;
     this.events = events;
     this.accelerator = accelerator;
@@ -87,7 +96,8 @@ export class LiveNode {
     this.ids = new LiveIds(config.roster);
     this.names = namesOf(config.roster);
     if (!this.ids.knows(this.identity.id)) throw new Error(`${config.name}: its key is not on the roster`);
-    const nodeConfig = readNodeConfig(config.node, this.ids);
+    const nodeJson = withAddress(config, this.port);
+    const nodeConfig = readNodeConfig(nodeJson, this.ids);
     const self = this.ids.peerOf(this.identity.id);
     if (nodeConfig.manifest.id !== self) throw new Error(`${config.name}: its manifest is of another node`);
     this.bootCount = takeBootCount(folder);
@@ -100,7 +110,7 @@ export class LiveNode {
       startedWallUs: Date.now() * 1_000,
       boot,
       roster: config.roster,
-      node: config.node,
+      node: nodeJson,
     });
     this.boot = boot;
     this.disk = new Disk(folder, this.ids, this.contents, (error) => this.fail(error));
@@ -118,25 +128,20 @@ export class LiveNode {
       identity: this.identity,
       ids: this.ids,
       contents: this.contents,
+      address: nodeConfig.address,
       deliver: (envelope, bytes) => this.driver.deliver(envelope, bytes),
     });
+    this.network = new NetworkDevice(this.ids, this.transport);
   }
 
-  /** Starts to listen. Resolves to the port; rejects if it is taken. */
-  listen(): Promise<number> {
-    const { host, port } = this.config;
-    return new Promise((resolve, reject) => {
-      this.http.once('error', reject);
-      this.http.listen(port, host, () => {
-        this.http.off('error', reject);
-        resolve((this.http.address() as AddressInfo).port);
-      });
-    });
+  /** Where it listens. */
+  get port(): number {
+    return (this.http.address() as AddressInfo).port;
   }
 
-  /** Boots the node. `addresses` are URLs of the others by id. */
+  /** Boots the node. `addresses` are URLs of those who are known to begin with, by id. */
   start(addresses: Readonly<Record<string, string>>): void {
-    this.transport.setAddresses(addresses);
+    for (const [id, url] of Object.entries(addresses)) this.transport.route(id, url);
     this.driver.start(this.boot);
   }
 
@@ -158,6 +163,7 @@ export class LiveNode {
 
   private deviceOf(envelope: Envelope): Device {
     if (envelope.to === DISK) return this.disk;
+    if (envelope.to === NETWORK) return this.network;
     if (envelope.to === ACCELERATOR) return this.acceleratorDevice ?? NO_ACCELERATOR;
     return this.keys;
   }
@@ -171,6 +177,22 @@ export class LiveNode {
 
 /** A node without models has no accelerator, and its manifest offers none: nothing is asked of it. */
 const NO_ACCELERATOR: Device = { handle: () => undefined };
+
+function listen(http: HttpServer, { host, port }: LiveConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** NodeConfig as JSON; one that does not say where others reach the node is completed by where it listens. */
+function withAddress({ host, node }: LiveConfig, port: number): unknown {
+  const fields = fieldsOf(node, 'node');
+  return fields['address'] === '' ? { ...fields, address: `http://${host}:${port}` } : node;
+}
 
 function drawSeedWords(): number[] {
   const bytes = randomBytes(16);

@@ -62,7 +62,7 @@ async function open(path: string): Promise<void> {
     live.user = user;
   }
   live.handler = createHttp(live, user);
-  const port = await live.listen();
+  const { port } = live;
   log.info({ port, bootCount: live.bootCount, provider: config.provider }, 'listening');
   tell({ type: 'listening', port });
   setInterval(report, REPORT_MS).unref();

@@ -210,7 +210,7 @@ class Replay {
   }
 }
 
-const DEVICE_NAMES = ['', 'DISK', 'ACCELERATOR', 'OBSERVER', 'KEYS'];
+const DEVICE_NAMES = ['', 'DISK', 'ACCELERATOR', 'OBSERVER', 'KEYS', 'NETWORK'];
 
 /** A line without its chain, the chain, and what the line says; null if it is no such line. */
 function splitLine(line: string): { text: string; chain: string; value: Record<string, unknown> } | null {

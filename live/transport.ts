@@ -4,29 +4,29 @@
  * nothing that a peer sends can throw here.
  */
 import type { Server as HttpServer } from 'node:http';
-import { Server } from 'socket.io';
-import { io, type Socket as ClientSocket } from 'socket.io-client';
+import { Server, type Socket } from 'socket.io';
 import { decodeEnvelope, MAX_ENVELOPE_BYTES } from '../core/machine/codec.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { KINDS, STORE, typeOfKind } from '../core/machine/kinds.ts';
 import { visitRefs, type Ref } from '../core/machine/shape.ts';
 import { isContentOf, MAX_CONTENT_BYTES, type Contents } from './contents.ts';
-import { PeerTableFull, signFrame, type Identity, type LiveIds } from './identity.ts';
+import {
+  idOfPublicKey,
+  PeerTableFull,
+  signFrame,
+  signHello,
+  type Identity,
+  type LiveIds,
+} from './identity.ts';
+import { Link, MAX_UNSENT, urlOf, type FrameArguments } from './link.ts';
 
 /** One frame: an envelope and the contents it names. */
 const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + 2 * MAX_CONTENT_BYTES;
-/** Frames that wait for a connection: at most so many a peer, and none older than this; old ones go first. */
-const MAX_QUEUED = 256;
-const MAX_QUEUED_MS = 5_000;
-/** Frames that a connection has taken and not yet put on the wire; beyond, further ones are dropped. */
-const MAX_UNSENT = 1_024;
-
-type FrameArguments = [from: string, bytes: Uint8Array, signature: Uint8Array, contents: Uint8Array[]];
-
-interface QueuedFrame {
-  readonly frame: FrameArguments;
-  readonly sinceMs: number;
-}
+/** Peers without an address whose connections to us are remembered, to answer them; the oldest make room. */
+const MAX_RETURNS = 1_024;
+/** Proofs that one connection may ask for. */
+const MAX_HELLOS = 4;
+const MAX_CHALLENGE_BYTES = 64;
 
 /** What was sent to one node: all of it, and what never left. */
 export interface SentCount {
@@ -39,6 +39,8 @@ export interface TransportOptions {
   readonly identity: Identity;
   readonly ids: LiveIds;
   readonly contents: Contents;
+  /** Where this node listens, as it tells others. */
+  readonly address: string;
   /** Takes a verified envelope, whose contents are held; or says why not. */
   readonly deliver: (envelope: Envelope, bytes: Uint8Array) => string | null;
 }
@@ -54,7 +56,10 @@ export class Transport {
   private readonly options: TransportOptions;
   private readonly server: Server;
   private readonly links = new Map<string, Link>();
-  private addresses: Readonly<Record<string, string>> = {};
+  /** Where others listen: URLs by id. */
+  private readonly addresses = new Map<string, string>();
+  /** By id: over which connection somebody last spoke who has no address here. */
+  private readonly returns = new Map<string, Socket>();
 
   constructor(options: TransportOptions) {
     this.options = options;
@@ -65,13 +70,25 @@ export class Transport {
       perMessageDeflate: false,
     });
     this.server.on('connection', (socket) => {
-      socket.on('envelope', (...frame: unknown[]) => this.receive(frame));
+      let hellos = 0;
+      socket.on('envelope', (...frame: unknown[]) => this.receive(frame, socket));
+      socket.on('hello', (challenge: unknown, respond: unknown) => {
+        if (hellos++ < MAX_HELLOS) this.proveSelf(challenge, respond);
+      });
     });
   }
 
-  /** Where the others listen: URLs by id. Connections are made when first needed. */
-  setAddresses(addresses: Readonly<Record<string, string>>): void {
-    this.addresses = addresses;
+  /** Says where a node listens: an address, or null if nowhere. Connections are made when first needed. Throws if it is none. */
+  route(id: string, address: string | null): void {
+    if (id === this.options.identity.id) return;
+    const url = address === null ? null : urlOf(address).href;
+    const link = this.links.get(id);
+    if (link !== undefined && link.address !== url) {
+      link.close();
+      this.links.delete(id);
+    }
+    if (url === null) this.addresses.delete(id);
+    else this.addresses.set(id, url);
   }
 
   /** Sends an envelope, or drops it and counts why. */
@@ -92,8 +109,6 @@ export class Transport {
   }
 
   private trySend(envelope: Envelope, bytes: Uint8Array, to: string, identity: Identity): string | null {
-    const address = this.addresses[to];
-    if (address === undefined) return 'no address';
     if (bytes.length > MAX_ENVELOPE_BYTES) return 'too large';
     const contents: Uint8Array[] = [];
     for (const content of refsOf(envelope)) {
@@ -101,12 +116,35 @@ export class Transport {
       if (held === undefined) return 'content no longer held';
       contents.push(held);
     }
-    let link = this.links.get(to);
+    const address = this.addresses.get(to);
+    const back = this.returns.get(to);
+    if (address === undefined && back?.connected !== true) return 'no address';
+    const frame: FrameArguments = [identity.publicKey, bytes, signFrame(identity, bytes), contents];
+    if (address !== undefined) return this.linkTo(to, address).send(frame);
+    // Private only in the types of engine.io.
+    const { writeBuffer } = back!.conn as unknown as { readonly writeBuffer: readonly unknown[] };
+    if (writeBuffer.length >= MAX_UNSENT) return 'peer too slow';
+    back!.emit('envelope', ...frame);
+    return null;
+  }
+
+  private linkTo(id: string, address: string): Link {
+    let link = this.links.get(id);
     if (link === undefined) {
-      link = new Link(address, (dropped) => this.countLost(to, dropped));
-      this.links.set(to, link);
+      const onLost = (reason: string): void => this.countLost(id, reason);
+      link = new Link(address, onLost, (frame) => this.receive(frame, null));
+      this.links.set(id, link);
     }
-    return link.send([identity.id, bytes, signFrame(identity, bytes), contents]);
+    return link;
+  }
+
+  /** Proves to whoever asks that the key of this node listens here. */
+  private proveSelf(challenge: unknown, respond: unknown): void {
+    if (!(challenge instanceof Uint8Array) || challenge.length > MAX_CHALLENGE_BYTES) return;
+    if (typeof respond !== 'function') return;
+    const { identity, address } = this.options;
+    const prove = respond as (publicKey: string, address: string, signature: Uint8Array) => void;
+    prove(identity.publicKey, address, signHello(identity, challenge, address));
   }
 
   private countOf(to: string): SentCount {
@@ -120,10 +158,10 @@ export class Transport {
     increment(this.unsent, reason);
   }
 
-  private receive(frame: unknown[]): void {
+  private receive(frame: unknown[], over: Socket | null): void {
     let reason: string | null;
     try {
-      reason = this.tryReceive(frame);
+      reason = this.tryReceive(frame, over);
     } catch (error) {
       if (!(error instanceof PeerTableFull)) throw error;
       reason = 'too many peers';
@@ -133,20 +171,21 @@ export class Transport {
   }
 
   /** Null if the envelope was delivered, or why it was refused. */
-  private tryReceive(frame: unknown[]): string | null {
-    const [from, bytes, signature, contents] = frame;
+  private tryReceive(frame: unknown[], over: Socket | null): string | null {
+    const [publicKey, bytes, signature, contents] = frame;
     if (
-      typeof from !== 'string' ||
+      typeof publicKey !== 'string' ||
       !(bytes instanceof Uint8Array) ||
       !(signature instanceof Uint8Array) ||
       !Array.isArray(contents)
     )
       return 'malformed frame';
     const { ids, identity } = this.options;
-    if (!ids.knows(from)) return 'unknown sender';
-    if (!ids.verifyFrame(from, bytes, signature)) return 'bad signature';
+    if (!ids.verifyFrame(publicKey, bytes, signature)) return 'bad signature';
+    const from = idOfPublicKey(publicKey);
+    const isKnown = ids.knows(from) || this.addresses.has(from);
     const envelope = new Envelope();
-    const refusal = decodeEnvelope(bytes, ids, envelope);
+    const refusal = decodeEnvelope(bytes, isKnown ? ids : ids.forStrangers, envelope);
     if (refusal !== null) return refusal;
     if (envelope.from < 0 || ids.idOf(envelope.from) !== from) return 'wrong sender';
     if (envelope.to < 0 || ids.idOf(envelope.to) !== identity.id) return 'wrong receiver';
@@ -154,7 +193,14 @@ export class Transport {
     if (typeOfKind(envelope.kind) === typeOfKind(STORE)) return 'device envelope';
     const fault = this.takeContents(envelope, contents);
     if (fault !== null) return fault;
+    if (over !== null && !this.addresses.has(from)) this.rememberReturn(from, over);
     return this.options.deliver(envelope, bytes);
+  }
+
+  private rememberReturn(from: string, over: Socket): void {
+    this.returns.delete(from);
+    this.returns.set(from, over);
+    if (this.returns.size > MAX_RETURNS) this.returns.delete(this.returns.keys().next().value!);
   }
 
   /** An envelope that names contents is delivered with all of them, verified and held, or not at all. */
@@ -170,55 +216,6 @@ export class Transport {
       this.options.contents.keep(content, contents[i] as Uint8Array),
     );
     return areHeld ? null : 'no room for content';
-  }
-}
-
-/** The connection to one peer: made when first needed, and again when it is lost. */
-class Link {
-  private readonly socket: ClientSocket;
-  private readonly onLost: (reason: string) => void;
-  private queue: QueuedFrame[] = [];
-
-  constructor(address: string, onLost: (reason: string) => void) {
-    this.onLost = onLost;
-    this.socket = io(address, {
-      transports: ['websocket'],
-      reconnectionDelay: 100,
-      reconnectionDelayMax: 2_000,
-      forceNew: true,
-      perMessageDeflate: false as never,
-    });
-    this.socket.on('connect', () => this.flush());
-  }
-
-  /** Null if the frame was taken, or why not. */
-  send(frame: FrameArguments): string | null {
-    if (this.socket.connected) return this.emit(frame) ? null : 'peer too slow';
-    this.queue.push({ frame, sinceMs: performance.now() });
-    if (this.queue.length > MAX_QUEUED) {
-      this.queue.shift();
-      this.onLost('peer out of reach');
-    }
-    return null;
-  }
-
-  close(): void {
-    this.socket.disconnect();
-  }
-
-  private flush(): void {
-    const waiting = this.queue;
-    this.queue = [];
-    for (const { frame, sinceMs } of waiting) {
-      const isOld = performance.now() - sinceMs > MAX_QUEUED_MS;
-      if (isOld || !this.emit(frame)) this.onLost(isOld ? 'peer out of reach' : 'peer too slow');
-    }
-  }
-
-  private emit(frame: FrameArguments): boolean {
-    if (this.socket.io.engine.writeBuffer.length >= MAX_UNSENT) return false;
-    this.socket.emit('envelope', ...frame);
-    return true;
   }
 }
 

@@ -1,16 +1,27 @@
 import { assert } from '../core/base/assert.ts';
-import { ACCELERATOR, DISK, KEYS } from '../core/base/peers.ts';
+import { ACCELERATOR, DISK, KEYS, NETWORK } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
-import { INFER, LOAD, SIGN, STORE, type Infer, type Load, type Sign } from '../core/machine/kinds.ts';
+import {
+  DIAL,
+  INFER,
+  LOAD,
+  ROUTE,
+  SIGN,
+  STORE,
+  type Infer,
+  type Load,
+  type Sign,
+} from '../core/machine/kinds.ts';
 import { infer } from './devices/accelerator.ts';
 import type { DeviceAnswer } from './devices/device-answer.ts';
 import { load, store } from './devices/disk.ts';
 import { sign } from './devices/keys.ts';
+import { dial } from './devices/network-device.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
-/** The devices of a simulated node: disk, keys and accelerator, with their delays and their faults. */
-export function answerOf(world: World, machine: Machine, envelope: Envelope): DeviceAnswer {
+/** The devices of a simulated node, with their delays and their faults. Null: there is nothing to be answered. */
+export function answerOf(world: World, machine: Machine, envelope: Envelope): DeviceAnswer | null {
   switch (envelope.kind) {
     case LOAD:
       assert(envelope.to === DISK, 'LOAD is asked of the disk');
@@ -21,6 +32,12 @@ export function answerOf(world: World, machine: Machine, envelope: Envelope): De
     case SIGN:
       assert(envelope.to === KEYS, 'SIGN is asked of KEYS');
       return sign(world, machine, envelope.body as Sign);
+    case DIAL:
+      assert(envelope.to === NETWORK, 'DIAL is asked of NETWORK');
+      return dial(world, machine, envelope);
+    case ROUTE:
+      // Here every envelope finds its way by the number of who is to have it.
+      return null;
     default:
       assert(envelope.kind === INFER && envelope.to === ACCELERATOR, 'a device is asked what it can do');
       return infer(world, machine, envelope.n, envelope.body as Infer);

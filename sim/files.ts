@@ -129,7 +129,7 @@ class TraceFile implements Watcher {
   }
 }
 
-const DEVICE_NAMES = ['', 'DISK', 'ACCELERATOR', 'OBSERVER', 'KEYS'];
+const DEVICE_NAMES = ['', 'DISK', 'ACCELERATOR', 'OBSERVER', 'KEYS', 'NETWORK'];
 
 function describe(world: World, envelope: Envelope): Record<string, unknown> {
   const nameOf = (peer: number): string =>

@@ -31,6 +31,11 @@ export class Identities implements Pure {
     return number;
   }
 
+  /** The number of a name, or undefined if nobody has it. */
+  find(name: string): Peer | undefined {
+    return this.numbers.get(idOfName(name));
+  }
+
   idOf(peer: Peer): string {
     return this.ids[peer];
   }

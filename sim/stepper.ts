@@ -200,6 +200,7 @@ export class Stepper {
     const { world } = this;
     world.watcher?.onSent?.(world, envelope);
     const answer = answerOf(world, machine, envelope);
+    if (answer === null) return;
     const slot = world.transport.pool.take(envelope, world.events);
     const sent = world.transport.pool.at(slot);
     sent.kind = answer.kind;

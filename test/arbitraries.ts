@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ACCELERATOR, DISK, KEYS, OBSERVER, type Peer } from '../core/base/peers.ts';
+import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Peer } from '../core/base/peers.ts';
 import { measureText } from '../core/machine/bytes.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { KINDS, type KindEntry } from '../core/machine/kinds.ts';
@@ -87,7 +87,7 @@ function textsOf(maxBytes: number, pool: Pool): fc.Arbitrary<string> {
   );
 }
 
-const DEVICES = [DISK, ACCELERATOR, OBSERVER, KEYS];
+const DEVICES = [DISK, ACCELERATOR, OBSERVER, KEYS, NETWORK];
 
 /** The kinds of the protocol table, holes left out. */
 export const ALL_KINDS: readonly KindEntry[] = KINDS.filter((entry) => entry !== undefined);

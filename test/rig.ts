@@ -1,4 +1,4 @@
-import { ACCELERATOR, DISK, KEYS, OBSERVER, type Peer } from '../core/base/peers.ts';
+import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Peer } from '../core/base/peers.ts';
 import type { Now } from '../core/base/time.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { Encoder } from '../core/machine/codec.ts';
@@ -304,12 +304,24 @@ export class Rig {
       case ACCELERATOR:
         if (envelope.kind === kinds.INFER) station.inferring.push(envelope);
         return;
+      case NETWORK:
+        if (envelope.kind !== kinds.DIAL) return;
+        return this.answerDevice(envelope, kinds.DIALLED, this.dial(envelope.body as kinds.Dial));
       case OBSERVER:
         this.notes.push(envelope);
         return;
       default:
         this.wire.push(envelope);
     }
+  }
+
+  /** Who listens at an address: the node of that name, if it is up. */
+  private dial({ peer, address }: kinds.Dial): kinds.Dialled {
+    const found = [...this.stations.values()].find(({ name, isUp }) => name === address && isUp);
+    if (found === undefined) return { peer: null, isReached: false, detail: `nobody answers at ${address}` };
+    const { self } = found.node;
+    if (peer === null || peer === self) return { peer: self, isReached: true, detail: '' };
+    return { peer: self, isReached: false, detail: `another node answers at ${address}` };
   }
 
   private answerDevice(asked: Envelope, kind: number, body: unknown): void {

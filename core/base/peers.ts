@@ -9,6 +9,7 @@ export const DISK: Peer = -1;
 export const ACCELERATOR: Peer = -2;
 export const OBSERVER: Peer = -3;
 export const KEYS: Peer = -4;
+export const NETWORK: Peer = -5;
 
 /** Nobody: no such peer. */
 export const NOBODY: Peer = -9;

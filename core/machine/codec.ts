@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import { ACCELERATOR, DISK, KEYS, OBSERVER, type Ids, type Peer } from '../base/peers.ts';
+import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Ids, type Peer } from '../base/peers.ts';
 import { ByteReader, ByteWriter, measureText, measureVarint, type Refusal } from './bytes.ts';
 import { Envelope } from './envelope.ts';
 import { KINDS, typeOfKind, isKnownType } from './kinds.ts';
@@ -14,7 +14,7 @@ export const MAX_ENVELOPE_BYTES = 1 << 20;
 /** On the wire a peer is its 32-byte id when first named, and later the place where it was named. */
 const NEW_PEER = 0;
 const FIRST_SEEN = 8;
-const DEVICES: readonly Peer[] = [DISK, ACCELERATOR, OBSERVER, KEYS];
+const DEVICES: readonly Peer[] = [DISK, ACCELERATOR, OBSERVER, KEYS, NETWORK];
 
 /** Turns envelopes into bytes. One a driver: it reuses its buffer. */
 export class Encoder {

@@ -8,6 +8,7 @@ import {
 } from '../cluster/manifest.ts';
 import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
 import { wantShape } from '../routing/want.ts';
+import { address } from '../trust/documents.ts';
 import { DISK_CONDITIONS } from './disk-conditions.ts';
 import { diskEntryShape, diskKey, MAX_DISK_PAGE, storeShape } from './disk-records.ts';
 import {
@@ -159,6 +160,16 @@ const inferredBody = record({
 });
 const signBody = record({ hash: text(128) });
 const signedBody = record({ signature: text(256) });
+/** Who listens there? `peer` null: whoever does. The driver asks for a proof of the key. */
+const dialBody = record({ peer: optional(peer), address });
+const dialledBody = record({
+  /** Who has proved to listen there; null if nobody has. */
+  peer: optional(peer),
+  isReached: flag,
+  /** Why not, for people. */
+  detail: text(512),
+});
+const routeBody = record({ peer, address });
 const notedBody = record({
   /** What happened, see NOTES. */
   note: upTo(63),
@@ -189,6 +200,9 @@ export type Infer = Readonly<Of<typeof inferBody>>;
 export type Inferred = Readonly<Of<typeof inferredBody>>;
 export type Sign = Readonly<Of<typeof signBody>>;
 export type Signed = Readonly<Of<typeof signedBody>>;
+export type Dial = Readonly<Of<typeof dialBody>>;
+export type Dialled = Readonly<Of<typeof dialledBody>>;
+export type Route = Readonly<Of<typeof routeBody>>;
 export type Noted = Readonly<Of<typeof notedBody>>;
 
 /** What a node tells its observer. It never answers, and nothing in the core depends on it. */
@@ -239,6 +253,9 @@ export const INFERRED = DEVICE * 32 + 5;
 export const NOTED = DEVICE * 32 + 6;
 export const SIGN = DEVICE * 32 + 7;
 export const SIGNED = DEVICE * 32 + 8;
+export const DIAL = DEVICE * 32 + 9;
+export const DIALLED = DEVICE * 32 + 10;
+export const ROUTE = DEVICE * 32 + 11;
 
 /** Checking the Ed25519 signature of another node: 71 µs measured (`bench steps`), rounded up. */
 const CHECK_US = 75;
@@ -325,6 +342,9 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(NOTED, 'noted', 'node → OBSERVER', notedBody, TELEMETRY, 0, 'R5.3-1');
   add(SIGN, 'sign', 'node → KEYS', signBody, CONTROL, 0, 'R4-3');
   add(SIGNED, 'signed', 'KEYS → node', signedBody, DEVICES, 20, 'R4-3');
+  add(DIAL, 'dial', 'node → NETWORK', dialBody, CONTROL, 0, 'R5.1-2');
+  add(DIALLED, 'dialled', 'NETWORK → node', dialledBody, DEVICES, 10, 'R5.1-2');
+  add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');
   return entries;
 })();
 

@@ -143,6 +143,7 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     queueLimit: all.queue ?? DEFAULTS.queue,
     bandwidthBytesPerSecond: all.bandwidth ?? DEFAULTS.bandwidthBytesPerSecond,
     speedPpm: all.speed ?? DEFAULTS.speedPpm,
+    ...(all.unreachable === true ? { isUnreachable: true as const } : {}),
     ...(all.admitted === false ? { isAdmitted: false as const } : {}),
   };
 }

@@ -195,12 +195,21 @@ describe('the devices of a live node', function () {
     expect(ids.verify(ids.peerOf(hashBytes('stranger')), document, signature)).to.equal(false);
     expect(ids.verify(-1, document, signature)).to.equal(false);
     expect(ids.verify(self, document, 'no signature')).to.equal(false);
+    expect(new LiveIds([]).verify(0, document, signature), 'of an id that is not that of the key').to.equal(
+      false,
+    );
     const frame = Buffer.from(document);
-    expect(ids.verifyFrame(identity.id, frame, Buffer.from(signature, 'base64'))).to.equal(false);
-    expect(ids.verifyFrame(identity.id, frame, signFrame(identity, frame))).to.equal(true);
+    expect(ids.verifyFrame(identity.publicKey, frame, Buffer.from(signature, 'base64'))).to.equal(false);
+    expect(ids.verifyFrame(identity.publicKey, frame, signFrame(identity, frame))).to.equal(true);
     expect(signHash(identity, document)).to.equal(signature);
     expect(ids.rank(self)).to.equal(rankOfId(identity.id));
     const other = openIdentity(join(folder, 'other'));
+    const strangers = new LiveIds([]);
+    const stranger = strangers.peerOf(identity.id);
+    expect(strangers.verify(stranger, document, signature), 'by the key in the signature').to.equal(true);
+    const asOther = signature.replace(identity.publicKey, other.publicKey);
+    expect(strangers.verify(strangers.peerOf(other.id), document, asOther)).to.equal(false);
+    expect(strangers.verify(strangers.peerOf(other.id), document, signature)).to.equal(false);
     expect(() => new LiveIds([{ ...entry, publicKey: other.publicKey }])).to.throw(
       'node: its id is not that',
     );
@@ -277,14 +286,21 @@ describe('the transport when a peer is out of reach', function () {
       received.push(n);
       return null;
     };
-    const sender = new Transport({ http: createServer(), identity: here!, ids, contents, deliver });
+    const sender = new Transport({
+      http: createServer(),
+      identity: here!,
+      ids,
+      contents,
+      address: '',
+      deliver,
+    });
     const http = createServer();
-    const receiver = new Transport({ http, identity: there!, ids, contents, deliver });
+    const receiver = new Transport({ http, identity: there!, ids, contents, address: '', deliver });
     // A port that is free now, and where the peer will listen later.
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
     const { port } = http.address() as AddressInfo;
     await new Promise((resolve) => http.close(resolve));
-    sender.setAddresses({ [there!.id]: `http://127.0.0.1:${port}` });
+    sender.route(there!.id, `http://127.0.0.1:${port}`);
     const encoder = new Encoder(ids);
     const beat = (n: number): void => {
       const envelope = new Envelope();

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { io, type Socket } from 'socket.io-client';
-import { Encoder } from '../../core/machine/codec.ts';
+import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
-import { BEAT, INFERRED, RUN } from '../../core/machine/kinds.ts';
+import { BEAT, FIND, FOUND, INFERRED, RUN } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { hashBytes, LiveIds, openIdentity, signFrame, type Identity } from '../../live/identity.ts';
@@ -107,7 +107,7 @@ describe('the transport between live nodes', function () {
   }
 
   const signed = (bytes: Uint8Array, signer: Identity, contents: unknown = []): unknown[] => [
-    signer.id,
+    signer.publicKey,
     bytes,
     signFrame(signer, bytes),
     contents,
@@ -127,6 +127,25 @@ describe('the transport between live nodes', function () {
     expect(after, 'a compute node takes a heartbeat in, and ignores it').to.equal(before + 1);
   });
 
+  it('hears nodes that nobody has told it of, as themselves, and answers over their connection', async () => {
+    const stranger = openIdentity(`${folder}/stranger`);
+    const from = ids.peerOf(stranger.id);
+    const answers: unknown[][] = [];
+    const own = io(federation.nodes[0]!.url, { transports: ['websocket'], forceNew: true });
+    own.on('envelope', (...frame: unknown[]) => answers.push(frame));
+    const find = { model: 'near', withBridges: false };
+    const asked = envelopeOf(FIND, find, { from, origin: from, to: ids.peerOf(gateway.id) });
+    own.emit('envelope', ...signed(asked, stranger));
+    expect(await until(() => answers.length > 0, 5_000)).to.equal(true);
+    const [publicKey, bytes, signature] = answers[0] as [string, Uint8Array, Uint8Array];
+    expect(publicKey).to.equal(gateway.publicKey);
+    expect(ids.verifyFrame(publicKey, bytes, signature)).to.equal(true);
+    const answer = new Envelope();
+    expect(decodeEnvelope(bytes, ids, answer)).to.equal(null);
+    expect([answer.kind, answer.to]).to.deep.equal([FOUND, from]);
+    own.disconnect();
+  });
+
   it('refuses frames that are not what they say, each with its reason', async () => {
     const stranger = openIdentity(`${folder}/stranger`);
     const forged = signFrame(stranger, beat());
@@ -135,12 +154,13 @@ describe('the transport between live nodes', function () {
     wrong[0] = 0;
     const cases: [string, unknown[]][] = [
       ['malformed frame', []],
-      ['malformed frame', [gateway.id, 'text', forged, []]],
-      ['malformed frame', [gateway.id, beat(), forged, 'no list']],
-      ['unknown sender', signed(beat(), stranger)],
-      ['bad signature', [gateway.id, beat(), forged, []]],
-      ['bad signature', [gateway.id, beat(), Buffer.alloc(3), []]],
-      ['bad signature', [gateway.id, beat({ n: 2 }), signFrame(gateway, beat()), []]],
+      ['malformed frame', [gateway.publicKey, 'text', forged, []]],
+      ['malformed frame', [gateway.publicKey, beat(), forged, 'no list']],
+      ['wrong sender', signed(beat(), stranger)],
+      ['bad signature', ['no key', beat(), signFrame(gateway, beat()), []]],
+      ['bad signature', [gateway.publicKey, beat(), forged, []]],
+      ['bad signature', [gateway.publicKey, beat(), Buffer.alloc(3), []]],
+      ['bad signature', [gateway.publicKey, beat({ n: 2 }), signFrame(gateway, beat()), []]],
       ['bad-magic', signed(wrong, gateway)],
       ['truncated', signed(beat().slice(0, 60), gateway)],
       ['wrong sender', signed(beat(), compute)],

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ACCELERATOR, DISK, KEYS, NOBODY, OBSERVER, rankOfId } from '../../../core/base/peers.ts';
+import { ACCELERATOR, DISK, KEYS, NETWORK, NOBODY, OBSERVER, rankOfId } from '../../../core/base/peers.ts';
 import { assert, AssertionFailure } from '../../../core/base/assert.ts';
 
 describe('peers', () => {
@@ -10,7 +10,7 @@ describe('peers', () => {
   });
 
   it('have devices at the fixed numbers of the contract', () => {
-    expect([DISK, ACCELERATOR, OBSERVER, KEYS, NOBODY]).to.deep.equal([-1, -2, -3, -4, -9]);
+    expect([DISK, ACCELERATOR, OBSERVER, KEYS, NETWORK, NOBODY]).to.deep.equal([-1, -2, -3, -4, -5, -9]);
   });
 });
 
