@@ -31,6 +31,12 @@ export class Cast implements Pure {
     return this.numbers.get(id) ?? this.add(`stranger ${id.slice(0, 8)}`, id);
   }
 
+  /** Forgets everybody who was met after the first `count`. Nothing may hold their numbers any more. */
+  forgetBeyond(count: number): void {
+    for (const id of this.ids.splice(count)) this.numbers.delete(id);
+    this.names.splice(count);
+  }
+
   rank(peer: Peer): number {
     return rankOfId(this.ids[peer]);
   }
