@@ -1,5 +1,6 @@
 /** What a live node is started with, as it lies in its folder and at the head of its journal. */
 import type { NodeConfig } from '../core/machine/config.ts';
+import { clusterRecordShape, peeringShape, revocationShape } from '../core/cluster/border-documents.ts';
 import { attestationShape, manifestShape, MAX_MODELS, name } from '../core/cluster/manifest.ts';
 import { PARAMETERS } from '../core/machine/parameters.ts';
 import { integer, list, optional, peer, record, type Shape } from '../core/machine/shape.ts';
@@ -40,8 +41,9 @@ const nodeConfigShape = record({
   attestations: list(attestationShape, 8),
   attestors: list(peer, 256),
   indexNodes: list(peer, 256),
-  peeredBridges: list(record({ peer, cluster: name, region: name }), 256),
-  exports: list(name, 256),
+  record: optional(clusterRecordShape),
+  peerings: list(record({ peering: peeringShape, revocation: optional(revocationShape) }), 1_024),
+  seedBridges: list(record({ peer, address }), 256),
   models: list(record({ name, requiredMemoryBytes: integer }), 1_024),
   installedModels: list(name, MAX_MODELS),
   slots: integer,

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino, { type Logger } from 'pino';
+import type { Peer } from '../core/base/peers.ts';
 import { hasType } from '../core/cluster/manifest.ts';
 import { Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
@@ -299,7 +300,12 @@ function configureLive(
     [...operators.values()].flat().map((identity) => [ids.peerOf(identity.id), identity]),
   );
   const term = { fromWallUs: nowUs - DAY_US, untilWallUs: nowUs + 365 * DAY_US };
-  const configs = configureNodes(scenario, cast, ids, () => '');
+  const sign = (signer: Peer, hash: string): string => {
+    const key = signers.get(signer);
+    // Attestations are signed below, with the dates that they get there.
+    return key === undefined ? '' : signHash(key, hash);
+  };
+  const configs = configureNodes(scenario, cast, ids, sign, nowUs);
   return configs.map((config, i) => ({
     ...config,
     // It is where the node listens, on a port that may be free only then.
@@ -307,14 +313,7 @@ function configureLive(
     certificate:
       config.certificate === null
         ? null
-        : certify(
-            ids,
-            config.genesis,
-            config.manifest.id,
-            term.fromWallUs,
-            term.untilWallUs,
-            (signer, hash) => signHash(signers.get(signer)!, hash),
-          ),
+        : certify(ids, config.genesis, config.manifest.id, term.fromWallUs, term.untilWallUs, sign),
     attestations: config.attestations.map((claimed) => {
       const attested = { ...claimed, ...term };
       const key = attestors.get(scenario.nodes[i]!.cluster)!;

@@ -1,5 +1,5 @@
 import { Encoder } from '../core/machine/codec.ts';
-import type { KnownModel, NodeConfig, PeeredBridge } from '../core/machine/config.ts';
+import type { KnownModel, NodeConfig } from '../core/machine/config.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
 import type { Peer, Pure } from '../core/base/peers.ts';
@@ -7,6 +7,7 @@ import { admissionHash } from '../core/trust/admission.ts';
 import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { createNode } from '../core/machine/node-state.ts';
+import { agree } from './agreements.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
 import { createMachine, type Machine } from './machine.ts';
@@ -54,6 +55,7 @@ export function configureNodes(
   cast: Cast,
   pure: Pure,
   sign: (signer: Peer, hash: string) => string,
+  startWallUs = WALL_EPOCH_US,
 ): NodeConfig[] {
   const encoder = new Encoder(pure);
   const models: KnownModel[] = scenario.models.map(({ name, requiredMemoryBytes }) => ({
@@ -61,24 +63,24 @@ export function configureNodes(
     requiredMemoryBytes,
   }));
   const indexNodes = new Map<string, Peer[]>();
-  const bridges = new Map<string, PeeredBridge[]>();
   for (const { name } of scenario.clusters) {
     indexNodes.set(
       name,
-      peersOf(scenario, cast, name, 'index').map(({ peer }) => peer),
+      cast.nodes.filter((_, i) => isOf(scenario.nodes[i], name, 'index')),
     );
-    bridges.set(name, peersOf(scenario, cast, name, 'bridge'));
   }
-  const peered = new Map(
-    scenario.clusters.map(({ name }) => [
-      name,
-      peeringsOf(scenario, name).flatMap((other) => bridges.get(other)!),
-    ]),
-  );
   const geneses = new Map(
     scenario.clusters.map((cluster) => [cluster.name, genesisOf(cluster, cast.operators.get(cluster.name)!)]),
   );
-  const exportsOf = new Map(scenario.clusters.map(({ name, exports }) => [name, exports]));
+  const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
+  const agreed = agree(scenario, {
+    pure,
+    geneses,
+    peerOf: ({ name }) => numbers.get(name)!,
+    addressOf: ({ name }) => name,
+    sign,
+    startWallUs,
+  });
   return scenario.nodes.map((node, i): NodeConfig => {
     const attestor = cast.attestors.get(node.cluster)!;
     const genesis = geneses.get(node.cluster)!;
@@ -94,8 +96,7 @@ export function configureNodes(
       seeds: [],
       attestors: [attestor],
       indexNodes: indexNodes.get(node.cluster)!,
-      peeredBridges: node.types.includes('bridge') ? peered.get(node.cluster)! : [],
-      exports: exportsOf.get(node.cluster)!,
+      ...agreed.get(node.cluster)!,
       models,
       installedModels: node.installedModels,
       slots: node.slots,
@@ -105,18 +106,8 @@ export function configureNodes(
   });
 }
 
-function peersOf(scenario: ResolvedScenario, cast: Cast, cluster: string, type: string): PeeredBridge[] {
-  return scenario.nodes.flatMap((node, i) =>
-    node.cluster === cluster && node.types.includes(type)
-      ? [{ peer: cast.nodes[i], cluster, region: node.region }]
-      : [],
-  );
-}
-
-function peeringsOf(scenario: ResolvedScenario, cluster: string): string[] {
-  return scenario.peerings.flatMap(({ between: [left, right] }) =>
-    left === cluster ? [right] : right === cluster ? [left] : [],
-  );
+function isOf(node: ResolvedNode, cluster: string, type: string): boolean {
+  return node.cluster === cluster && node.types.includes(type);
 }
 
 function manifestOf(node: ResolvedNode, id: Peer): Manifest {

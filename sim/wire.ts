@@ -1,9 +1,11 @@
 import { assert } from '../core/base/assert.ts';
 import type { Ids, Peer, Pure } from '../core/base/peers.ts';
+import { clusterRecordShape, peeringShape, revocationShape } from '../core/cluster/border-documents.ts';
 import { decodeEnvelope, Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { nameOfKind } from '../core/machine/kinds.ts';
+import { list, optional, record, type Shape } from '../core/machine/shape.ts';
 import type { Certificate } from '../core/trust/documents.ts';
 import type { Identities } from './identities.ts';
 
@@ -79,8 +81,39 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
     })),
     attestors: config.attestors.map(own),
     indexNodes: config.indexNodes.map(own),
-    peeredBridges: config.peeredBridges.map((bridge) => ({ ...bridge, peer: own(bridge.peer) })),
+    record: renumber(optional(clusterRecordShape), config.record, own),
+    peerings: renumber(agreedShape, config.peerings, own),
+    seedBridges: config.seedBridges.map((bridge) => ({ ...bridge, peer: own(bridge.peer) })),
   };
+}
+
+const agreedShape = list(
+  record({ peering: peeringShape, revocation: optional(revocationShape) }),
+  Number.MAX_SAFE_INTEGER,
+);
+
+/** A document in a node's own numbers. */
+function renumber<V>(shape: Shape, value: V, own: (peer: Peer) => Peer): V {
+  return renumberValue(shape, value, own) as V;
+}
+
+function renumberValue(shape: Shape, value: unknown, own: (peer: Peer) => Peer): unknown {
+  switch (shape.tag) {
+    case 'peer':
+      return own(value as Peer);
+    case 'optional':
+      return value === null ? null : renumberValue(shape.item, value, own);
+    case 'list':
+      return (value as unknown[]).map((item) => renumberValue(shape.item, item, own));
+    case 'record': {
+      const fields = value as Record<string, unknown>;
+      return Object.fromEntries(
+        shape.names.map((name, i) => [name, renumberValue(shape.shapes[i], fields[name], own)]),
+      );
+    }
+    default:
+      return value;
+  }
 }
 
 function renumberCertificate(certificate: Certificate, own: (peer: Peer) => Peer): Certificate {

@@ -15,6 +15,7 @@ import { admissionHash } from '../core/trust/admission.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
 import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
+import { agreedFor } from './agreements.ts';
 import { Cast } from './cast.ts';
 
 /** The wall clock at the start, µs. */
@@ -460,7 +461,6 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
   const genesis = genesisOf(cast, spec);
   const level = spec.attestedTrust ?? 4;
   const self = cast.peer(spec.name);
-  const bridges = specs.filter(({ name }) => spec.peered?.includes(name));
   return {
     manifest: manifestOf(cast, spec),
     attestations: level === 0 ? [] : [attest(cast, self, attestor, { level })],
@@ -472,8 +472,7 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     indexNodes: specs
       .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
       .map(({ name }) => cast.peer(name)),
-    peeredBridges: bridges.map(({ name, cluster, region }) => ({ peer: cast.peer(name), cluster, region })),
-    exports: [...(spec.exports ?? [])],
+    ...agreedFor(cast, specs, spec),
     models: MODELS,
     installedModels: [...(spec.models ?? [])],
     slots: spec.slots ?? 2,

@@ -1,4 +1,5 @@
 import type { Peer } from '../base/peers.ts';
+import type { ClusterRecord, Peering, Revocation } from '../cluster/border-documents.ts';
 import type { Attestation, Manifest } from '../cluster/manifest.ts';
 import type { Certificate, Genesis, Seed } from '../trust/documents.ts';
 import type { Parameters } from './parameters.ts';
@@ -9,11 +10,16 @@ export interface KnownModel {
   readonly requiredMemoryBytes: number;
 }
 
-/** A bridge of a cluster that this cluster has a peering with. */
-export interface PeeredBridge {
+export interface SeedBridge {
   readonly peer: Peer;
-  readonly cluster: string;
-  readonly region: string;
+  /** Where it listens, in the words of the driver. */
+  readonly address: string;
+}
+
+/** A peering, and what withdraws it if it is over before its time. */
+export interface AgreedPeering {
+  readonly peering: Peering;
+  readonly revocation: Revocation | null;
 }
 
 /** What an operator gives a node at boot. Never changed by a step; nodes may share parts of it. */
@@ -31,9 +37,12 @@ export interface NodeConfig {
   /** Whose attestations count in this cluster (R4-4). */
   readonly attestors: readonly Peer[];
   readonly indexNodes: readonly Peer[];
-  readonly peeredBridges: readonly PeeredBridge[];
-  /** Models that the cluster offers to its peerings; `*` stands for all (R5.2-4: nothing unless said). */
-  readonly exports: readonly string[];
+  /** What the cluster says of itself to others, signed by its operators; null: it speaks to no others. */
+  readonly record: ClusterRecord | null;
+  /** What it has agreed on with others (R5.2-4). Nothing else is exported. */
+  readonly peerings: readonly AgreedPeering[];
+  /** Bridges of other clusters to begin with: who else there is, records tell (R5.1-5). */
+  readonly seedBridges: readonly SeedBridge[];
   readonly models: readonly KnownModel[];
   /** On disk here, and held in memory from the start; sorted. */
   readonly installedModels: readonly string[];

@@ -1,3 +1,4 @@
+import { clusterRecordShape, peeringShape, revocationShape } from '../cluster/border-documents.ts';
 import {
   attestationShape,
   loadShape,
@@ -83,6 +84,27 @@ const manifestBody = record({
 });
 const wantedBody = record({});
 const exportsBody = record({ version: integer, models: list(name, MAX_MODELS) });
+/** Records that one envelope brings at most, and bridges that a record goes through at most: its parameter is lower. */
+export const MAX_NEWS = 8;
+const MAX_HOPS = 16;
+const newsItemShape = record({
+  record: clusterRecordShape,
+  /** How many bridges it has gone through, this one included. */
+  hops: upTo(MAX_HOPS),
+  /** Since its own bridges spoke it. */
+  ageUs: integer,
+});
+export type NewsItem = Readonly<Of<typeof newsItemShape>>;
+const clusterNewsBody = record({
+  records: list(newsItemShape, MAX_NEWS),
+  /** Whether the sender wants to be told what the receiver knows. */
+  asks: flag,
+});
+const peeringBody = record({ peering: peeringShape, revocation: optional(revocationShape) });
+const findClustersBody = record({
+  /** How many of the list to pass over. */
+  from: integer,
+});
 // REQUEST
 const askBody = wantShape;
 const crossBody = record({ want: wantShape, path: list(name, 8) });
@@ -126,6 +148,23 @@ export const refusedShape = record({
   struck: struckList,
 });
 const offeredBody = record({ models: list(name, MAX_MODELS) });
+export const MAX_CLUSTERS_LISTED = 32;
+const listedClusterShape = record({
+  cluster: name,
+  /** The hash of its genesis record: two clusters may have one name. */
+  genesis: text(128),
+  region: name,
+  bridges: integer,
+  exports: list(name, MAX_MODELS),
+  version: manifestVersionShape,
+  /** Since its own bridges spoke for it, and which bridge told of it. */
+  ageUs: integer,
+  source: peer,
+  /** Whether a peering with it is in force: otherwise it has only been heard of. */
+  isPeered: flag,
+  isOwn: flag,
+});
+const clustersBody = record({ clusters: list(listedClusterShape, MAX_CLUSTERS_LISTED), total: integer });
 // HEARTBEAT
 const beatBody = record({ version: manifestVersionShape, load: loadShape });
 const sessionBody = record({
@@ -136,6 +175,9 @@ const sessionBody = record({
   sentUs: integer,
   echoUs: integer,
   heldUs: integer,
+  /** For which cluster it speaks, by the hash of the genesis record, and which version of the peering it holds. */
+  genesis: text(128),
+  peeringVersion: integer,
 });
 // Devices
 const condition = upTo(DISK_CONDITIONS.length - 1);
@@ -184,6 +226,11 @@ const notedBody = record({
 export type Find = Readonly<Of<typeof findBody>>;
 export type Announcement = Readonly<Of<typeof manifestBody>>;
 export type Exports = Readonly<Of<typeof exportsBody>>;
+export type ClusterNews = Readonly<Of<typeof clusterNewsBody>>;
+export type PeeringNews = Readonly<Of<typeof peeringBody>>;
+export type FindClusters = Readonly<Of<typeof findClustersBody>>;
+export type ListedCluster = Readonly<Of<typeof listedClusterShape>>;
+export type Clusters = Readonly<Of<typeof clustersBody>>;
 export type Cross = Readonly<Of<typeof crossBody>>;
 export type Found = Readonly<Of<typeof foundBody>>;
 export type Working = Readonly<Of<typeof workingBody>>;
@@ -216,6 +263,9 @@ export const NOTES = [
   'ready',
   'corrupt',
   'unstored',
+  'session-up',
+  'session-down',
+  'alone',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -228,12 +278,20 @@ export const NOTE_READY = 6;
 export const NOTE_CORRUPT = 7;
 /** Its disk does not read or write: it is not ready, and tries again. */
 export const NOTE_UNSTORED = 8;
+/** A session with a bridge of another cluster is heard, or no longer; NOTED.chosen is that bridge. */
+export const NOTE_SESSION_UP = 9;
+export const NOTE_SESSION_DOWN = 10;
+/** A single point of failure (R3-1): NOTED.chosen is the only one of its kind, NOTED.model says of what kind. */
+export const NOTE_ALONE = 11;
 
 export const FIND = DISCOVER * 32;
 export const FIND_OFFERS = DISCOVER * 32 + 1;
+export const FIND_CLUSTERS = DISCOVER * 32 + 4;
 export const MANIFEST = ANNOUNCE * 32;
 export const MANIFEST_WANTED = ANNOUNCE * 32 + 1;
 export const EXPORTS = ANNOUNCE * 32 + 2;
+export const CLUSTER_NEWS = ANNOUNCE * 32 + 4;
+export const PEERING = ANNOUNCE * 32 + 5;
 export const ASK = REQUEST * 32;
 export const RUN = REQUEST * 32 + 1;
 export const CROSS = REQUEST * 32 + 2;
@@ -242,6 +300,7 @@ export const OFFERED = RESPONSE * 32 + 1;
 export const WORKING = RESPONSE * 32 + 2;
 export const ANSWER = RESPONSE * 32 + 3;
 export const REFUSED = RESPONSE * 32 + 4;
+export const CLUSTERS = RESPONSE * 32 + 9;
 export const BEAT = HEARTBEAT * 32;
 export const SESSION = HEARTBEAT * 32 + 1;
 export const STORE = DEVICE * 32;
@@ -333,6 +392,18 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     CHECK_US + 5,
     'R5.2-4',
   );
+  add(CLUSTER_NEWS, 'cluster', 'bridge → bridge', clusterNewsBody, CONTROL, CHECK_US + 100, 'R5.1-5');
+  add(PEERING, 'peering', 'bridge → bridge', peeringBody, CONTROL, CHECK_US + 170, 'R5.2-4');
+  add(
+    FIND_CLUSTERS,
+    'clusters',
+    'user → gateway → bridge',
+    findClustersBody,
+    CONTROL,
+    CHECK_US + 10,
+    'R5.1-5',
+  );
+  add(CLUSTERS, 'clusters', 'bridge → gateway → user', clustersBody, CONTROL, CHECK_US + 40, 'R5.1-5');
   add(STORE, 'store', 'node → DISK', storeShape, CONTROL, 0, 'R4-3');
   add(STORED, 'stored', 'DISK → node', storedBody, DEVICES, 20, 'R4-3');
   add(LOAD, 'load', 'node → DISK', loadBody, CONTROL, 0, 'R4-3');

@@ -3,6 +3,7 @@ import { createRandom } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
+import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
 import { onExports, onSession } from '../cluster/sessions.ts';
 import * as bridges from '../roles/bridge.ts';
 import * as computes from '../roles/compute.ts';
@@ -106,12 +107,27 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return true;
     case kinds.SESSION:
       if (bridge === null) return false;
-      onSession(node, bridge.sessions, now, out, envelope);
+      onSession(node, bridge, now, out, envelope);
       return true;
     case kinds.EXPORTS:
       if (bridge === null) return false;
-      onExports(node, bridge.sessions, envelope);
+      onExports(node, bridge, envelope);
       return true;
+    case kinds.CLUSTER_NEWS:
+      if (bridge === null) return false;
+      onClusterNews(node, bridge, now, out, envelope);
+      return true;
+    case kinds.PEERING:
+      if (bridge === null) return false;
+      onPeering(node, bridge, now, out, envelope);
+      return true;
+    case kinds.FIND_CLUSTERS:
+      if (bridge !== null) onFindClusters(node, bridge, now, out, envelope);
+      else if (gateway !== null) gateways.onFindClusters(node, out, envelope);
+      else return false;
+      return true;
+    case kinds.CLUSTERS:
+      return gateways.onClusters(node, out, envelope);
     case kinds.OFFERED:
       if (bridge === null || !node.config.indexNodes.includes(envelope.from)) return false;
       bridges.onOffered(node, bridge, out, envelope);
@@ -210,7 +226,7 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
     node.phase = READY;
     startPresence(node, now, out);
     if (node.index !== null) indexes.startIndexNode(node, node.index, now);
-    if (node.bridge !== null) bridges.startBridge(node, node.bridge, now);
+    if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
     note(node, out, null, kinds.NOTE_READY, node.self);
   } else node.late++;
 }
@@ -289,6 +305,7 @@ function setAlarm(node: Node): void {
   if (compute !== null) nextUs = Math.min(nextUs, compute.nextWorkingUs);
   if (bridge !== null) {
     nextUs = Math.min(nextUs, bridge.sessions.nextBeatUs, bridge.nextOffersUs);
+    nextUs = Math.min(nextUs, bridge.directory.nextNewsUs, bridge.directory.nextRoundUs);
     nextUs = Math.min(nextUs, nextOf(bridge.outward), nextOf(bridge.inward));
   }
   node.wakeAtUs = nextUs;

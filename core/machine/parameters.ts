@@ -55,6 +55,33 @@ export const PARAMETERS = {
     'own',
     'a bridge asks its index nodes this often what to export',
   ),
+  clusterRoundUs: us(
+    30 * SECOND_US,
+    10 * MINUTE_US,
+    'R5.1-5',
+    'a bridge tells this often which clusters it knows',
+  ),
+  clusterNewsUs: us(
+    200 * MS_US,
+    MINUTE_US,
+    'own',
+    'a bridge gathers news of clusters so long, to tell them at once',
+  ),
+  clusterHops: count(3, 16, 'R5.1-5', 'bridges that a record of a cluster goes through at most'),
+  clusterForgetUs: us(
+    10 * MINUTE_US,
+    1_440 * MINUTE_US,
+    'own',
+    'a cluster without a peering that nobody spoke for in so long is forgotten',
+  ),
+  clusterChecks: count(
+    32,
+    10_000,
+    'own',
+    'records that a bridge checks a second for each that it knows, and for all strangers',
+  ),
+  maxClusters: count(256, 65_536, 'own', 'clusters that a bridge lists at most; others are turned away'),
+  maxPeerings: count(64, 1_024, 'own', 'peerings that a cluster can have; more are refused'),
 } as const satisfies Record<string, ParameterEntry>;
 
 export type ParameterName = keyof typeof PARAMETERS;

@@ -1,17 +1,22 @@
+import type { Peer } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
+import { agreementsShape, agreementWith, createAgreements } from '../cluster/agreements.ts';
+import { onBorderAlarm, startBorder } from '../cluster/border.ts';
+import { clusterDirectoryShape, createClusterDirectory } from '../cluster/cluster-directory.ts';
 import {
   createSessions,
-  onSessionsAlarm,
+  isExportedTo,
   sessionsShape,
+  sessionWith,
   setOffers,
-  startSessions,
+  type SessionState,
 } from '../cluster/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { FIND_OFFERS, type Cross, type Offered } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
-import { NO_ELIGIBLE_NODE } from '../routing/outcomes.ts';
+import { NO_ELIGIBLE_NODE, OVERLOADED } from '../routing/outcomes.ts';
 import {
   closeSearch,
   onSearchDue,
@@ -29,56 +34,45 @@ import {
   type Search,
   type Searcher,
 } from '../routing/search-state.ts';
+import type { Want } from '../routing/want.ts';
 
 /** Speaks for its cluster with other clusters (§4.1, R5.2-4): nobody else crosses a border. */
 export const bridgeShape = record({
+  directory: clusterDirectoryShape,
+  agreements: agreementsShape,
   sessions: sessionsShape,
   /** Requests of this cluster that are to be answered elsewhere, and those of others to be answered here. */
   outward: searcherShape,
   inward: searcherShape,
   nextOffersUs: integer,
+  /** Requests that came from outside and by no peering in force. */
+  refused: integer,
 });
-type Bridge = Of<typeof bridgeShape>;
+export type Bridge = Of<typeof bridgeShape>;
 
 export function createBridge(): Bridge {
   return {
+    directory: createClusterDirectory(),
+    agreements: createAgreements(),
     sessions: createSessions(),
     outward: createSearcher(),
     inward: createSearcher(),
     nextOffersUs: NEVER_US,
+    refused: 0,
   };
 }
 
-export function startBridge(node: Node, bridge: Bridge, now: Now): void {
-  startSessions(node, bridge.sessions, now);
+export function startBridge(node: Node, bridge: Bridge, now: Now, out: Outbox): void {
+  startBorder(node, bridge, now, out);
   bridge.nextOffersUs = now.monoUs + 1;
 }
 
 export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envelope: Envelope): void {
   const { want, path } = envelope.body as Cross;
-  const isFromOutside = node.config.peeredBridges.some(({ peer }) => peer === envelope.from);
-  if (path.includes(node.config.manifest.cluster) || isFromOutside !== path.length > 0) {
-    const detail = 'the request has come in a circle, or by no peering';
-    replyOutcome(node, out, envelope, refusal(NO_ELIGIBLE_NODE, detail, []));
-    return;
-  }
-  if (isFromOutside && !bridge.sessions.ownModels.includes(want.model)) {
-    replyOutcome(
-      node,
-      out,
-      envelope,
-      refusal(NO_ELIGIBLE_NODE, 'this cluster does not export the model', []),
-    );
-    return;
-  }
-  if (isFromOutside && !isRegionAllowed(want.allowedRegions, node.config.manifest.region)) {
-    // Whoever asked should not have; it goes no further (R5.3-4).
-    replyOutcome(
-      node,
-      out,
-      envelope,
-      refusal(NO_ELIGIBLE_NODE, 'the request may not be brought to this region', []),
-    );
+  const isFromOutside = path.length > 0 || sessionWith(bridge.sessions, envelope.from) !== null;
+  const refused = isFromOutside ? findBorderFault(node, bridge, now, envelope.from, want, path) : null;
+  if (refused !== null) {
+    replyOutcome(node, out, envelope, refused);
     return;
   }
   const searcher = isFromOutside ? bridge.inward : bridge.outward;
@@ -88,6 +82,50 @@ export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envel
   const search = searcher.searches.get(envelope.origin, envelope.originBoot, envelope.n);
   if (search !== undefined) endCrossing(node, searcher, search, out, outcome);
   else replyOutcome(node, out, envelope, outcome);
+}
+
+/** Why a request of another cluster may not come in, or null. What is refused here has had no effect. */
+function findBorderFault(
+  node: Node,
+  bridge: Bridge,
+  now: Now,
+  from: Peer,
+  want: Want,
+  path: readonly string[],
+): Outcome | null {
+  const session = sessionWith(bridge.sessions, from);
+  if (session === null || agreementWith(bridge.agreements, session.genesis, now) === null) {
+    bridge.refused++;
+    return refusal(NO_ELIGIBLE_NODE, 'no peering is in force with whoever brings the request', []);
+  }
+  // It has come from where its user is, in one crossing, or it has come in a circle.
+  if (path.length !== 1 || path[0] !== session.cluster) {
+    bridge.refused++;
+    return refusal(
+      NO_ELIGIBLE_NODE,
+      'the request has crossed another border before, or come in a circle',
+      [],
+    );
+  }
+  if (!isExportedTo(bridge, session, want.model, now))
+    return refusal(NO_ELIGIBLE_NODE, 'this cluster does not export the model', []);
+  // Whoever asked should not have; it goes no further (R5.3-4).
+  if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
+    return refusal(NO_ELIGIBLE_NODE, 'the request may not be brought to this region', []);
+  return isAtLimit(node, bridge, session)
+    ? refusal(OVERLOADED, 'the other cluster has as many requests here as its peering allows', [])
+    : null;
+}
+
+/** Whether a cluster has its share of requests at work here: the bridges of this cluster share the limit evenly. */
+function isAtLimit(node: Node, { agreements, sessions, inward }: Bridge, { genesis }: SessionState): boolean {
+  const { maxInFlight } = agreements.held.get(genesis)!.peering;
+  if (maxInFlight === 0) return false;
+  const share = Math.max(1, Math.floor(maxInFlight / Math.max(1, node.config.record?.bridges.length ?? 1)));
+  let count = 0;
+  for (const { asker } of inward.searches.entries())
+    if (sessionWith(sessions, asker)?.genesis === genesis) count++;
+  return count >= share;
 }
 
 /** Ends a crossing if `outcome` says so. */
@@ -102,7 +140,7 @@ export function endCrossing(
 }
 
 export function onOffered(node: Node, bridge: Bridge, out: Outbox, envelope: Envelope): void {
-  setOffers(node, bridge.sessions, out, (envelope.body as Offered).models);
+  setOffers(node, bridge, out, (envelope.body as Offered).models);
 }
 
 export function onBridgeAlarm(node: Node, bridge: Bridge, now: Now, out: Outbox): void {
@@ -113,7 +151,7 @@ export function onBridgeAlarm(node: Node, bridge: Bridge, now: Now, out: Outbox)
     }
     onSearcherAlarm(node, searcher, now, out);
   }
-  onSessionsAlarm(node, bridge.sessions, now, out);
+  onBorderAlarm(node, bridge, now, out);
   if (now.monoUs < bridge.nextOffersUs) return;
   bridge.nextOffersUs = now.monoUs + node.config.parameters.offersUs;
   for (const index of node.config.indexNodes) {

@@ -1,6 +1,14 @@
 import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import { ANSWER, answerShape, NOTE_OUTCOME, REFUSED, refusedShape } from '../machine/kinds.ts';
+import {
+  ANSWER,
+  answerShape,
+  CLUSTERS,
+  FIND_CLUSTERS,
+  NOTE_OUTCOME,
+  REFUSED,
+  refusedShape,
+} from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { RequestTable } from '../machine/request-table.ts';
 import { integer, optional, own, peer, record, shared, type Of } from '../machine/shape.ts';
@@ -83,6 +91,29 @@ export function onGatewayAlarm(node: Node, gateway: Gateway, now: Now, out: Outb
   for (let due = remembered.firstDue(now.monoUs); due !== undefined; due = remembered.firstDue(now.monoUs)) {
     remembered.delete(due);
   }
+}
+
+/** Passes a question about other clusters on to a bridge of this one: gateways know of none themselves (R5.1-5). */
+export function onFindClusters(node: Node, out: Outbox, envelope: Envelope): void {
+  const { from, origin, originBoot, n, attempt } = envelope;
+  const bridges = node.config.record?.bridges ?? [];
+  if (bridges.length === 0 || from !== origin) {
+    // An empty answer is an answer.
+    reply(node, out, envelope, CLUSTERS, { clusters: [], total: 0 });
+    return;
+  }
+  // Who asks again asks another bridge.
+  const bridge = bridges[(n + attempt) % bridges.length];
+  out.send(FIND_CLUSTERS, node.self, bridge.peer, origin, originBoot, n, attempt, envelope.body);
+}
+
+/** False if it is none that this node has asked for. */
+export function onClusters(node: Node, out: Outbox, envelope: Envelope): boolean {
+  const { from, origin, originBoot, n, attempt } = envelope;
+  const isOfBridge = node.config.record?.bridges.some(({ peer }) => peer === from) === true;
+  if (node.gateway === null || !isOfBridge || origin === node.self) return false;
+  out.send(CLUSTERS, node.self, origin, origin, originBoot, n, attempt, envelope.body);
+  return true;
 }
 
 type RequestId = Pick<Envelope, 'origin' | 'originBoot' | 'n' | 'attempt'>;

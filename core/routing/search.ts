@@ -401,8 +401,8 @@ function candidateOfSelf(node: Node, now: Now, model: string): Candidate | null 
 
 /** The cluster of a peer that this node has asked: its own, unless it is a bridge of another. */
 function clusterOf(node: Node, asked: Peer): string {
-  const bridge = node.config.peeredBridges.find(({ peer }) => peer === asked);
-  return bridge === undefined ? node.config.manifest.cluster : bridge.cluster;
+  const session = node.bridge?.sessions.sessions.find(({ peer }) => peer === asked);
+  return session === undefined ? node.config.manifest.cluster : session.cluster;
 }
 
 function strikeOfCode(code: ErrorCode): number {

@@ -2,6 +2,9 @@ import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';
 
+/** What a bridge can hold of sessions, whatever records name. */
+const MAX_SESSIONS = 256;
+
 /** Nothing that strangers send can fill a node up. */
 export class TablesBounded extends Invariant {
   readonly name = 'tables-bounded';
@@ -13,7 +16,7 @@ export class TablesBounded extends Invariant {
   }
 
   private judge(world: World, { node, spec }: Machine): void {
-    const { maxSearches, maxRemembered, maxDirectory } = node.config.parameters;
+    const { maxSearches, maxRemembered, maxDirectory, maxClusters, maxPeerings } = node.config.parameters;
     const { gateway, index, compute, bridge } = node;
     const { name } = spec;
     if (gateway !== null) {
@@ -26,8 +29,10 @@ export class TablesBounded extends Invariant {
     if (bridge !== null) {
       this.compare(world, name, maxSearches, bridge.outward.searches.size, 'requests on their way out');
       this.compare(world, name, maxSearches, bridge.inward.searches.size, 'requests on their way in');
-      const { sessions } = bridge.sessions;
-      this.compare(world, name, node.config.peeredBridges.length, sessions.length, 'sessions');
+      this.compare(world, name, maxClusters, bridge.directory.entries.size, 'clusters');
+      this.compare(world, name, maxClusters, bridge.directory.news.length, 'clusters to tell of');
+      this.compare(world, name, maxPeerings, bridge.agreements.held.size, 'peerings');
+      this.compare(world, name, MAX_SESSIONS, bridge.sessions.sessions.length, 'sessions');
     }
   }
 

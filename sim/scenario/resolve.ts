@@ -182,7 +182,10 @@ function resolveModel(name: string, { memory, reads, writes }: Model): ResolvedM
   return { name, requiredMemoryBytes: memory, readTokensPerSecond: reads, writeTokensPerSecond: writes };
 }
 
-function resolveCluster(name: string, { label, region, exports, operators }: Cluster): ResolvedCluster {
+function resolveCluster(
+  name: string,
+  { label, region, exports, operators, seedClusters }: Cluster,
+): ResolvedCluster {
   return {
     name,
     label:
@@ -193,6 +196,7 @@ function resolveCluster(name: string, { label, region, exports, operators }: Clu
       ),
     region,
     exports: exportsOf(exports),
+    ...(seedClusters === undefined ? {} : { seedClusters }),
     ...(operators === undefined
       ? {}
       : { operators: { count: operators.count ?? 1, threshold: operators.threshold ?? 1 } }),

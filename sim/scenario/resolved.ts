@@ -72,6 +72,8 @@ export interface ResolvedCluster {
   readonly region: string;
   /** Models offered to peered clusters, `*` for all, where a peering says nothing else. */
   readonly exports: readonly string[];
+  /** Clusters whose bridges it begins with, besides those that it has a peering with; absent: none. */
+  readonly seedClusters?: readonly string[];
   /** Who admits nodes, and how many of them it takes; absent: one. */
   readonly operators?: { readonly count: number; readonly threshold: number };
 }

@@ -137,6 +137,10 @@ export const clusterSchema = mapField('A cluster.', {
   label: text('How people call it.').optional(),
   region: regionPath('Where it lies.'),
   exports: exportsField('Models offered to peered clusters: all, or a list. Default none.').optional(),
+  seedClusters: listField(
+    'Clusters whose bridges it begins with, besides those that it has a peering with: it hears of the rest.',
+    wordField('A cluster.', NAME, EXACT_NAME),
+  ).optional(),
   operators: mapField('Who admits nodes to it.', {
     count: countField('How many there are. Default 1.', 1, MAX_OPERATORS).optional(),
     threshold: countField(

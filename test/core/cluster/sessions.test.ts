@@ -26,6 +26,8 @@ describe('sessions of bridges', () => {
         sentUs: 5,
         echoUs,
         heldUs,
+        genesis: session.genesis,
+        peeringVersion: 1,
       };
       expect(rig.deliver(envelopeOf(kinds.SESSION, session.peer, self, body))).to.deep.equal([]);
     };
@@ -83,16 +85,18 @@ describe('sessions of bridges', () => {
     const rig = new Rig([{ ...twoBridges[0], exports: ['b'] }, ...twoBridges.slice(1)]).start();
     const node = rig.node('front');
     const { sessions } = node.bridge!;
-    expect(sessions.ownModels, 'a is offered and not exported').to.deep.equal([]);
+    const far = (): string[] => sessionsOf(rig, 'brazil-front').sessions[0].models;
+    expect([sessions.ownModels, far()], 'a is offered and not exported').to.deep.equal([['a'], []]);
     const out = new Outbox();
     const version = sessions.ownVersion;
-    setOffers(node, sessions, out, ['a', 'b']);
-    expect([sessions.ownModels, sessions.ownVersion, out.count]).to.deep.equal([['b'], version + 1, 2]);
+    setOffers(node, node.bridge!, out, ['a', 'b']);
+    expect([sessions.ownVersion, out.count]).to.deep.equal([version + 1, 2]);
+    for (let i = 0; i < 2; i++) expect(out.at(i).body).to.deep.equal({ version: version + 1, models: ['b'] });
     expect([out.at(0).to, out.at(1).to]).to.deep.equal([
       rig.peer('brazil-front'),
       rig.peer('brazil-front-2'),
     ]);
-    setOffers(node, sessions, out, ['a', 'b']);
+    setOffers(node, node.bridge!, out, ['a', 'b']);
     expect([sessions.ownVersion, out.count]).to.deep.equal([version + 1, 2]);
   });
 
@@ -102,7 +106,9 @@ describe('sessions of bridges', () => {
     const before = rig.node('front').ignored;
     const exports = { version: 9, models: ['forged'] };
     rig.deliver(envelopeOf(kinds.EXPORTS, rig.peer('mallory'), self, exports));
-    const session = { exportsVersion: 0, heardVersion: 0, sentUs: 1, echoUs: 0, heldUs: 0 };
+    const { genesis } = bridge!.sessions.sessions[0];
+    const clock = { sentUs: 1, echoUs: 0, heldUs: 0 };
+    const session = { exportsVersion: 0, heardVersion: 0, ...clock, genesis, peeringVersion: 1 };
     expect(rig.deliver(envelopeOf(kinds.SESSION, rig.peer('mallory'), self, session))).to.deep.equal([]);
     expect(rig.node('front').ignored).to.equal(before + 2);
     expect(bridge!.sessions.sessions.every(({ models }) => !models.includes('forged'))).to.equal(true);

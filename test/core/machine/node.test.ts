@@ -37,9 +37,18 @@ describe('a node that is booted', () => {
 
     const sent = rig.deliver(rig.wire.shift()!);
     expect(node.phase).to.equal(READY);
-    expect(names(sent)).to.deep.equal(['ANNOUNCE/manifest', 'DEVICE/noted']);
+    expect(names(sent)).to.deep.equal([
+      'ANNOUNCE/manifest',
+      'ANNOUNCE/cluster',
+      'DEVICE/noted',
+      'DEVICE/noted',
+    ]);
     expect(rig.cast.verify(node.self, hash, (sent[0].body as kinds.Announcement).signature)).to.equal(true);
-    expect([sent[1].to, (sent[1].body as kinds.Noted).note]).to.deep.equal([OBSERVER, kinds.NOTE_READY]);
+    const notes = sent.slice(2).map(({ to, body }) => [to, (body as kinds.Noted).note]);
+    expect(notes).to.deep.equal([
+      [OBSERVER, kinds.NOTE_ALONE],
+      [OBSERVER, kinds.NOTE_READY],
+    ]);
     expect(node.wakeAtUs).to.be.lessThan(NEVER_US);
   });
 

@@ -58,8 +58,9 @@ describe('a bridge', () => {
 
   const refusals: [string, string, string[], object, RegExp][] = [
     ['one that has come in a circle', 'front', ['brazil', 'france'], {}, /circle/],
-    ['one of another cluster that names no path', 'front', [], {}, /by no peering/],
-    ['one with a path from whoever no peering names', 'mallory', ['france'], {}, /by no peering/],
+    ['one of another cluster that names no path', 'front', [], {}, /another border/],
+    ['one that says it comes from elsewhere', 'front', ['japan'], {}, /another border/],
+    ['one with a path from whoever no peering names', 'mallory', ['france'], {}, /no peering is in force/],
     ['one for a model that is not exported', 'front', ['france'], { model: 'c' }, /does not export/],
   ];
   for (const [what, from, path, changes, detail] of refusals) {
