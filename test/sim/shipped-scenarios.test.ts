@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '69cb4807618267f5', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: 'd538d22c3c47fe5a', verdict: 'pass' },
-  'quickstart.yaml': { digest: '05750410cfdc14fa', verdict: 'pass' },
+  'canary.yaml': { digest: '13b6251cd6f5f61e', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: '4143fd602ab6230b', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'e3d5f3f206df7b6d', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
