@@ -2,6 +2,7 @@ import { Digest, hexWord } from '../core/base/digest.ts';
 import { assert } from '../core/base/assert.ts';
 import { rankOfId, type Peer, type Pure } from '../core/base/peers.ts';
 import { mixWord } from '../core/base/rng.ts';
+import { rememberFolds } from '../core/machine/snapshot.ts';
 import { keyOfName } from './seeds.ts';
 
 /**
@@ -13,6 +14,8 @@ export class Identities implements Pure {
   private readonly ids: string[] = [];
   private readonly ranks: number[] = [];
   private readonly numbers = new Map<string, Peer>();
+  /** `rank` for folding the state of nodes that use the world's own numbers. */
+  readonly ranking = rememberFolds((peer) => this.rank(peer));
   private readonly root: number;
 
   constructor(root: number) {

@@ -185,7 +185,9 @@ export class Stepper {
     world.watcher?.onStep?.(world, machine, this.now.monoUs);
     for (let i = 0; i < this.out.count; i++) {
       const envelope = this.out.at(i);
-      envelope.sizeBytes = sizeOfEnvelope(envelope);
+      const before = i > 0 ? this.out.at(i - 1) : null;
+      const isAlike = before !== null && saysTheSame(before, envelope);
+      envelope.sizeBytes = isAlike ? before.sizeBytes : sizeOfEnvelope(envelope);
       machine.wire?.outward(envelope);
       if (envelope.to === OBSERVER) world.watcher?.onNoted?.(world, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
@@ -242,4 +244,15 @@ export class Stepper {
     error.message += `\n  at ${machine.spec.name}, handling ${doing}; ${this.world.whereabouts()}`;
     return error;
   }
+}
+
+/** Whether two envelopes differ in whom they go to only, as the heartbeats of one beat do. */
+function saysTheSame(left: Envelope, right: Envelope): boolean {
+  return (
+    left.body === right.body &&
+    left.kind === right.kind &&
+    left.n === right.n &&
+    left.originBoot === right.originBoot &&
+    left.attempt === right.attempt
+  );
 }

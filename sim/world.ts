@@ -281,7 +281,8 @@ export class World {
 
   private closeWindow(): void {
     for (const machine of this.own) {
-      const state = foldNode(machine.node);
+      const ranking = machine.wire === null ? this.identities.ranking : undefined;
+      const state = foldNode(machine.node, ranking);
       machine.digest.word(state.high).word(state.low);
       if (machine.wire !== null) reverseMaps(machine.node);
     }

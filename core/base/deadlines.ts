@@ -1,5 +1,5 @@
 import { assert } from './assert.ts';
-import type { Digest } from './digest.ts';
+import { Digest } from './digest.ts';
 import { NEVER_US } from './time.ts';
 
 /**
@@ -53,10 +53,13 @@ export class Deadlines {
   }
 
   fold(digest: Digest): void {
-    const order = this.keys.map((key, i) => ({ key, dueUs: this.dues[i] }));
-    order.sort((left, right) => left.key - right.key);
-    digest.integer(order.length);
-    for (const entry of order) digest.integer(entry.key).integer(entry.dueUs);
+    const sum = new Digest();
+    const each = new Digest();
+    for (let i = 0; i < this.keys.length; i++) {
+      each.clear().integer(this.keys[i]).integer(this.dues[i]);
+      sum.add(each.high, each.low);
+    }
+    digest.integer(this.keys.length).word(sum.high).word(sum.low);
   }
 
   private removeAt(place: number): void {

@@ -83,10 +83,7 @@ export class ByteWriter {
 
 export function measureVarint(value: number): number {
   let sizeBytes = 1;
-  while (value >= 128) {
-    value = Math.floor(value / 128);
-    sizeBytes++;
-  }
+  for (let limit = 128; value >= limit; limit *= 128) sizeBytes++;
   return sizeBytes;
 }
 

@@ -8,7 +8,7 @@ import { computeShape } from '../roles/compute.ts';
 import { gatewayShape } from '../roles/gateway.ts';
 import { indexNodeShape } from '../roles/index-node.ts';
 import type { NodeConfig } from './config.ts';
-import { cloneValue, diffValues, foldValue } from './snapshot.ts';
+import { cloneValue, diffValues, foldValue, type Rank } from './snapshot.ts';
 import { integer, optional, record, text, upTo, word, type Of } from './shape.ts';
 
 /** A node is down until it is booted, loads what its disk kept, stores and signs what it will say, and is ready. */
@@ -79,9 +79,10 @@ export function cloneNode(node: Node): Node {
   return Object.assign(createNode(node.self, node.config, node.pure), cloneValue(nodeStateShape, node));
 }
 
-/** Absorbs the state of a node, in a canonical way, into a digest. */
-export function foldNode(node: Node, digest = new Digest()): Digest {
-  foldValue(nodeStateShape, node, digest, (peer) => node.pure.rank(peer));
+/** The state of a node in a canonical digest. `rank` is that of the node's driver. */
+export function foldNode(node: Node, rank: Rank = (peer) => node.pure.rank(peer)): Digest {
+  const digest = new Digest();
+  foldValue(nodeStateShape, node, digest, rank);
   return digest;
 }
 

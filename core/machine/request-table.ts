@@ -84,8 +84,13 @@ export class RequestTable<E extends RequestEntry> implements Own {
   }
 
   fold(digest: Digest, rank: (peer: Peer) => number): void {
-    digest.integer(this.byKey.size).integer(this.nextKey);
-    for (const entry of this.entries()) foldValue(this.shape, entry, digest, rank);
+    const sum = new Digest();
+    const each = new Digest();
+    for (const entry of this.byKey.values()) {
+      foldValue(this.shape, entry, each.clear(), rank);
+      sum.add(each.high, each.low);
+    }
+    digest.integer(this.byKey.size).integer(this.nextKey).word(sum.high).word(sum.low);
     this.deadlines.fold(digest);
   }
 

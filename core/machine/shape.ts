@@ -39,47 +39,70 @@ export interface Ref {
   readonly keyId: number;
 }
 
-export const integer: Shape<number> = { tag: 'integer', least: 0, most: Number.MAX_SAFE_INTEGER };
+/** What shapes are made of; each uses some of it. */
+interface Parts {
+  readonly least?: number;
+  readonly most?: number;
+  readonly maxBytes?: number;
+  readonly maxItems?: number;
+  readonly item?: Shape | null;
+  readonly names?: readonly string[];
+  readonly shapes?: readonly Shape[];
+  readonly key?: Shape | null;
+  readonly value?: Shape | null;
+  readonly shape?: Shape | null;
+  readonly make?: (() => Own) | null;
+}
+
+/** The one birthplace of shapes: all have the same fields, in the same order, so that who walks over them meets one layout. */
+function createShape<T>(tag: Shape['tag'], parts: Parts): Shape<T> {
+  const { least = 0, most = 0, maxBytes = 0, maxItems = 0, names = [], shapes = [] } = parts;
+  const { item = null, key = null, value = null, shape = null, make = null } = parts;
+  const all = { tag, least, most, maxBytes, maxItems, names, shapes, item, key, value, shape, make };
+  return all as unknown as Shape<T>;
+}
+
+export const integer = createShape<number>('integer', { most: Number.MAX_SAFE_INTEGER });
 /** Any 32-bit word, signed: the state of a random generator. */
-export const word: Shape<number> = { tag: 'integer', least: -2147483648, most: 2147483647 };
+export const word = createShape<number>('integer', { least: -2147483648, most: 2147483647 });
 /** An integer with a sign: differences, offsets. */
-export const signed: Shape<number> = { tag: 'integer', least: -(2 ** 51), most: 2 ** 51 };
-export const flag: Shape<boolean> = { tag: 'flag' };
-export const peer: Shape<Peer> = { tag: 'peer' };
-export const ref: Shape<Ref> = { tag: 'ref' };
+export const signed = createShape<number>('integer', { least: -(2 ** 51), most: 2 ** 51 });
+export const flag = createShape<boolean>('flag', {});
+export const peer = createShape<Peer>('peer', {});
+export const ref = createShape<Ref>('ref', {});
 
 export function upTo(most: number): Shape<number> {
-  return { tag: 'integer', least: 0, most };
+  return createShape('integer', { most });
 }
 
 export function text(maxBytes: number): Shape<string> {
-  return { tag: 'text', maxBytes };
+  return createShape('text', { maxBytes });
 }
 
 export function optional<T>(item: Shape<T>): Shape<T | null> {
-  return { tag: 'optional', item };
+  return createShape('optional', { item: item as Shape });
 }
 
 export function list<T>(item: Shape<T>, maxItems: number): Shape<T[]> {
-  return { tag: 'list', item, maxItems };
+  return createShape('list', { item: item as Shape, maxItems });
 }
 
 export function record<F extends Record<string, Shape>>(fields: F): Shape<{ [K in keyof F]: Of<F[K]> }> {
-  return { tag: 'record', names: Object.keys(fields), shapes: Object.values(fields) };
+  return createShape('record', { names: Object.keys(fields), shapes: Object.values(fields) });
 }
 
 /** A map of a node's state. Not for bodies. Its order of insertion means nothing and is never relied on. */
 export function table<K, V>(key: Shape<K>, value: Shape<V>): Shape<Map<K, V>> {
-  return { tag: 'table', key, value };
+  return createShape('table', { key: key as Shape, value: value as Shape });
 }
 
-/** A value that is never changed in place, so that a clone may share it: what came in a body. */
-export function shared<T>(shape: Shape<T>): Shape<T> {
-  return { tag: 'shared', shape };
+/** An object that is never changed in place, so that a clone may share it: what came in a body. */
+export function shared<T extends object>(shape: Shape<T>): Shape<T> {
+  return createShape('shared', { shape: shape as Shape });
 }
 
 export function own<T extends Own>(make: () => T): Shape<T> {
-  return { tag: 'own', make };
+  return createShape('own', { make });
 }
 
 /** Calls `visit` for each content reference inside a value. */

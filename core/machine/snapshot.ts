@@ -34,15 +34,33 @@ function clone(shape: Shape, value: unknown): unknown {
   }
 }
 
+/** What peers are ranked by while state is folded; it may remember what the shared parts of the state came to. */
+export interface Rank {
+  (peer: Peer): number;
+  readonly folded?: WeakMap<object, Folded>;
+}
+
+/** A digest of a shared value, and as what it was read. */
+interface Folded {
+  readonly shape: Shape;
+  readonly digest: Digest;
+}
+
+/** A rank that remembers. To be used for nodes that share their numbers: what peers a body names is told by them. */
+export function rememberFolds(rank: (peer: Peer) => number): Rank {
+  return Object.assign((peer: Peer) => rank(peer), { folded: new WeakMap<object, Folded>() });
+}
+
 /**
  * Absorbs a value into a digest in a canonical way: peers by rank, the entries of tables as a sum, so that
- * neither the driver's numbers nor the order of insertion can be told from the result.
+ * neither the driver's numbers nor the order of insertion can be told from the result. What is shared never changes, so
+ * it is folded by itself, and a rank that remembers folds it once.
  */
-export function foldValue<T>(shape: Shape<T>, value: T, digest: Digest, rank: (peer: Peer) => number): void {
+export function foldValue<T>(shape: Shape<T>, value: T, digest: Digest, rank: Rank): void {
   fold(shape as Shape, value, digest, rank);
 }
 
-function fold(shape: Shape, value: unknown, digest: Digest, rank: (peer: Peer) => number): void {
+function fold(shape: Shape, value: unknown, digest: Digest, rank: Rank): void {
   switch (shape.tag) {
     case 'integer':
       digest.integer(value as number);
@@ -77,8 +95,9 @@ function fold(shape: Shape, value: unknown, digest: Digest, rank: (peer: Peer) =
     }
     case 'table': {
       const sum = new Digest();
+      const entry = new Digest();
       for (const [key, item] of value as Map<unknown, unknown>) {
-        const entry = new Digest();
+        entry.clear();
         fold(shape.key, key, entry, rank);
         fold(shape.value, item, entry, rank);
         sum.add(entry.high, entry.low);
@@ -89,17 +108,28 @@ function fold(shape: Shape, value: unknown, digest: Digest, rank: (peer: Peer) =
         .word(sum.low);
       return;
     }
-    case 'shared':
-      fold(shape.shape, value, digest, rank);
+    case 'shared': {
+      const { high, low } = foldShared(shape.shape, value as object, rank);
+      digest.word(high).word(low);
       return;
+    }
     case 'own':
       (value as Own).fold(digest, rank);
       return;
   }
 }
 
+function foldShared(shape: Shape, value: object, rank: Rank): Digest {
+  const known = rank.folded?.get(value);
+  if (known !== undefined && known.shape === shape) return known.digest;
+  const digest = new Digest();
+  fold(shape, value, digest, rank);
+  rank.folded?.set(value, { shape, digest });
+  return digest;
+}
+
 /** Devices and NOBODY have fixed numbers; everyone else has a rank. */
-export function rankOrDevice(peer: Peer, rank: (peer: Peer) => number): number {
+export function rankOrDevice(peer: Peer, rank: Rank): number {
   return peer <= DISK ? peer : rank(peer);
 }
 

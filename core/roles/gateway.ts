@@ -26,14 +26,17 @@ import {
 import { createSearcher, SCOPE_ALL, searcherShape, type Search } from '../routing/search-state.ts';
 import type { Want } from '../routing/want.ts';
 
-const rememberedShape = record({
-  key: integer,
-  origin: peer,
-  originBoot: integer,
-  n: integer,
-  answer: optional(shared(answerShape)),
-  refused: optional(shared(refusedShape)),
-});
+/** Written once and never changed. */
+const rememberedShape = shared(
+  record({
+    key: integer,
+    origin: peer,
+    originBoot: integer,
+    n: integer,
+    answer: optional(shared(answerShape)),
+    refused: optional(shared(refusedShape)),
+  }),
+);
 
 /** Entry point for users (§4.1): gets each request one terminal outcome, and remembers it for duplicates. */
 export const gatewayShape = record({

@@ -12,11 +12,12 @@ import {
   peer,
   record,
   ref,
+  shared,
   table,
   text,
   type Shape,
 } from '../../core/machine/shape.ts';
-import { cloneValue, diffValues, foldValue } from '../../core/machine/snapshot.ts';
+import { cloneValue, diffValues, foldValue, rememberFolds } from '../../core/machine/snapshot.ts';
 import { ALL_KINDS, valuesOf, type Pool } from '../arbitraries.ts';
 import { Cast } from '../cast.ts';
 import { envelopeOf, FEDERATION, manifestOf, namesOf, Rig } from '../rig.ts';
@@ -152,6 +153,18 @@ describe('laws of clone, fold and diff', () => {
     },
     { seed: 23, runs: 20 },
   );
+
+  it('a rank that remembers what is shared folds alike, also where one object is read as two things', () => {
+    const body = { count: 3, of: 1 };
+    const asCount = shared(record({ count: integer }));
+    const asBoth = shared(record({ count: integer, of: peer }));
+    const shape = record({ first: asCount, second: asBoth, third: asCount }) as Shape;
+    const value = { first: body, second: body, third: body };
+    const rank = rememberFolds((who) => cast.rank(who));
+    const plain = foldOf(shape, value);
+    for (let i = 0; i < 2; i++) expect(foldOf(shape, value, rank)).to.equal(plain);
+    expect(rank.folded!.has(body)).to.equal(true);
+  });
 
   it('every field of a node’s state is folded: a change of any of them changes the fold', () => {
     const rig = new Rig().start();

@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '13b6251cd6f5f61e', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '4143fd602ab6230b', verdict: 'pass' },
-  'quickstart.yaml': { digest: 'e3d5f3f206df7b6d', verdict: 'pass' },
+  'canary.yaml': { digest: '6b9e3de85551586b', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: '71675cce4d09194a', verdict: 'pass' },
+  'quickstart.yaml': { digest: '9ddb502281c10249', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {

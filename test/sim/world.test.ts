@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = 'd83c060b90d40dd0';
+const TINY_DIGEST = '6385cd079c5d1b97';
 
 const SECOND_US = 1_000_000;
 

@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
 import { expect } from 'chai';
-import { Digest } from '../../core/base/digest.ts';
 import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
 import { Envelope, Outbox } from '../../core/machine/envelope.ts';
 import { nameOfKind, STORE, typeOfKind } from '../../core/machine/kinds.ts';
@@ -159,7 +158,7 @@ function countsOf({ ignored, late, index }: Node): string {
 
 function foldWithoutCounts(node: Node): string {
   const index = node.index === null ? null : { ...node.index, refused: 0 };
-  return foldNode({ ...node, ignored: 0, late: 0, index }, new Digest()).hex();
+  return foldNode({ ...node, ignored: 0, late: 0, index }).hex();
 }
 
 function count(counts: Map<string, number>, key: string): void {

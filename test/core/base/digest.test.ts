@@ -11,7 +11,7 @@ describe('a digest', () => {
   it('never changes: these are pinned', () => {
     expect(of(() => undefined)).to.equal('6a09e6673c6ef372');
     expect(of((digest) => digest.word(1))).to.equal('206b4b907650164d');
-    expect(of((digest) => digest.integer(2 ** 40 + 5).text('wasser'))).to.equal('64610dc927d08d8d');
+    expect(of((digest) => digest.integer(2 ** 40 + 5).text('wasser'))).to.equal('f2a7499d58ba5b8d');
   });
 
   it('depends on the order, and on where one text ends and the next begins', () => {
@@ -27,6 +27,20 @@ describe('a digest', () => {
       of((digest) => digest.integer(value)),
     );
     expect(new Set(folds).size).to.equal(4);
+  });
+
+  it('does not take an integer of two words for two integers', () => {
+    const large = 2 ** 32 * 7 + 5;
+    expect(of((digest) => digest.integer(large))).not.to.equal(of((digest) => digest.integer(5).integer(7)));
+  });
+
+  it('tells texts apart, those with the same letters in another order too', () => {
+    const letters = ['a', 'b', 'c', 'd', 'e', '/', '1', 'é'];
+    let texts = [''];
+    for (let length = 0; length < 5; length++)
+      texts = texts.flatMap((text) => letters.map((letter) => text + letter));
+    const folds = new Set(texts.map((text) => of((digest) => digest.text(text))));
+    expect(folds.size).to.equal(8 ** 5);
   });
 
   it('adds chains as numbers of 64 bits, in any order, with the carry', () => {
