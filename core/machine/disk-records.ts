@@ -1,3 +1,4 @@
+import { agentRecordShape } from '../roles/agent-plan.ts';
 import { integer, list, optional, record, text, type Of } from './shape.ts';
 
 /** What a node holds on its disk: records by key, each of one sort. Keys are texts, `node` or `agent/…`, compared by code units. */
@@ -10,8 +11,13 @@ export type NodeRecord = Readonly<Of<typeof nodeRecordShape>>;
 export const NODE_KEY = 'node';
 
 /** One field a sort of record; all but one are null. */
-export const diskRecordShape = record({ node: optional(nodeRecordShape) });
+export const diskRecordShape = record({ node: optional(nodeRecordShape), agent: optional(agentRecordShape) });
 export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
+
+/** A record of one sort. */
+export function recordOf(sort: Partial<DiskRecord>): DiskRecord {
+  return { node: null, agent: null, ...sort };
+}
 
 export const diskEntryShape = record({ key: diskKey, record: diskRecordShape });
 export type DiskEntry = Readonly<Of<typeof diskEntryShape>>;

@@ -7,6 +7,14 @@ import {
   MAX_MODELS,
   name,
 } from '../cluster/manifest.ts';
+import {
+  agentsBody,
+  agentStateShape,
+  planShape,
+  stepBody,
+  stepResultShape,
+  stopBody,
+} from '../roles/agent-plan.ts';
 import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
 import { wantShape } from '../routing/want.ts';
 import { address } from '../trust/documents.ts';
@@ -287,6 +295,7 @@ export const NOTE_ALONE = 11;
 export const FIND = DISCOVER * 32;
 export const FIND_OFFERS = DISCOVER * 32 + 1;
 export const FIND_CLUSTERS = DISCOVER * 32 + 4;
+export const AGENTS = DISCOVER * 32 + 5;
 export const MANIFEST = ANNOUNCE * 32;
 export const MANIFEST_WANTED = ANNOUNCE * 32 + 1;
 export const EXPORTS = ANNOUNCE * 32 + 2;
@@ -295,12 +304,18 @@ export const PEERING = ANNOUNCE * 32 + 5;
 export const ASK = REQUEST * 32;
 export const RUN = REQUEST * 32 + 1;
 export const CROSS = REQUEST * 32 + 2;
+export const AGENT = REQUEST * 32 + 6;
+export const AGENT_STOP = REQUEST * 32 + 7;
+export const STEP = REQUEST * 32 + 8;
 export const FOUND = RESPONSE * 32;
 export const OFFERED = RESPONSE * 32 + 1;
 export const WORKING = RESPONSE * 32 + 2;
 export const ANSWER = RESPONSE * 32 + 3;
 export const REFUSED = RESPONSE * 32 + 4;
 export const CLUSTERS = RESPONSE * 32 + 9;
+export const AGENT_STATE = RESPONSE * 32 + 10;
+export const AGENTS_FOUND = RESPONSE * 32 + 11;
+export const STEP_RESULT = RESPONSE * 32 + 12;
 export const BEAT = HEARTBEAT * 32;
 export const SESSION = HEARTBEAT * 32 + 1;
 export const STORE = DEVICE * 32;
@@ -382,6 +397,13 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     '§5.3',
   );
   add(REFUSED, 'refused', 'asked → asker', refusedShape, REQUESTS, CHECK_US + 20, 'R5.3-1');
+  add(AGENTS, 'agents', 'user → gateway → compute', record({}), REQUESTS, CHECK_US + 15, 'R4-6');
+  add(AGENT, 'agent', 'user → gateway → compute', planShape, REQUESTS, CHECK_US + 200, 'R4-6');
+  add(AGENT_STOP, 'agent-stop', 'user → gateway → compute', stopBody, CONTROL, CHECK_US + 15, 'R4-6');
+  add(STEP, 'step', 'user → gateway → compute', stepBody, REQUESTS, CHECK_US + 15, 'R4-6');
+  add(AGENT_STATE, 'agent', 'compute → gateway → user', agentStateShape, REQUESTS, CHECK_US + 15, 'R4-6');
+  add(AGENTS_FOUND, 'agents', 'compute → gateway → user', agentsBody, REQUESTS, CHECK_US + 20, 'R4-6');
+  add(STEP_RESULT, 'step', 'compute → gateway → user', stepResultShape, REQUESTS, CHECK_US + 15, 'R4-6');
   add(BEAT, 'beat', 'node → index', beatBody, MEMBERSHIP, CHECK_US + 10, '§5.2');
   add(
     SESSION,

@@ -3,6 +3,7 @@ import { NEVER_US } from '../base/time.ts';
 import { createRandom } from '../base/rng.ts';
 import { Digest } from '../base/digest.ts';
 import { presenceShape } from '../cluster/presence.ts';
+import { agentHostShape } from '../roles/agent-host.ts';
 import { bridgeShape } from '../roles/bridge.ts';
 import { computeShape } from '../roles/compute.ts';
 import { gatewayShape } from '../roles/gateway.ts';
@@ -41,6 +42,8 @@ export const nodeStateShape = record({
   index: optional(indexNodeShape),
   compute: optional(computeShape),
   bridge: optional(bridgeShape),
+  /** Null until there is one. */
+  agents: optional(agentHostShape),
 });
 
 export interface Node extends Of<typeof nodeStateShape> {
@@ -71,6 +74,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     index: null,
     compute: null,
     bridge: null,
+    agents: null,
   };
 }
 

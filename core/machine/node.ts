@@ -5,15 +5,16 @@ import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../clu
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
 import { onExports, onSession } from '../cluster/sessions.ts';
+import * as agents from '../roles/agent-host.ts';
 import * as bridges from '../roles/bridge.ts';
 import * as computes from '../roles/compute.ts';
 import * as gateways from '../roles/gateway.ts';
 import * as indexes from '../roles/index-node.ts';
 import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
-import { findAwaiting, onAnswer, onFound, onRefused, onWorking } from '../routing/search.ts';
+import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
 import { DISK_FINE } from './disk-conditions.ts';
-import { NODE_KEY, type DiskRecord } from './disk-records.ts';
+import { NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
 import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
@@ -42,6 +43,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
   node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
   node.bridge = hasType(manifest, 'bridge') ? bridges.createBridge() : null;
+  node.agents = null;
   load(node, out, '');
   setAlarm(node);
 }
@@ -61,6 +63,7 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     if (node.index !== null) indexes.onIndexAlarm(node, node.index, now, out);
     if (node.compute !== null) computes.onComputeAlarm(node, node.compute, now, out);
     if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
+    agents.onAgentsAlarm(node, now, out);
   } else if (now.monoUs >= node.retryAtUs) {
     node.retryAtUs = NEVER_US;
     if (node.phase === LOADING) load(node, out, '');
@@ -132,6 +135,29 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       if (bridge === null || !node.config.indexNodes.includes(envelope.from)) return false;
       bridges.onOffered(node, bridge, out, envelope);
       return true;
+    case kinds.AGENT:
+      // From its owner it comes to a gateway, from a gateway to a host.
+      if (gateway !== null && envelope.from === envelope.origin)
+        gateways.onAskAgent(node, gateway, now, out, envelope);
+      else if (compute !== null) agents.onAgent(node, now, out, envelope);
+      else return false;
+      return true;
+    case kinds.AGENT_STOP:
+      if (compute === null) return false;
+      agents.onStopAgent(node, now, out, envelope);
+      return true;
+    case kinds.AGENTS:
+      if (compute === null) return false;
+      agents.onListAgents(node, now, out, envelope);
+      return true;
+    case kinds.STEP:
+      if (compute === null) return false;
+      agents.onAskStep(node, out, envelope);
+      return true;
+    case kinds.STORED:
+      if (envelope.from !== DISK) return false;
+      agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
+      return true;
     case kinds.INFERRED:
       // A peer that sends what only a device can say is not believed.
       if (compute === null || envelope.from !== ACCELERATOR) return false;
@@ -141,6 +167,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.WORKING:
     case kinds.ANSWER:
     case kinds.REFUSED:
+    case kinds.AGENT_STATE:
       receiveAnswer(node, now, envelope, out);
       return true;
     default:
@@ -151,6 +178,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
 /** Finds the search that waits for this; one that nothing waits for comes too late and changes nothing. */
 function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
   const { gateway, bridge } = node;
+  if (envelope.from === node.self && agents.onStepAnswered(node, now, out, envelope)) return;
   if (gateway !== null) {
     const search = findAwaiting(gateway.searcher, envelope);
     if (search !== null) {
@@ -186,6 +214,8 @@ function outcomeOf(
       return null;
     case kinds.ANSWER:
       return onAnswer(searcher, search, now, envelope);
+    case kinds.AGENT_STATE:
+      return onBegun(searcher, search, envelope);
     default:
       return onRefused(node, searcher, search, now, out, envelope);
   }
@@ -227,6 +257,7 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
     startPresence(node, now, out);
     if (node.index !== null) indexes.startIndexNode(node, node.index, now);
     if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
+    agents.resumeAgents(node, now, out);
     note(node, out, null, kinds.NOTE_READY, node.self);
   } else node.late++;
 }
@@ -265,10 +296,12 @@ function onLoaded(
 function forget(node: Node): void {
   node.epoch = 0;
   node.manifestVersion = 0;
+  node.agents = null;
 }
 
 /** Takes over a record that the disk has kept. */
 function restore(node: Node, key: string, record: DiskRecord): void {
+  if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
   if (key !== NODE_KEY || record.node === null) return;
   node.epoch = record.node.epoch;
   node.manifestVersion = record.node.manifestVersion;
@@ -278,7 +311,7 @@ function restore(node: Node, key: string, record: DiskRecord): void {
 function storeNode(node: Node, out: Outbox): void {
   const { epoch, manifestVersion } = node;
   askDevice(node, out, kinds.STORE, DISK, {
-    writes: [{ key: NODE_KEY, record: { node: { epoch, manifestVersion } } }],
+    writes: [{ key: NODE_KEY, record: recordOf({ node: { epoch, manifestVersion } }) }],
   });
 }
 
@@ -297,7 +330,7 @@ function askDevice(node: Node, out: Outbox, kind: number, device: number, body: 
 /** All deadlines of a node reduce to one. */
 function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
-  let nextUs = Math.min(presence.nextBeatUs, node.retryAtUs);
+  let nextUs = Math.min(presence.nextBeatUs, node.retryAtUs, agents.nextAgentUs(node));
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher), gateway.remembered.deadlines.nextUs);
   }

@@ -46,6 +46,7 @@ export const PARAMETERS = {
   maxSearches: count(1_024, 100_000, 'own', 'requests a gateway or bridge holds at once; more are refused'),
   rememberUs: us(2 * MINUTE_US, 10 * MINUTE_US, 'R5.3-3', 'outcomes are remembered for duplicates so long'),
   maxRemembered: count(16_384, 1_000_000, 'own', 'outcomes remembered at most; the oldest go first'),
+  maxAgents: count(64, 10_000, 'own', 'agents that a compute node holds at once; more are refused'),
   maxDirectory: count(4_096, 1_000_000, 'own', 'nodes an index node lists at most; more are not listed'),
   sessionUs: us(SECOND_US, MINUTE_US, 'own', 'between two heartbeats of a session of bridges'),
   sessionSilentUs: us(3 * SECOND_US, 10 * MINUTE_US, 'own', 'a session silent for so long is down'),

@@ -17,15 +17,8 @@ import type { Node } from '../machine/node-state.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { NO_ELIGIBLE_NODE, OVERLOADED } from '../routing/outcomes.ts';
-import {
-  closeSearch,
-  onSearchDue,
-  onSearcherAlarm,
-  openSearch,
-  refusal,
-  replyOutcome,
-  type Outcome,
-} from '../routing/search.ts';
+import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
+import { closeSearch, onSearchDue, onSearcherAlarm, openSearch } from '../routing/search.ts';
 import {
   createSearcher,
   SCOPE_INWARD,

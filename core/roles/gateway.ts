@@ -1,30 +1,23 @@
 import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import {
-  ANSWER,
-  answerShape,
-  CLUSTERS,
-  FIND_CLUSTERS,
-  NOTE_OUTCOME,
-  REFUSED,
-  refusedShape,
-} from '../machine/kinds.ts';
+import { answerShape, CLUSTERS, FIND_CLUSTERS, NOTE_OUTCOME, refusedShape } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { RequestTable } from '../machine/request-table.ts';
 import { integer, optional, own, peer, record, shared, type Of } from '../machine/shape.ts';
 import { noteRequest, reply } from '../machine/speech.ts';
-import { NOT_ADMITTED, OK, UNKNOWN_MODEL } from '../routing/outcomes.ts';
+import { CONSENT_REQUIRED, NOT_ADMITTED, OK, STAGE_CLUSTER, UNKNOWN_MODEL } from '../routing/outcomes.ts';
+import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
+import { closeSearch, onSearchDue, onSearcherAlarm, openSearch } from '../routing/search.ts';
 import {
-  closeSearch,
-  onSearchDue,
-  onSearcherAlarm,
-  openSearch,
-  refusal,
-  replyOutcome,
-  type Outcome,
-} from '../routing/search.ts';
-import { createSearcher, SCOPE_ALL, searcherShape, type Search } from '../routing/search-state.ts';
+  createSearcher,
+  SCOPE_AGENT,
+  SCOPE_ALL,
+  searcherShape,
+  type Search,
+} from '../routing/search-state.ts';
 import type { Want } from '../routing/want.ts';
+import { agentStateShape, type Plan } from './agent-plan.ts';
+import { findPlanFault, wantOfPlan } from './agent-proposal.ts';
 
 /** Written once and never changed. */
 const rememberedShape = shared(
@@ -35,6 +28,7 @@ const rememberedShape = shared(
     n: integer,
     answer: optional(shared(answerShape)),
     refused: optional(shared(refusedShape)),
+    agent: optional(shared(agentStateShape)),
   }),
 );
 
@@ -50,18 +44,35 @@ export function createGateway(): Gateway {
 }
 
 export function onAsk(node: Node, gateway: Gateway, now: Now, out: Outbox, envelope: Envelope): void {
+  takeUp(node, gateway, now, out, envelope, SCOPE_ALL, envelope.body as Want, null);
+}
+
+/** The owner of an agent wants it begun (R4-6): by one host of this cluster, once. */
+export function onAskAgent(node: Node, gateway: Gateway, now: Now, out: Outbox, envelope: Envelope): void {
+  const plan = envelope.body as Plan;
+  takeUp(node, gateway, now, out, envelope, SCOPE_AGENT, wantOfPlan(plan, now), plan);
+}
+
+function takeUp(
+  node: Node,
+  gateway: Gateway,
+  now: Now,
+  out: Outbox,
+  envelope: Envelope,
+  scope: number,
+  want: Want,
+  plan: Plan | null,
+): void {
   const known = gateway.remembered.get(envelope.origin, envelope.originBoot, envelope.n);
   if (known !== undefined && envelope.from === envelope.origin) {
     // The same answer to the same request: no second effect, and no second run (R5.3-2).
-    if (known.answer !== null) reply(node, out, envelope, ANSWER, known.answer);
-    else reply(node, out, envelope, REFUSED, known.refused);
+    replyOutcome(node, out, envelope, known as Outcome);
     return;
   }
-  const want = envelope.body as Want;
-  const outcome = findFault(node, gateway, envelope, want);
+  const outcome = findFault(node, gateway, now, envelope, want, plan);
   if (outcome !== null) settle(node, gateway, now, out, envelope, want, outcome);
   else {
-    const early = openSearch(node, gateway.searcher, now, out, envelope, SCOPE_ALL, want, []);
+    const early = openSearch(node, gateway.searcher, now, out, envelope, scope, want, [], plan);
     const search = gateway.searcher.searches.get(envelope.origin, envelope.originBoot, envelope.n);
     if (early === null) return;
     if (search !== undefined) endSearch(node, gateway, now, out, search, early);
@@ -136,13 +147,23 @@ function settle(
   noteOutcome(node, out, envelope, want, outcome);
 }
 
-function findFault(node: Node, gateway: Gateway, envelope: Envelope, want: Want): Outcome | null {
+function findFault(
+  node: Node,
+  gateway: Gateway,
+  now: Now,
+  envelope: Envelope,
+  want: Want,
+  plan: Plan | null,
+): Outcome | null {
   if (envelope.from !== envelope.origin)
     return refusal(NOT_ADMITTED, 'a request is brought by whoever it is of', []);
   const { origin, originBoot, n } = envelope;
-  const isOpen = gateway.searcher.searches.holds(origin, originBoot, n);
-  if (isOpen || node.config.models.some(({ name }) => name === want.model)) return null;
-  return refusal(UNKNOWN_MODEL, `the federation knows no model ${want.model}`, []);
+  if (gateway.searcher.searches.holds(origin, originBoot, n)) return null;
+  if (!node.config.models.some(({ name }) => name === want.model))
+    return refusal(UNKNOWN_MODEL, `the federation knows no model ${want.model}`, []);
+  // Asking anybody to take an agent on hands out what it is about: the owner's consent comes first (R5.3-4).
+  const fault = plan === null ? null : findPlanFault(node.pure, now, plan, origin);
+  return fault === null ? null : refusal(CONSENT_REQUIRED, fault, []);
 }
 
 function remember(
@@ -156,9 +177,9 @@ function remember(
   const { maxRemembered, rememberUs } = node.config.parameters;
   if (maxRemembered === 0 || remembered.holds(origin, originBoot, n)) return;
   if (remembered.size >= maxRemembered) remembered.delete(remembered.first()!);
-  const { answer, refused } = outcome;
+  const { answer, refused, agent } = outcome;
   remembered.add(
-    { key: remembered.takeKey(), origin, originBoot, n, answer, refused },
+    { key: remembered.takeKey(), origin, originBoot, n, answer, refused, agent },
     now.monoUs + rememberUs,
   );
 }
@@ -167,6 +188,8 @@ function noteOutcome(node: Node, out: Outbox, request: RequestId, want: Want, ou
   if (outcome.answer !== null) {
     const { servedBy, stage } = outcome.answer;
     noteRequest(node, out, request, NOTE_OUTCOME, want.model, servedBy, stage, OK, []);
+  } else if (outcome.agent !== null) {
+    noteRequest(node, out, request, NOTE_OUTCOME, want.model, outcome.agent.host, STAGE_CLUSTER, OK, []);
   } else {
     const { code, struck } = outcome.refused;
     noteRequest(node, out, request, NOTE_OUTCOME, want.model, node.self, 0, code, struck);

@@ -23,6 +23,7 @@ import {
   upTo,
   type Of,
 } from '../machine/shape.ts';
+import { planShape } from '../roles/agent-plan.ts';
 import { STAGES } from './outcomes.ts';
 import { wantShape } from './want.ts';
 
@@ -30,6 +31,8 @@ import { wantShape } from './want.ts';
 export const SCOPE_ALL = 0;
 export const SCOPE_OUTWARD = 1;
 export const SCOPE_INWARD = 2;
+/** A gateway's for somebody of its own cluster to take on an agent. */
+export const SCOPE_AGENT = 3;
 
 /** A request that this node has been asked to get answered, while it waits. */
 export const searchShape = record({
@@ -40,8 +43,10 @@ export const searchShape = record({
   /** Who asked, under which attempt of theirs. */
   asker: peer,
   askerAttempt: integer,
-  scope: upTo(SCOPE_INWARD),
+  scope: upTo(SCOPE_AGENT),
   want: shared(wantShape),
+  /** The agent that is to be begun, or null. */
+  plan: optional(shared(planShape)),
   /** The clusters that the request has come through. */
   path: shared(list(name, 8)),
   deadlineUs: integer,

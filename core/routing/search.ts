@@ -3,14 +3,14 @@ import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { chooseCrossing } from '../cluster/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
+import type { AgentState, Plan } from '../roles/agent-plan.ts';
 import {
-  ANSWER,
+  AGENT,
   CROSS,
   FIND,
   NOTE_ASKED,
   NOTE_OPENED,
   NOTE_STRUCK,
-  REFUSED,
   RUN,
   WORKING,
   type Answer,
@@ -26,7 +26,6 @@ import { decide, errorOfStrikes } from './decide.ts';
 import {
   CLUSTER_UNREACHABLE,
   DEADLINE_EXCEEDED,
-  isRetryable,
   NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
   NOT_READY,
@@ -35,11 +34,13 @@ import {
   STAGE_FEDERATION,
   STAGE_LOCAL,
   STRIKE_BUSY,
+  STRIKE_MODEL,
   STRIKE_REFUSED,
   STRIKE_REGION,
   STRIKE_SILENT,
   STRIKE_UNREACHABLE,
   TRUST_TOO_LOW,
+  UNKNOWN_OUTCOME,
   type ErrorCode,
 } from './outcomes.ts';
 import {
@@ -52,17 +53,8 @@ import {
   type Search,
   type Searcher,
 } from './search-state.ts';
+import { bodyOf, kindOf, refusal, type Outcome } from './ending.ts';
 import { isTooLate, type Want } from './want.ts';
-
-/** How a search ended: its asker gets either an ANSWER or a REFUSED. */
-export type Outcome =
-  { readonly answer: Answer; readonly refused: null } | { readonly answer: null; readonly refused: Refused };
-
-/** Answers whoever sent `envelope` with the outcome of the request. */
-export function replyOutcome(node: Node, out: Outbox, envelope: Envelope, outcome: Outcome): void {
-  if (outcome.answer !== null) reply(node, out, envelope, ANSWER, outcome.answer);
-  else reply(node, out, envelope, REFUSED, outcome.refused);
-}
 
 /** Takes up a request. Returns the outcome if it has one at once, or null while the search goes on. */
 export function openSearch(
@@ -74,6 +66,7 @@ export function openSearch(
   scope: number,
   want: Want,
   path: readonly string[],
+  plan: Plan | null = null,
 ): Outcome | null {
   const { searches } = searcher;
   if (searches.holds(envelope.origin, envelope.originBoot, envelope.n)) {
@@ -93,6 +86,7 @@ export function openSearch(
     askerAttempt: envelope.attempt,
     scope,
     want,
+    plan,
     path: path as string[],
     deadlineUs: now.monoUs + want.timeLeftUs,
     stage: scope === SCOPE_OUTWARD ? STAGE_FEDERATION : STAGE_LOCAL,
@@ -152,7 +146,14 @@ export function onAnswer(searcher: Searcher, search: Search, now: Now, envelope:
   // A node that was frozen hears what waited for it before its alarm rings.
   if (isPast(search, now))
     return refusal(DEADLINE_EXCEEDED, 'the answer came after the deadline', search.struck);
-  return { answer: { ...answer, stage: search.stage }, refused: null };
+  return { answer: { ...answer, stage: search.stage }, refused: null, agent: null };
+}
+
+/** An agent has been taken on: it is on the disk of its host. */
+export function onBegun(searcher: Searcher, search: Search, envelope: Envelope): Outcome | null {
+  if (search.isFinding) return null;
+  releasePeer(searcher, search);
+  return { answer: null, refused: null, agent: envelope.body as AgentState };
 }
 
 export function onRefused(
@@ -210,6 +211,9 @@ export function onSearchDue(
     const cluster = clusterOf(node, silent);
     const isFinding = search.isFinding;
     releasePeer(searcher, search);
+    // Whoever was asked may have begun it, and another would begin it a second time (R5.3-2).
+    if (!isFinding && search.plan !== null)
+      return refusal(UNKNOWN_OUTCOME, 'who was to take the agent on is silent', search.struck);
     if (!isFinding) {
       strike(search, [{ peer: silent, cluster, reason }]);
       noteRequest(node, out, search, NOTE_STRUCK, search.want.model, silent, search.stage, 0, search.struck);
@@ -242,22 +246,8 @@ export function closeSearch(
   releasePeer(searcher, search);
   searcher.searches.delete(search);
   const { asker, origin, originBoot, n, askerAttempt } = search;
-  const kind = outcome.answer !== null ? ANSWER : REFUSED;
-  out.send(kind, node.self, asker, origin, originBoot, n, askerAttempt, outcome.answer ?? outcome.refused);
+  out.send(kindOf(outcome), node.self, asker, origin, originBoot, n, askerAttempt, bodyOf(outcome));
 }
-
-export function refusal(
-  code: ErrorCode,
-  detail: string,
-  struck: Refused['struck'],
-  retryAfterUs = 0,
-): Outcome {
-  const waitUs = isRetryable(code) ? Math.max(retryAfterUs, RETRY_AFTER_US) : 0;
-  return { answer: null, refused: { code, detail, struck, retryAfterUs: waitUs } };
-}
-
-/** What a refusal advises when nobody knows better. */
-const RETRY_AFTER_US = 1_000_000;
 
 /** §5.3: serve here, else ask the cluster, else ask the federation, else say why not. */
 function advance(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): Outcome | null {
@@ -312,10 +302,11 @@ function askOneOf(
 ): boolean {
   const required =
     node.config.models.find(({ name }) => name === search.want.model)?.requiredMemoryBytes ?? 0;
+  const able = search.plan === null ? candidates : ableFor(search, candidates, node.config.manifest.cluster);
   const { chosen, struck } = decide(
     search.want,
     required,
-    candidates,
+    able,
     node.config.manifest.cluster,
     search.tried,
     (peer) => searcher.inFlight.get(peer) ?? 0,
@@ -323,7 +314,18 @@ function askOneOf(
   );
   strike(search, struck);
   if (chosen === null) return false;
+  if (search.plan !== null) return ask(node, searcher, search, now, out, chosen.peer, AGENT, search.plan);
   return ask(node, searcher, search, now, out, chosen.peer, RUN, forwarded(search, now));
+}
+
+/** Those that have the models of all steps of an agent. */
+function ableFor(search: Search, candidates: readonly Candidate[], cluster: string): Candidate[] {
+  const models = search.plan!.plan.steps.map(({ model }) => model);
+  return candidates.filter(({ peer, load }) => {
+    const isAble = models.every((model) => load.installedModels.includes(model));
+    if (!isAble) strike(search, [{ peer, cluster, reason: STRIKE_MODEL }]);
+    return isAble;
+  });
 }
 
 /** Asks a bridge of the own cluster to get the request answered elsewhere. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Encoder } from '../../core/machine/codec.ts';
 import { DISK_FINE } from '../../core/machine/disk-conditions.ts';
-import type { DiskWrite } from '../../core/machine/disk-records.ts';
+import { recordOf, type DiskWrite } from '../../core/machine/disk-records.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import {
   BEAT,
@@ -65,7 +65,7 @@ describe('the devices of a live node', function () {
     const open = (): Disk => new Disk(folder, ids, new Contents(), (error) => expect.fail(error.message));
     const write = (key: string, version: number | null): DiskWrite => ({
       key,
-      record: version === null ? null : { node: { epoch: 7, manifestVersion: version } },
+      record: version === null ? null : recordOf({ node: { epoch: 7, manifestVersion: version } }),
     });
     const store = async (disk: Disk, ...writes: DiskWrite[]): Promise<void> => {
       const stored = await askDevice(disk, STORE, { writes });

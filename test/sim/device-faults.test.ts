@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { ACCELERATOR, DISK, OBSERVER } from '../../core/base/peers.ts';
 import { NEVER_US } from '../../core/base/time.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { NODE_KEY } from '../../core/machine/disk-records.ts';
+import { NODE_KEY, recordOf } from '../../core/machine/disk-records.ts';
 import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
 import {
   INFERRED,
@@ -310,7 +310,7 @@ describe('a node whose disk does not read or write', () => {
     expect([node.phase, node.manifestVersion]).to.deep.equal([STORING, 1]);
     rig.nowUs += SECOND_US;
     const [again] = rig.wake('front');
-    const record = { node: { epoch: node.epoch, manifestVersion: 1 } };
+    const record = recordOf({ node: { epoch: node.epoch, manifestVersion: 1 } });
     expect([again.kind, again.body]).to.deep.equal([STORE, { writes: [{ key: NODE_KEY, record }] }]);
     rig.pump();
     expect([node.phase, node.retryAtUs]).to.deep.equal([READY, NEVER_US]);
@@ -319,7 +319,7 @@ describe('a node whose disk does not read or write', () => {
   it('reads a disk page by page, and from the start again when it fails in between', () => {
     const { rig, asked } = start();
     const { node } = rig.station('front');
-    const old = { key: NODE_KEY, record: { node: { epoch: 5, manifestVersion: 77 } } };
+    const old = { key: NODE_KEY, record: recordOf({ node: { epoch: 5, manifestVersion: 77 } }) };
     const page = { entries: [old], corrupt: [], next: NODE_KEY, condition: DISK_FINE };
     const [more] = rig.deliver(condition(asked(), page));
     expect([more.kind, more.body, node.phase]).to.deep.equal([LOAD, { after: NODE_KEY }, LOADING]);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES, OK } from '../../core/routing/outcomes.ts';
 import { DISK } from '../../core/base/peers.ts';
-import { NODE_KEY } from '../../core/machine/disk-records.ts';
+import { NODE_KEY, recordOf } from '../../core/machine/disk-records.ts';
 import { nameOfKind } from '../../core/machine/kinds.ts';
 import { compareRuns } from '../../sim/compare.ts';
 import type { Reel } from '../../sim/recorder.ts';
@@ -222,7 +222,7 @@ describe('comparing two runs', () => {
     const finding = compareRuns(tinyScenario(), (scenario, watcher) => {
       const world = new World(scenario, watcher);
       if (made++ % 2 === 1)
-        world.machines[3].platter.records.set(NODE_KEY, { node: { epoch: 7, manifestVersion: 7 } });
+        world.machines[3].platter.records.set(NODE_KEY, recordOf({ node: { epoch: 7, manifestVersion: 7 } }));
       return world;
     });
     expect(finding.isEqual).to.equal(false);

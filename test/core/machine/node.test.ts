@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { DISK, KEYS, OBSERVER } from '../../../core/base/peers.ts';
 import { NEVER_US } from '../../../core/base/time.ts';
 import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../../../core/machine/disk-conditions.ts';
-import { NODE_KEY } from '../../../core/machine/disk-records.ts';
+import { NODE_KEY, recordOf } from '../../../core/machine/disk-records.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { DOWN, LOADING, READY, SIGNING, STORING } from '../../../core/machine/node-state.ts';
@@ -27,7 +27,7 @@ describe('a node that is booted', () => {
     const [store] = rig.deliver(rig.wire.shift()!);
     expect([store.kind, store.to, node.phase]).to.deep.equal([kinds.STORE, DISK, STORING]);
     const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
-    const record = { node: { epoch, manifestVersion: 1 } };
+    const record = recordOf({ node: { epoch, manifestVersion: 1 } });
     expect(store.body, 'stored before it is used').to.deep.equal({ writes: [{ key: NODE_KEY, record }] });
 
     const [sign] = rig.deliver(rig.wire.shift()!);
@@ -84,9 +84,9 @@ describe('a node that is booted', () => {
     for (const version of [1, 2, 3]) {
       rig.boot('front');
       rig.pump();
-      expect(rig.station('front').disk.get(NODE_KEY)).to.deep.equal({
-        node: { epoch: rig.node('front').epoch, manifestVersion: version },
-      });
+      expect(rig.station('front').disk.get(NODE_KEY)).to.deep.equal(
+        recordOf({ node: { epoch: rig.node('front').epoch, manifestVersion: version } }),
+      );
       rig.advance(10_000_000);
       rig.crash('front');
     }
@@ -118,7 +118,7 @@ describe('a node that is booted', () => {
       expect(node.wakeAtUs).to.equal(NEVER_US);
     };
     expectRetry(answer(kinds.LOADED, { ...pageOf(new Map()), condition: DISK_FAILED }), kinds.LOAD);
-    answer(kinds.LOADED, pageOf(new Map([[NODE_KEY, { node: { epoch: 7, manifestVersion: 4 } }]])));
+    answer(kinds.LOADED, pageOf(new Map([[NODE_KEY, recordOf({ node: { epoch: 7, manifestVersion: 4 } })]])));
     for (const condition of [DISK_FULL, DISK_FAILED])
       expectRetry(answer(kinds.STORED, { condition }), kinds.STORE);
     const [sign] = answer(kinds.STORED, { condition: DISK_FINE });
@@ -139,7 +139,7 @@ describe('a node that is booted', () => {
     const [noted, store] = rig.deliver(envelopeOf(kinds.LOADED, DISK, node.self, body, id));
     expect((noted.body as kinds.Noted).note).to.equal(kinds.NOTE_CORRUPT);
     const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
-    const record = { node: { epoch, manifestVersion: 1 } };
+    const record = recordOf({ node: { epoch, manifestVersion: 1 } });
     expect(store.body).to.deep.equal({ writes: [{ key: NODE_KEY, record }] });
   });
 
