@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '6b9e3de85551586b', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '71675cce4d09194a', verdict: 'pass' },
-  'quickstart.yaml': { digest: '9ddb502281c10249', verdict: 'pass' },
+  'canary.yaml': { digest: '0c6c2df34f6fd303', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: '4be154b55da4fcdb', verdict: 'pass' },
+  'quickstart.yaml': { digest: '42774c181dbd240f', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
