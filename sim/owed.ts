@@ -43,9 +43,12 @@ function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] 
   const live = machines.filter(isLive);
   return live.flatMap(({ node, spec, cluster }) => {
     if (node.index === null) return [];
-    const { entries } = node.index;
     // A node may have numbers of its own for its peers.
-    const listed = new Set([...entries.keys()].map((peer) => world.identities.peerOf(node.pure.idOf(peer))));
+    const listed = new Set(
+      node.index.directory
+        .members()
+        .map(({ manifest }) => world.identities.peerOf(node.pure.idOf(manifest.id))),
+    );
     return live
       .filter((other) => other.cluster === cluster && !listed.has(other.peer))
       .map((other) => `${spec.name} does not list ${other.spec.name}`);

@@ -30,6 +30,13 @@ export function drawBelow(random: RandomState, bound: number): number {
   return Math.floor((drawWord(random) * bound) / 4294967296);
 }
 
+/** At most `most` items: a run of them from a random start, so that all get their turn. */
+export function drawSome<T>(random: RandomState, items: readonly T[], most: number): readonly T[] {
+  if (items.length <= most) return items;
+  const start = drawBelow(random, items.length);
+  return Array.from({ length: most }, (_, i) => items[(start + i) % items.length]);
+}
+
 /** One round of MurmurHash3's 32-bit finaliser (Austin Appleby) over `word` joined to `state`. */
 export function mixWord(state: number, word: number): number {
   let h = state ^ (Math.imul(word, 0xcc9e2d51) + 0x9e3779b9);

@@ -1,5 +1,5 @@
 import type { Peer } from '../base/peers.ts';
-import { drawBelow } from '../base/rng.ts';
+import { drawBelow, drawSome } from '../base/rng.ts';
 import type { Now } from '../base/time.ts';
 import { Encoder } from '../machine/codec.ts';
 import type { Outbox } from '../machine/envelope.ts';
@@ -33,9 +33,17 @@ export function hashManifest(node: Pick<Node, 'pure'>, manifest: Manifest, versi
 
 export function startPresence(node: Node, now: Now, out: Outbox): void {
   node.presence.attestations = keepValid(node, node.config.manifest, node.config.attestations);
-  for (const index of node.config.indexNodes) announceTo(node, out, index);
+  for (const index of firstToHear(node)) announceTo(node, out, index);
   const periodUs = node.config.parameters.heartbeatUs;
   node.presence.nextBeatUs = now.monoUs + 1 + drawBelow(node.random, Math.min(periodUs, 1 << 20));
+}
+
+/** One or two index nodes drawn from those of the cluster, who pass it on (R5.2-3); an index node tells itself, too. */
+function firstToHear(node: Node): Peer[] {
+  const { indexNodes, parameters } = node.config;
+  const others = indexNodes.filter((index) => index !== node.self);
+  const drawn = [...drawSome(node.random, others, parameters.announceTo)];
+  return node.index === null || others.length === indexNodes.length ? drawn : [node.self, ...drawn];
 }
 
 export function announceTo(node: Node, out: Outbox, index: Peer): void {

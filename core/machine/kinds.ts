@@ -1,12 +1,12 @@
 import { clusterRecordShape, peeringShape, revocationShape } from '../cluster/border-documents.ts';
+import { loadShape, manifestVersionShape, MAX_MODELS, name } from '../cluster/manifest.ts';
 import {
-  attestationShape,
-  loadShape,
-  manifestShape,
-  manifestVersionShape,
-  MAX_MODELS,
-  name,
-} from '../cluster/manifest.ts';
+  announcementShape,
+  directoryBody,
+  evidenceBody,
+  MAX_ROWS,
+  rowsBody,
+} from '../cluster/registry-bodies.ts';
 import {
   agentsBody,
   agentStateShape,
@@ -49,6 +49,7 @@ const DISCOVER = 0;
 const ANNOUNCE = 1;
 const REQUEST = 2;
 const RESPONSE = 3;
+const REPLICATE = 4;
 const HEARTBEAT = 5;
 const DEVICE = 6;
 
@@ -59,6 +60,7 @@ const DEVICES: MessageClass = 0;
 const MEMBERSHIP: MessageClass = 1;
 const CONTROL: MessageClass = 2;
 const REQUESTS: MessageClass = 3;
+const REPLICATION: MessageClass = 4;
 const TELEMETRY: MessageClass = 5;
 
 export interface KindEntry {
@@ -81,15 +83,15 @@ export const MAX_STRUCK = 64;
 const struckList = list(struckShape, MAX_STRUCK);
 
 // DISCOVER
-const findBody = record({ model: name, withBridges: flag });
+const findBody = record({
+  model: name,
+  withBridges: flag,
+  /** What the asker will strike out anyway: who passes is named first (R3-4). */
+  minTrust: upTo(4),
+  allowedRegions: list(name, 32),
+});
 const offersBody = record({});
 // ANNOUNCE
-const manifestBody = record({
-  manifest: manifestShape,
-  version: manifestVersionShape,
-  signature: text(256),
-  attestations: list(attestationShape, 8),
-});
 const wantedBody = record({});
 const exportsBody = record({ version: integer, models: list(name, MAX_MODELS) });
 /** Records that one envelope brings at most, and bridges that a record goes through at most: its parameter is lower. */
@@ -123,14 +125,16 @@ export const candidateShape = record({
   /** Effective trust, R4-4. */
   trust: upTo(4),
   gpuMemoryBytes: integer,
+  /** Supported, installed and loaded are three things (R4-5): who only supports it is not offered. */
   isOffered: flag,
+  isLoaded: flag,
   load: loadShape,
   ageUs: integer,
 });
 export type Candidate = Readonly<Of<typeof candidateShape>>;
 export const MAX_CANDIDATES = 32;
 export const MAX_BRIDGES = 8;
-const foundBody = record({
+export const foundShape = record({
   candidates: list(candidateShape, MAX_CANDIDATES),
   bridges: list(peer, MAX_BRIDGES),
   isModelKnown: flag,
@@ -231,8 +235,8 @@ const notedBody = record({
   struck: struckList,
 });
 
+export type { Announcement } from '../cluster/registry-bodies.ts';
 export type Find = Readonly<Of<typeof findBody>>;
-export type Announcement = Readonly<Of<typeof manifestBody>>;
 export type Exports = Readonly<Of<typeof exportsBody>>;
 export type ClusterNews = Readonly<Of<typeof clusterNewsBody>>;
 export type PeeringNews = Readonly<Of<typeof peeringBody>>;
@@ -240,7 +244,7 @@ export type FindClusters = Readonly<Of<typeof findClustersBody>>;
 export type ListedCluster = Readonly<Of<typeof listedClusterShape>>;
 export type Clusters = Readonly<Of<typeof clustersBody>>;
 export type Cross = Readonly<Of<typeof crossBody>>;
-export type Found = Readonly<Of<typeof foundBody>>;
+export type Found = Readonly<Of<typeof foundShape>>;
 export type Working = Readonly<Of<typeof workingBody>>;
 export type Answer = Readonly<Of<typeof answerShape>>;
 export type Refused = Readonly<Of<typeof refusedShape>>;
@@ -260,45 +264,17 @@ export type Dialled = Readonly<Of<typeof dialledBody>>;
 export type Route = Readonly<Of<typeof routeBody>>;
 export type Noted = Readonly<Of<typeof notedBody>>;
 
-/** What a node tells its observer. It never answers, and nothing in the core depends on it. */
-export const NOTES = [
-  'opened',
-  'asked',
-  'struck',
-  'outcome',
-  'joined',
-  'removed',
-  'ready',
-  'corrupt',
-  'unstored',
-  'session-up',
-  'session-down',
-  'alone',
-] as const;
-export const NOTE_OPENED = 0;
-export const NOTE_ASKED = 1;
-export const NOTE_STRUCK = 2;
-export const NOTE_OUTCOME = 3;
-export const NOTE_JOINED = 4;
-export const NOTE_REMOVED = 5;
-export const NOTE_READY = 6;
-/** What its disk kept of the node is damaged: it starts as one without a past. */
-export const NOTE_CORRUPT = 7;
-/** Its disk does not read or write: it is not ready, and tries again. */
-export const NOTE_UNSTORED = 8;
-/** A session with a bridge of another cluster is heard, or no longer; NOTED.chosen is that bridge. */
-export const NOTE_SESSION_UP = 9;
-export const NOTE_SESSION_DOWN = 10;
-/** A single point of failure (R3-1): NOTED.chosen is the only one of its kind, NOTED.model says of what kind. */
-export const NOTE_ALONE = 11;
+export * from './notes.ts';
 
 export const FIND = DISCOVER * 32;
 export const FIND_OFFERS = DISCOVER * 32 + 1;
 export const FIND_CLUSTERS = DISCOVER * 32 + 4;
 export const AGENTS = DISCOVER * 32 + 5;
+export const DIRECTORY = DISCOVER * 32 + 3;
 export const MANIFEST = ANNOUNCE * 32;
 export const MANIFEST_WANTED = ANNOUNCE * 32 + 1;
 export const EXPORTS = ANNOUNCE * 32 + 2;
+export const EVIDENCE = ANNOUNCE * 32 + 3;
 export const CLUSTER_NEWS = ANNOUNCE * 32 + 4;
 export const PEERING = ANNOUNCE * 32 + 5;
 export const ASK = REQUEST * 32;
@@ -316,6 +292,7 @@ export const CLUSTERS = RESPONSE * 32 + 9;
 export const AGENT_STATE = RESPONSE * 32 + 10;
 export const AGENTS_FOUND = RESPONSE * 32 + 11;
 export const STEP_RESULT = RESPONSE * 32 + 12;
+export const ROWS = REPLICATE * 32 + 1;
 export const BEAT = HEARTBEAT * 32;
 export const SESSION = HEARTBEAT * 32 + 1;
 export const STORE = DEVICE * 32;
@@ -362,7 +339,8 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   };
   add(FIND, 'find', 'gateway or bridge → index', findBody, REQUESTS, CHECK_US + 15, '§5.2, R3-3');
   add(FIND_OFFERS, 'offers', 'bridge → index', offersBody, CONTROL, CHECK_US + 10, '§5.2');
-  add(MANIFEST, 'manifest', 'node → index', manifestBody, CONTROL, CHECK_US + 200, '§4.2, R4-3');
+  add(DIRECTORY, 'directory', 'index → index', directoryBody, REPLICATION, CHECK_US + 60, 'R3-2');
+  add(MANIFEST, 'manifest', 'node → index', announcementShape, CONTROL, CHECK_US + 200, '§4.2, R4-3');
   add(MANIFEST_WANTED, 'wanted', 'index → node', wantedBody, CONTROL, CHECK_US + 5, '§5.2');
   add(
     EXPORTS,
@@ -373,10 +351,11 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     CHECK_US + 20,
     'R5.2-4',
   );
+  add(EVIDENCE, 'evidence', 'index → index', evidenceBody, CONTROL, CHECK_US + 400, 'R4-3');
   add(ASK, 'ask', 'user → gateway', askBody, REQUESTS, 15, '§5.3');
   add(RUN, 'run', 'gateway or bridge → compute', askBody, REQUESTS, CHECK_US + 15, '§5.3');
   add(CROSS, 'cross', 'gateway → bridge → bridge', crossBody, REQUESTS, CHECK_US + 20, 'R5.2-4');
-  add(FOUND, 'found', 'index → gateway or bridge', foundBody, REQUESTS, CHECK_US + 40, 'R3-3');
+  add(FOUND, 'found', 'index → gateway or bridge', foundShape, REQUESTS, CHECK_US + 40, 'R3-3');
   add(OFFERED, 'offered', 'index → bridge', offeredBody, CONTROL, CHECK_US + 10, 'R5.2-4');
   add(
     WORKING,
@@ -404,6 +383,8 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(AGENT_STATE, 'agent', 'compute → gateway → user', agentStateShape, REQUESTS, CHECK_US + 15, 'R4-6');
   add(AGENTS_FOUND, 'agents', 'compute → gateway → user', agentsBody, REQUESTS, CHECK_US + 20, 'R4-6');
   add(STEP_RESULT, 'step', 'compute → gateway → user', stepResultShape, REQUESTS, CHECK_US + 15, 'R4-6');
+  // Each row is checked like a manifest; envelopes are half full on average.
+  add(ROWS, 'directory', 'index → index', rowsBody, REPLICATION, CHECK_US + (MAX_ROWS / 2) * 200, 'R3-2');
   add(BEAT, 'beat', 'node → index', beatBody, MEMBERSHIP, CHECK_US + 10, '§5.2');
   add(
     SESSION,

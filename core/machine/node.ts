@@ -4,6 +4,8 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
+import { onDirectory } from '../cluster/exchange.ts';
+import { onEvidence, onRows } from '../cluster/registry.ts';
 import { onExports, onSession } from '../cluster/sessions.ts';
 import * as agents from '../roles/agent-host.ts';
 import * as bridges from '../roles/bridge.ts';
@@ -94,7 +96,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return true;
     case kinds.FIND_OFFERS:
       if (index === null) return false;
-      indexes.onFindOffers(node, index, out, envelope);
+      indexes.onFindOffers(node, index, now, out, envelope);
       return true;
     case kinds.MANIFEST:
       if (index === null) return false;
@@ -103,6 +105,14 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.BEAT:
       if (index === null) return false;
       indexes.onBeat(node, index, now, out, envelope);
+      return true;
+    case kinds.DIRECTORY:
+    case kinds.ROWS:
+    case kinds.EVIDENCE:
+      if (index === null || !node.config.indexNodes.includes(envelope.from)) return false;
+      if (envelope.kind === kinds.DIRECTORY) onDirectory(node, index, now, out, envelope);
+      else if (envelope.kind === kinds.ROWS) onRows(node, index, now, out, envelope);
+      else onEvidence(node, index, out, envelope);
       return true;
     case kinds.MANIFEST_WANTED:
       if (!node.config.indexNodes.includes(envelope.from)) return false;
@@ -334,7 +344,7 @@ function setAlarm(node: Node): void {
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher), gateway.remembered.deadlines.nextUs);
   }
-  if (index !== null) nextUs = Math.min(nextUs, index.nextSweepUs);
+  if (index !== null) nextUs = Math.min(nextUs, indexes.nextIndexAlarm(index));
   if (compute !== null) nextUs = Math.min(nextUs, compute.nextWorkingUs);
   if (bridge !== null) {
     nextUs = Math.min(nextUs, bridge.sessions.nextBeatUs, bridge.nextOffersUs);

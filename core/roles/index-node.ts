@@ -1,194 +1,218 @@
 import type { Peer } from '../base/peers.ts';
 import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import {
-  attestationShape,
-  compareVersions,
-  hasType,
-  loadShape,
-  manifestShape,
-  manifestVersionShape,
-  type Load,
-} from '../cluster/manifest.ts';
-import { findFault } from '../cluster/validation.ts';
-import { hashManifest } from '../cluster/presence.ts';
+import { Directory } from '../cluster/directory.ts';
+import { onExchangeAlarm, startExchange } from '../cluster/exchange.ts';
+import { compareVersions, MAX_MODELS, type Load } from '../cluster/manifest.ts';
+import type { RankedSlots } from '../cluster/ranked-slots.ts';
+import { evidenceShape } from '../cluster/registry-bodies.ts';
+import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   FOUND,
   MANIFEST_WANTED,
   MAX_BRIDGES,
   MAX_CANDIDATES,
-  NOTE_JOINED,
-  NOTE_REMOVED,
   OFFERED,
+  REFUSED,
   type Announcement,
   type Beat,
   type Candidate,
   type Find,
 } from '../machine/kinds.ts';
-import { MAX_MODELS } from '../cluster/manifest.ts';
-import { note, reply } from '../machine/speech.ts';
 import type { Node } from '../machine/node-state.ts';
-import {
-  flag,
-  integer,
-  list,
-  optional,
-  peer,
-  record,
-  shared,
-  table,
-  text,
-  type Of,
-} from '../machine/shape.ts';
-import { effectiveTrust, keepValid } from '../trust/attestation.ts';
-
-/** One node of the cluster, as an index node knows it. */
-const entryShape = record({
-  manifest: shared(manifestShape),
-  version: shared(manifestVersionShape),
-  hash: text(128),
-  /** Those of its attestations that are signed by an attestor of the cluster. */
-  attestations: shared(list(attestationShape, 8)),
-  load: optional(shared(loadShape)),
-  lastHeardUs: integer,
-  /** Two bodies under one version were seen (R4-3): kept, and never offered again. */
-  isQuarantined: flag,
-});
-type Entry = Of<typeof entryShape>;
+import { integer, own, peer, record, shared, table, type Of } from '../machine/shape.ts';
+import { reply } from '../machine/speech.ts';
+import { isRegionAllowed } from '../policy/regions.ts';
+import { NOT_READY } from '../routing/outcomes.ts';
+import { effectiveTrust } from '../trust/attestation.ts';
 
 /** Service discovery for one cluster (§4.1): who is in it, what it offers, how busy it is. */
 export const indexNodeShape = record({
-  entries: table(peer, entryShape),
+  directory: own(() => new Directory()),
+  /** Who has signed two bodies under one version, and both of them (R4-3). It outlives the place in the directory. */
+  evidence: table(peer, shared(evidenceShape)),
+  /** Whose news is to be passed on to other index nodes, and how often it still may be. */
+  pending: table(peer, integer),
   nextSweepUs: integer,
+  nextExchangeUs: integer,
+  nextPassUs: integer,
+  /** Until then it has hardly heard of anybody, and says so instead of saying that there is nobody. */
+  warmAtUs: integer,
   /** Announcements refused: unsigned, invalid, of another cluster, or beyond the bound of the table. */
   refused: integer,
 });
-type IndexNode = Of<typeof indexNodeShape>;
+export type IndexNode = Of<typeof indexNodeShape>;
 
 export function createIndexNode(): IndexNode {
-  return { entries: new Map(), nextSweepUs: NEVER_US, refused: 0 };
+  return {
+    directory: new Directory(),
+    evidence: new Map(),
+    pending: new Map(),
+    nextSweepUs: NEVER_US,
+    nextExchangeUs: NEVER_US,
+    nextPassUs: NEVER_US,
+    warmAtUs: 0,
+    refused: 0,
+  };
 }
 
 export function startIndexNode(node: Node, index: IndexNode, now: Now): void {
-  index.nextSweepUs = now.monoUs + node.config.parameters.sweepUs;
+  const { sweepUs, warmUs } = node.config.parameters;
+  index.nextSweepUs = now.monoUs + sweepUs;
+  index.warmAtUs = now.monoUs + warmUs;
+  startExchange(node, index, now);
 }
 
+export function nextIndexAlarm({ nextSweepUs, nextExchangeUs, nextPassUs }: IndexNode): number {
+  return Math.min(nextSweepUs, nextExchangeUs, nextPassUs);
+}
+
+/** A node announces itself to some index nodes; these tell the others (R5.2-3). */
 export function onManifest(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
-  const { manifest, version, signature, attestations } = envelope.body as Announcement;
-  const known = index.entries.get(manifest.id);
-  const hash = hashManifest(node, manifest, version);
-  if (known !== undefined) {
-    const order = compareVersions(version, known.version);
-    if (order < 0 || (order === 0 && hash === known.hash)) return;
-  }
-  if (
-    manifest.cluster !== node.config.manifest.cluster ||
-    findFault(manifest) !== null ||
-    !node.pure.verify(manifest.id, hash, signature) ||
-    (known === undefined && index.entries.size >= node.config.parameters.maxDirectory)
-  ) {
+  const announced = envelope.body as Announcement;
+  const { id } = announced.manifest;
+  const learnt = learn(node, index, out, announced, now.monoUs);
+  if (learnt === 'refused') {
     index.refused++;
     return;
   }
-  if (known !== undefined && compareVersions(version, known.version) === 0) {
-    known.isQuarantined = true;
-    return;
-  }
-  index.entries.set(manifest.id, {
-    manifest,
-    version,
-    hash,
-    attestations: keepValid(node, manifest, attestations),
-    load: known?.load ?? null,
-    lastHeardUs: now.monoUs,
-    isQuarantined: known?.isQuarantined ?? false,
-  });
-  if (known === undefined) note(node, out, envelope, NOTE_JOINED, manifest.id);
+  if (learnt === 'new') passOn(node, index, now, id, node.config.parameters.maxHops);
+  const slot = index.directory.slotOf(id);
+  if (slot < 0 || envelope.from !== id) return;
+  const isLast = compareVersions(announced.version, index.directory.at(slot).version) === 0;
+  if (isLast) index.directory.hear(node.pure, slot, null, now.monoUs);
 }
 
 export function onBeat(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
   const { version, load } = envelope.body as Beat;
-  const entry = index.entries.get(envelope.from);
-  if (entry === undefined || compareVersions(version, entry.version) > 0) {
-    reply(node, out, envelope, MANIFEST_WANTED, {});
-    return;
-  }
-  if (compareVersions(version, entry.version) < 0) return;
-  entry.load = load;
-  entry.lastHeardUs = now.monoUs;
+  const { directory } = index;
+  const slot = directory.slotOf(envelope.from);
+  const order = slot < 0 ? 1 : compareVersions(version, directory.at(slot).version);
+  if (order > 0) reply(node, out, envelope, MANIFEST_WANTED, {});
+  else if (order === 0) directory.hear(node.pure, slot, load, now.monoUs);
 }
 
-/** R3-3: an empty answer is an answer, and comes at once. */
+/** R3-3: an empty answer is an answer, and comes at once. One that has just started has none to give yet. */
 export function onFind(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
-  const { model, withBridges } = envelope.body as Find;
-  const offering = byRank(node, index).filter((entry) => mentions(entry, model));
-  const bridges = withBridges ? bridgesOf(node, index) : [];
+  if (now.monoUs < index.warmAtUs) {
+    const retryAfterUs = index.warmAtUs - now.monoUs;
+    reply(node, out, envelope, REFUSED, { code: NOT_READY, retryAfterUs, detail: 'listening', struck: [] });
+    return;
+  }
+  const find = envelope.body as Find;
+  const { directory } = index;
+  const isModelKnown = directory.offeringOf(find.model).size + directory.fittingOf(find.model).size > 0;
   reply(node, out, envelope, FOUND, {
-    candidates: someOf(node, offering, MAX_CANDIDATES).map((entry) => candidateOf(now, entry, model)),
-    bridges: someOf(node, bridges, MAX_BRIDGES),
-    isModelKnown: offering.length > 0,
+    candidates: isModelKnown ? chooseCandidates(node, directory, now, find) : [],
+    bridges: find.withBridges ? chooseBridges(node, directory) : [],
+    isModelKnown,
   });
 }
 
 /** What a bridge may tell other clusters that this one offers. */
-export function onFindOffers(node: Node, index: IndexNode, out: Outbox, envelope: Envelope): void {
-  const models = new Set<string>();
-  for (const entry of byRank(node, index)) {
-    for (const model of entry.load?.installedModels ?? []) if (models.size < MAX_MODELS) models.add(model);
-  }
-  const sorted = [...models].sort((left, right) => (left < right ? -1 : 1));
-  reply(node, out, envelope, OFFERED, { models: sorted });
+export function onFindOffers(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
+  if (now.monoUs < index.warmAtUs) return;
+  reply(node, out, envelope, OFFERED, { models: index.directory.modelsOffered().slice(0, MAX_MODELS) });
 }
 
 export function onIndexAlarm(node: Node, index: IndexNode, now: Now, out: Outbox): void {
+  onPassAlarm(node, index, now, out);
+  onExchangeAlarm(node, index, now, out);
   if (now.monoUs < index.nextSweepUs) return;
   index.nextSweepUs = now.monoUs + node.config.parameters.sweepUs;
-  for (const entry of byRank(node, index)) {
-    if (now.monoUs - entry.lastHeardUs < node.config.parameters.silentAfterUs) continue;
-    index.entries.delete(entry.manifest.id);
-    note(node, out, null, NOTE_REMOVED, entry.manifest.id);
+  const { directory } = index;
+  const silent: Peer[] = [];
+  for (const slot of directory.slots())
+    if (isGone(node, now.monoUs - directory.heardAt(slot))) silent.push(directory.peerAt(slot));
+  silent.sort((left, right) => node.pure.rank(left) - node.pure.rank(right));
+  for (const one of silent) dropMember(node, index, one, out);
+}
+
+/**
+ * At most 32 of those who offer a model, from a random start in the order of ranks, so that all get their turn. Who would
+ * pass the asker's filters comes first: filters before scores (R3-4), or in a large cluster all of the 32 might be of no
+ * use to it. Room that is left goes to others, so that the asker can say why they were struck out (R5.3-1).
+ */
+function chooseCandidates(node: Node, directory: Directory, now: Now, find: Find): Candidate[] {
+  const chosen: Candidate[] = [];
+  const others: number[] = [];
+  const offering = directory.offeringOf(find.model);
+  const requiredBytes = node.config.models.find(({ name }) => name === find.model)?.requiredMemoryBytes ?? 0;
+  visitFromRandom(node, offering, (slot) => {
+    if (isEligible(directory, now, find, requiredBytes, slot))
+      chosen.push(candidateAt(directory, now, slot, find.model, true));
+    else if (others.length < MAX_CANDIDATES) others.push(slot);
+    return chosen.length < MAX_CANDIDATES;
+  });
+  for (const slot of others) {
+    if (chosen.length === MAX_CANDIDATES) return chosen;
+    chosen.push(candidateAt(directory, now, slot, find.model, true));
   }
+  if (chosen.length === MAX_CANDIDATES) return chosen;
+  visitFromRandom(node, directory.fittingOf(find.model), (slot) => {
+    chosen.push(candidateAt(directory, now, slot, find.model, false));
+    return chosen.length < MAX_CANDIDATES;
+  });
+  return chosen;
 }
 
-/** Entries that may be offered, in the order of ranks, which no driver's numbering can change. */
-function byRank(node: Node, index: IndexNode): Entry[] {
-  const entries: Entry[] = [];
-  for (const entry of index.entries.values()) if (!entry.isQuarantined) entries.push(entry);
-  return entries.sort((left, right) => node.pure.rank(left.manifest.id) - node.pure.rank(right.manifest.id));
-}
-
-function bridgesOf(node: Node, index: IndexNode): Peer[] {
-  return byRank(node, index)
-    .filter((entry) => hasType(entry.manifest, 'bridge'))
-    .map((entry) => entry.manifest.id);
-}
-
-function mentions(entry: Entry, model: string): boolean {
-  if (!hasType(entry.manifest, 'compute') || entry.manifest.compute === null) return false;
-  return (
-    entry.manifest.compute.supportedModels.includes(model) ||
-    (entry.load?.installedModels.includes(model) ?? false)
+function chooseBridges(node: Node, directory: Directory): Peer[] {
+  const bridges: Peer[] = [];
+  visitFromRandom(
+    node,
+    directory.bridgeSlots(),
+    (slot) => bridges.push(directory.peerAt(slot)) < MAX_BRIDGES,
   );
+  return bridges;
 }
 
-/** At most `most` items: a run of them from a random start, so that all get their turn. */
-function someOf<T>(node: Node, items: T[], most: number): T[] {
-  if (items.length <= most) return items;
-  const start = drawBelow(node.random, items.length);
-  return Array.from({ length: most }, (_, i) => items[(start + i) % items.length]);
+/** Visits a list round once, until `visit` says that it is enough. */
+function visitFromRandom(node: Node, slots: RankedSlots, visit: (slot: number) => boolean): void {
+  const start = slots.size > 1 ? drawBelow(node.random, slots.size) : 0;
+  for (let i = start; i < slots.size; i++) if (!visit(slots.at(i))) return;
+  for (let i = 0; i < start; i++) if (!visit(slots.at(i))) return;
 }
 
-function candidateOf(now: Now, entry: Entry, model: string): Candidate {
-  const { manifest, load } = entry;
+/** Whether the asker would not strike it out, as far as can be seen from here. */
+function isEligible(
+  directory: Directory,
+  now: Now,
+  { minTrust, allowedRegions }: Find,
+  requiredBytes: number,
+  slot: number,
+): boolean {
+  const { manifest } = directory.at(slot);
+  const load = directory.loadAt(slot);
+  if (load === null || load.room === 0 || load.draining) return false;
+  if ((manifest.compute?.gpuMemoryBytes ?? 0) < requiredBytes) return false;
+  if (!isRegionAllowed(allowedRegions, manifest.region)) return false;
+  return minTrust <= 1 || trustAt(directory, now, slot) >= minTrust;
+}
+
+function trustAt(directory: Directory, now: Now, slot: number): number {
+  const { manifest, attestations } = directory.at(slot);
+  return effectiveTrust(now, manifest, attestations, directory.validAt(slot));
+}
+
+function candidateAt(
+  directory: Directory,
+  now: Now,
+  slot: number,
+  model: string,
+  isOffered: boolean,
+): Candidate {
+  const { manifest } = directory.at(slot);
+  const load = directory.loadAt(slot);
   return {
     peer: manifest.id,
     region: manifest.region,
-    trust: effectiveTrust(now, manifest, entry.attestations),
+    trust: trustAt(directory, now, slot),
     gpuMemoryBytes: manifest.compute?.gpuMemoryBytes ?? 0,
-    isOffered: load?.installedModels.includes(model) ?? false,
+    isOffered,
+    isLoaded: load?.loadedModels.includes(model) ?? false,
     load: load ?? NO_LOAD,
-    ageUs: now.monoUs - entry.lastHeardUs,
+    ageUs: now.monoUs - directory.heardAt(slot),
   };
 }
 

@@ -25,6 +25,7 @@ import {
 } from '../machine/shape.ts';
 import { planShape } from '../roles/agent-plan.ts';
 import { STAGES } from './outcomes.ts';
+import { createRecall, recallShape } from './recall.ts';
 import { wantShape } from './want.ts';
 
 /** How far a search may go: a gateway's through all stages of §5.3, a bridge's out of its cluster, or into it. */
@@ -74,6 +75,7 @@ export const searcherShape = record({
   inFlight: table(peer, integer),
   retriesInFlight: integer,
   nextWorkingUs: integer,
+  recall: recallShape,
 });
 export type Searcher = Of<typeof searcherShape>;
 
@@ -83,6 +85,7 @@ export function createSearcher(): Searcher {
     inFlight: new Map(),
     retriesInFlight: 0,
     nextWorkingUs: NEVER_US,
+    recall: createRecall(),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   WORKING,
   type Answer,
   type Candidate,
+  type Find,
   type Found,
   type Refused,
 } from '../machine/kinds.ts';
@@ -54,6 +55,7 @@ import {
   type Searcher,
 } from './search-state.ts';
 import { bodyOf, kindOf, refusal, type Outcome } from './ending.ts';
+import { goByRecalled, keepAnswer, nextIndex, noteSilence } from './recall.ts';
 import { isTooLate, type Want } from './want.ts';
 
 /** Takes up a request. Returns the outcome if it has one at once, or null while the search goes on. */
@@ -130,6 +132,7 @@ export function onFound(
   if (!search.isFinding) return null;
   const found = envelope.body as Found;
   releasePeer(searcher, search);
+  keepAnswer(node, searcher.recall, now, envelope.from, search.want, found);
   search.candidates = found.candidates;
   search.bridges = found.bridges;
   return advance(node, searcher, search, now, out);
@@ -214,7 +217,8 @@ export function onSearchDue(
     // Whoever was asked may have begun it, and another would begin it a second time (R5.3-2).
     if (!isFinding && search.plan !== null)
       return refusal(UNKNOWN_OUTCOME, 'who was to take the agent on is silent', search.struck);
-    if (!isFinding) {
+    if (isFinding) noteSilence(node, searcher.recall, now, silent);
+    else {
       strike(search, [{ peer: silent, cluster, reason }]);
       noteRequest(node, out, search, NOTE_STRUCK, search.want.model, silent, search.stage, 0, search.struck);
     }
@@ -260,6 +264,7 @@ function advance(node: Node, searcher: Searcher, search: Search, now: Now, out: 
   }
   if (search.stage === STAGE_CLUSTER) {
     if (search.candidates === null && askIndex(node, searcher, search, now, out)) return null;
+    if (search.candidates === null) goByRecalled(node, searcher.recall, now, search);
     if (askOneOf(node, searcher, search, now, out, search.candidates ?? [])) return null;
     search.stage = STAGE_FEDERATION;
   }
@@ -277,18 +282,16 @@ function isPast(search: Search, now: Now): boolean {
   return now.monoUs >= search.deadlineUs || isTooLate(search.want, now);
 }
 
-/** Asks the next index node who offers the model. False when all were asked in vain. */
+/** Asks the next index node who offers the model. False when all were asked in vain, or were silent a moment ago. */
 function askIndex(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): boolean {
-  const { indexNodes, parameters } = node.config;
-  if (search.indexTries >= indexNodes.length) return false;
-  // Requests spread over the index nodes; one that is tried again goes on to the next.
-  const index = indexNodes[(search.key + search.indexTries) % indexNodes.length];
-  search.indexTries++;
+  const index = nextIndex(node, searcher.recall, now, search);
+  if (index === NOBODY) return false;
   search.isFinding = true;
-  const body = { model: search.want.model, withBridges: search.scope === SCOPE_ALL };
+  const { model, minTrust, allowedRegions } = search.want;
+  const body: Find = { model, withBridges: search.scope === SCOPE_ALL, minTrust, allowedRegions };
   search.attempt++;
   out.send(FIND, node.self, index, search.origin, search.originBoot, search.n, search.attempt, body);
-  awaitPeer(searcher, search, now, index, parameters.findTimeoutUs);
+  awaitPeer(searcher, search, now, index, node.config.parameters.findTimeoutUs);
   return true;
 }
 
@@ -396,6 +399,7 @@ function candidateOfSelf(node: Node, now: Now, model: string): Candidate | null 
     trust: effectiveTrust(now, manifest, node.presence.attestations),
     gpuMemoryBytes: manifest.compute?.gpuMemoryBytes ?? 0,
     isOffered: true,
+    isLoaded: installedModels.includes(model),
     load: loadOf(node),
     ageUs: 0,
   };

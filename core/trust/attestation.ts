@@ -30,18 +30,43 @@ export function keepValid(
   manifest: Manifest,
   attestations: readonly Attestation[],
 ): Attestation[] {
-  return attestations.filter((attestation) => {
-    if (attestation.subject !== manifest.id) return false;
-    if (!node.config.attestors.includes(attestation.issuer)) return false;
-    const hash = node.pure.hash(attestationBytes(new Encoder(node.pure), attestation));
-    return node.pure.verify(attestation.issuer, hash, attestation.signature);
-  });
+  const valid = validMask(node, manifest, attestations);
+  return attestations.filter((_, i) => ((valid >> i) & 1) === 1);
 }
 
+/** The same, a bit for each: at most eight come with a manifest. */
+export function validMask(node: Node, manifest: Manifest, attestations: readonly Attestation[]): number {
+  let mask = 0;
+  for (let i = 0; i < attestations.length; i++) {
+    const { subject, issuer, signature } = attestations[i];
+    if (subject !== manifest.id) continue;
+    if (!node.config.attestors.includes(issuer)) continue;
+    const hash = node.pure.hash(attestationBytes(new Encoder(node.pure), attestations[i]));
+    if (node.pure.verify(issuer, hash, signature)) mask |= 1 << i;
+  }
+  return mask;
+}
+
+/** How many attestations a mask says are valid. */
+export function countValid(mask: number): number {
+  let count = 0;
+  for (let rest = mask; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
+}
+
+const ALL_VALID = 0xff;
+
 /** R4-4: the lower of what a node claims and what a valid attestation grants today; experimental without one. */
-export function effectiveTrust(now: Now, manifest: Manifest, valid: readonly Attestation[]): number {
+export function effectiveTrust(
+  now: Now,
+  manifest: Manifest,
+  attestations: readonly Attestation[],
+  validBits = ALL_VALID,
+): number {
   let granted = EXPERIMENTAL;
-  for (const { level, fromWallUs, untilWallUs } of valid) {
+  for (let i = 0; i < attestations.length; i++) {
+    if (((validBits >> i) & 1) === 0) continue;
+    const { level, fromWallUs, untilWallUs } = attestations[i];
     if (level > granted && now.wallUs >= fromWallUs && now.wallUs < untilWallUs) granted = level;
   }
   return Math.min(Math.max(manifest.claimedTrust, EXPERIMENTAL), granted);

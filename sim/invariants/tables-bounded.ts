@@ -23,7 +23,8 @@ export class TablesBounded extends Invariant {
       this.compare(world, name, maxSearches, gateway.searcher.searches.size, 'requests as a gateway');
       this.compare(world, name, maxRemembered, gateway.remembered.size, 'remembered outcomes');
     }
-    if (index !== null) this.compare(world, name, maxDirectory, index.entries.size, 'nodes in its directory');
+    if (index !== null)
+      this.compare(world, name, maxDirectory, index.directory.size, 'nodes in its directory');
     if (compute !== null)
       this.compare(world, name, spec.slots + spec.queueLimit, compute.jobs.length, 'jobs');
     if (bridge !== null) {

@@ -69,7 +69,7 @@ describe('laws of receive', () => {
         expect(foldNode(cloneNode(node)).hex()).to.equal(foldNode(node).hex());
         expect(node.gateway?.searcher.searches.size ?? 0).to.be.at.most(4);
         expect(node.gateway?.remembered.size ?? 0).to.be.at.most(2);
-        expect(node.index?.entries.size ?? 0).to.be.at.most(5);
+        expect(node.index?.directory.size ?? 0).to.be.at.most(5);
         expect(node.compute?.jobs.length ?? 0).to.be.at.most(2);
         return roles.length === 0 || node.ignored + node.late < inputs.length + station.node.ignored;
       },

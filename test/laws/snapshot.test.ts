@@ -145,7 +145,7 @@ describe('laws of clone, fold and diff', () => {
           const body = { manifest, version, signature, attestations: [] };
           rig.deliver(envelopeOf(MANIFEST, manifest.id, front.self, body));
         }
-        expect(front.index!.entries.size).to.equal(9);
+        expect(front.index!.directory.size).to.equal(9);
         return foldNode(front).hex();
       };
       expect(inOrder(order)).to.equal(inOrder([0, 1, 2, 3, 4, 5, 6, 7]));

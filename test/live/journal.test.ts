@@ -216,7 +216,7 @@ describe('the journal of a live node', function () {
     driver.start(boot);
     // Its heartbeat goes to itself, for it is its own index node.
     expect(await until(() => driver.steps > 8, 5_000)).to.equal(true);
-    expect(driver.node.index!.entries.size).to.equal(1);
+    expect(driver.node.index!.directory.size).to.equal(1);
     driver.node.presence = null as never;
     expect(await until(() => broken !== null, 5_000)).to.equal(true);
     journal.leave();

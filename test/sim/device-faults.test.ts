@@ -88,7 +88,7 @@ describe('harm to disks', () => {
       [[], [NODE_KEY]],
     ]);
     const { node, peer } = world.machines[COMPUTE];
-    expect(world.machines[0].node.index!.entries.get(peer)!.version).to.deep.equal({
+    expect(world.machines[0].node.index!.directory.get(peer)!.version).to.deep.equal({
       epoch: node.epoch,
       version: 1,
     });

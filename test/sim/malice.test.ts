@@ -179,7 +179,7 @@ describe('a liar about capabilities', () => {
 
   it('gets no trust by claiming it: what counts is attested (R4-4)', () => {
     const world = finish(withMalice([malicious('france/stray', 'capability-liar')], 2));
-    const entry = [...world.machines[0].node.index!.entries.values()].find(
+    const entry = [...world.machines[0].node.index!.directory.members()].find(
       ({ manifest }) => manifest.id === 2,
     )!;
     expect(entry.manifest.claimedTrust).to.equal(4);
@@ -279,7 +279,7 @@ describe('a forger', () => {
     const index = world.machines[0].node.index!;
     expect(index.refused).to.be.greaterThan(20);
     expect(world.tally.dropped.forged).to.be.greaterThan(20);
-    for (const entry of index.entries.values()) {
+    for (const entry of index.directory.members()) {
       expect(entry.isQuarantined).to.equal(false);
       expect(entry.version.epoch).to.be.lessThan(2 ** 39);
     }

@@ -102,9 +102,9 @@ describe('harm to nodes', () => {
       const { world } = runUntil(withFaults({ kind: 'wipe', ...at(15, 16) }), 15.5);
       const machine = world.machines[COMPUTE];
       expect([machine.isUp, machine.platter.records.size, machine.bootCount]).to.deep.equal([false, 0, 0]);
-      const before = world.machines[0].node.index!.entries.get(machine.peer)!.version;
+      const before = world.machines[0].node.index!.directory.get(machine.peer)!.version;
       world.run(60 * SECOND_US);
-      const after = world.machines[0].node.index!.entries.get(machine.peer)!;
+      const after = world.machines[0].node.index!.directory.get(machine.peer)!;
       expect([machine.bootCount, machine.lives, after.isQuarantined]).to.deep.equal([1, 2, false]);
       expect(after.version.epoch).to.equal(before.epoch + 16);
       expect(outcomesOf(world, 18, 40)).to.deep.equal(['OK']);
@@ -119,7 +119,7 @@ describe('harm to nodes', () => {
         ),
         18,
       );
-      const epochKnown = (): number => world.machines[0].node.index!.entries.get(COMPUTE)!.version.epoch;
+      const epochKnown = (): number => world.machines[0].node.index!.directory.get(COMPUTE)!.version.epoch;
       const { node } = world.machines[COMPUTE];
       expect(epochKnown()).to.be.greaterThan(node.epoch);
       world.run(24 * SECOND_US);
@@ -162,7 +162,7 @@ describe('harm to nodes', () => {
       world.run(18.1 * SECOND_US);
       expect(front.node.index!.nextSweepUs).to.be.greaterThan(18 * SECOND_US);
       expect(
-        front.node.index!.entries.has(world.machines[COMPUTE].peer),
+        front.node.index!.directory.has(world.machines[COMPUTE].peer),
         'its heartbeats had waited',
       ).to.equal(true);
     });

@@ -36,7 +36,7 @@ describe('§3 Federation and cluster', () => {
   describe('R3-3: service discovery', () => {
     const rig = new Rig().start();
     const find = (model: string): { sent: number; found: kinds.Found } => {
-      const body = { model, withBridges: true };
+      const body = { model, withBridges: true, minTrust: 1, allowedRegions: ['eu'] };
       const sent = rig.deliver(envelopeOf(kinds.FIND, rig.peer('compute-1'), rig.peer('front'), body));
       return { sent: sent.length, found: sent[0].body as kinds.Found };
     };
@@ -101,7 +101,7 @@ describe('§3 Federation and cluster', () => {
 
     /** Tells the index node how busy a compute node is, as of now. */
     function report(rig: Rig, name: string, running: number): void {
-      const { version, load } = rig.node('front').index!.entries.get(rig.peer(name))!;
+      const { version, load } = rig.node('front').index!.directory.get(rig.peer(name))!;
       const body = { version, load: { ...load!, running, slots: 64, room: 64 } };
       rig.deliver(envelopeOf(kinds.BEAT, rig.peer(name), rig.peer('front'), body));
     }

@@ -24,7 +24,7 @@ function outcomeOf(rig: Rig, changes: object): string {
 
 /** What the index node in France knows of `compute-1`. */
 function entryOf(rig: Rig) {
-  return rig.node('front').index!.entries.get(rig.peer('compute-1'))!;
+  return rig.node('front').index!.directory.get(rig.peer('compute-1'))!;
 }
 
 interface Announcing {
@@ -82,13 +82,13 @@ describe('§4 Nodes', () => {
     });
 
     it('R4-2: an unknown node type is kept, passed on, and not routed to', () => {
-      const entry = rig.node('front').index!.entries.get(rig.peer('compute-1'))!;
+      const entry = rig.node('front').index!.directory.get(rig.peer('compute-1'))!;
       expect(entry.manifest.types).to.deep.equal(['compute', 'orrery']);
       const only = new Rig([
         { ...FEDERATION[0], peered: [] },
         { ...FEDERATION[1], types: ['orrery'] },
       ]).start();
-      expect(only.node('front').index!.entries.has(only.peer('compute-1'))).to.equal(true);
+      expect(only.node('front').index!.directory.has(only.peer('compute-1'))).to.equal(true);
       expect(outcomeOf(only, {})).to.equal('NO_CAPABLE_NODE');
       expect(outcomeOf(rig, {})).to.equal('OK');
     });
@@ -104,7 +104,7 @@ describe('§4 Nodes', () => {
       const read = new Envelope();
       expect(decodeEnvelope(bytes, rig.cast, read)).to.equal(null);
       rig.deliver(read);
-      const kept = front.index!.entries.get(manifest.id)!;
+      const kept = front.index!.directory.get(manifest.id)!;
       expect(kept.manifest.unknown).to.deep.equal(unknown);
       expect(hashManifest(front, kept.manifest, version), 'as it was signed').to.equal(hash);
     });
@@ -141,7 +141,7 @@ describe('§4 Nodes', () => {
       const versions: number[] = [];
       for (let boot = 0; boot < 4; boot++) {
         rig.advance(2 * SECOND_US);
-        versions.push(rig.node('front').index!.entries.get(rig.peer('compute-1'))!.version.version);
+        versions.push(rig.node('front').index!.directory.get(rig.peer('compute-1'))!.version.version);
         rig.crash('compute-1');
         rig.boot('compute-1');
         rig.pump();
@@ -152,13 +152,13 @@ describe('§4 Nodes', () => {
     it('R4-3: an equivocator is quarantined: it is asked nothing more', () => {
       const rig = new Rig([{ ...FEDERATION[0], peered: [] }, FEDERATION[1]]).start();
       const front = rig.node('front');
-      const known = front.index!.entries.get(rig.peer('compute-1'))!;
+      const known = front.index!.directory.get(rig.peer('compute-1'))!;
       const manifest = { ...known.manifest, claimedTrust: 2 };
       const signature = rig.cast.sign(manifest.id, hashManifest(front, manifest, known.version));
       const body = { manifest, version: known.version, signature, attestations: [] };
       rig.deliver(envelopeOf(kinds.MANIFEST, manifest.id, front.self, body));
       rig.advance(3 * SECOND_US);
-      expect(front.index!.entries.get(manifest.id)!.isQuarantined).to.equal(true);
+      expect(front.index!.directory.get(manifest.id)!.isQuarantined).to.equal(true);
       expect(outcomeOf(rig, {})).to.equal('NO_CAPABLE_NODE');
     });
   });
@@ -211,7 +211,7 @@ describe('§4 Nodes', () => {
     ]) {
       const beat = { version, load: { ...load!, installedModels, loadedModels } };
       rig.deliver(envelopeOf(kinds.BEAT, rig.peer('compute-1'), rig.peer('front'), beat));
-      const body = { model: 'b', withBridges: false };
+      const body = { model: 'b', withBridges: false, minTrust: 1, allowedRegions: ['eu'] };
       const [found] = rig.deliver(envelopeOf(kinds.FIND, rig.peer('ann'), rig.peer('front'), body));
       const { candidates } = found.body as kinds.Found;
       expect(candidates.filter(({ isOffered }) => isOffered).length).to.equal(
@@ -225,7 +225,7 @@ describe('§4 Nodes', () => {
   it('R4-5: supported is not installed: a node is not asked for what would only fit', () => {
     const rig = new Rig([{ ...FEDERATION[0], peered: [] }, FEDERATION[1]]).start();
     const front = rig.node('front');
-    const known = front.index!.entries.get(rig.peer('compute-1'))!;
+    const known = front.index!.directory.get(rig.peer('compute-1'))!;
     const supported = { gpuMemoryBytes: 24e9, supportedModels: ['a', 'b'] };
     const manifest = { ...known.manifest, compute: supported };
     const version = { epoch: known.version.epoch, version: known.version.version + 1 };

@@ -145,7 +145,7 @@ class BorderStorm {
       if ((searcher?.inFlight.size ?? 0) > maxSearches) expect.fail('more is under way than is searched for');
     }
     if ((node.gateway?.remembered.size ?? 0) > maxRemembered) expect.fail('it remembers more than it may');
-    if ((node.index?.entries.size ?? 0) > maxDirectory) expect.fail('it lists more than it may');
+    if ((node.index?.directory.size ?? 0) > maxDirectory) expect.fail('it lists more than it may');
     if ((node.compute?.jobs.length ?? 0) > node.config.slots + node.config.queueLimit)
       expect.fail('more jobs than it has room for');
   }

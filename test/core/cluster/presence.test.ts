@@ -45,12 +45,12 @@ describe('presence', () => {
     rig.boot('compute-1');
     rig.pump();
     rig.drops = () => false;
-    expect(rig.node('front').index!.entries.has(rig.peer('compute-1'))).to.equal(false);
+    expect(rig.node('front').index!.directory.has(rig.peer('compute-1'))).to.equal(false);
     rig.advance(2 * SECOND_US);
     expect(
       rig.sent.some(({ kind, to }) => kind === MANIFEST_WANTED && to === rig.peer('compute-1')),
     ).to.equal(true);
-    expect(rig.node('front').index!.entries.has(rig.peer('compute-1'))).to.equal(true);
+    expect(rig.node('front').index!.directory.has(rig.peer('compute-1'))).to.equal(true);
   });
 
   it('announces the manifest as it is, its attestations with it', () => {

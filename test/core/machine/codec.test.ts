@@ -118,7 +118,7 @@ describe('the codec refuses', () => {
 
   it('and accepts what those cases are made of', () => {
     expect(refusalOf(...HEAD, kinds.MANIFEST_WANTED, ...WAY)).to.equal(null);
-    expect(refusalOf(...HEAD, kinds.FIND, ...WAY, 1, 97, 1)).to.equal(null);
+    expect(refusalOf(...HEAD, kinds.FIND, ...WAY, 1, 97, 1, 1, 0)).to.equal(null);
     expect(refusalOf(...HEAD, kinds.OFFERED, ...WAY, 1, 1, 97)).to.equal(null);
     expect(kinds.STORE).to.equal(0xc0);
     expect(refusalOf(...HEAD, 0xc0, 1, ...WAY, 1, 1, 97, 0)).to.equal(null);

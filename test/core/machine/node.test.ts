@@ -68,7 +68,8 @@ describe('a node that is booted', () => {
           { code: NOT_READY, retryAfterUs: 1_000_000, detail: 'starting', struck: [] },
         ],
       ]);
-      const find = envelopeOf(kinds.FIND, rig.peer('compute-1'), front, { model: 'a', withBridges: false });
+      const wanted = { model: 'a', withBridges: false, minTrust: 1, allowedRegions: [] };
+      const find = envelopeOf(kinds.FIND, rig.peer('compute-1'), front, wanted);
       expect(names(rig.deliver(find))).to.deep.equal(['RESPONSE/refused']);
       const beat = { version: { epoch: 1, version: 1 }, load: loadOf(rig.node('compute-1')) };
       expect(rig.deliver(envelopeOf(kinds.BEAT, rig.peer('compute-1'), front, beat))).to.deep.equal([]);
@@ -171,7 +172,7 @@ describe('a node that is booted', () => {
     expect(rig.node('front').gateway!.searcher.searches.size).to.equal(1);
     rig.boot('front');
     expect(rig.node('front').gateway!.searcher.searches.size).to.equal(0);
-    expect(rig.node('front').index!.entries.size).to.equal(0);
+    expect(rig.node('front').index!.directory.size).to.equal(0);
   });
 
   it('plays the roles of its manifest and ignores, counted, what is for others', () => {

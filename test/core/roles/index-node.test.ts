@@ -23,7 +23,7 @@ function startIndex(parameters = {}): Rig {
   const rig = new Rig([{ ...front, parameters }], names);
   rig.boot('front');
   rig.pump();
-  rig.advance(SECOND_US);
+  rig.advance(2 * SECOND_US);
   return rig;
 }
 
@@ -52,14 +52,13 @@ function beat(rig: Rig, name: string, version = 1): Envelope[] {
   return rig.deliver(envelopeOf(kinds.BEAT, rig.peer(name), rig.peer('front'), body));
 }
 
-function find(rig: Rig, model: string, withBridges = false): kinds.Found {
-  const [found] = rig.deliver(
-    envelopeOf(kinds.FIND, rig.peer('compute-2'), rig.peer('front'), { model, withBridges }),
-  );
+function find(rig: Rig, model: string, withBridges = false, changes: Partial<kinds.Find> = {}): kinds.Found {
+  const body = { model, withBridges, minTrust: 1, allowedRegions: ['eu', 'americas'], ...changes };
+  const [found] = rig.deliver(envelopeOf(kinds.FIND, rig.peer('compute-2'), rig.peer('front'), body));
   return found.body as kinds.Found;
 }
 
-const entryOf = (rig: Rig, name: string) => rig.node('front').index!.entries.get(rig.peer(name));
+const entryOf = (rig: Rig, name: string) => rig.node('front').index!.directory.get(rig.peer(name));
 
 describe('an index node', () => {
   it('lists who announces itself, tells the observer, and offers it when its load is known', () => {
@@ -125,7 +124,7 @@ describe('an index node', () => {
   it('refuses a manifest that one node signed for another', () => {
     const rig = startIndex();
     announce(rig, compute, { manifest: { id: rig.peer('compute-2') } });
-    expect(rig.node('front').index!.entries.size).to.equal(1);
+    expect(rig.node('front').index!.directory.size).to.equal(1);
     expect(rig.node('front').index!.refused).to.equal(1);
   });
 
@@ -134,7 +133,11 @@ describe('an index node', () => {
     announce(rig, compute);
     announce(rig, FEDERATION[2]);
     const { index } = rig.node('front');
-    expect([index!.entries.size, index!.refused, entryOf(rig, 'compute-2')]).to.deep.equal([2, 1, undefined]);
+    expect([index!.directory.size, index!.refused, entryOf(rig, 'compute-2')]).to.deep.equal([
+      2,
+      1,
+      undefined,
+    ]);
     announce(rig, compute, { version: 2, manifest: { claimedTrust: 2 } });
     expect(entryOf(rig, 'compute-1')!.manifest.claimedTrust).to.equal(2);
   });
@@ -167,7 +170,11 @@ describe('an index node', () => {
     announce(rig, compute, { version: 2 });
     expect(entryOf(rig, 'compute-1')!.isQuarantined, 'a new version does not absolve').to.equal(true);
     rig.advance(20 * SECOND_US);
-    expect(entryOf(rig, 'compute-1'), 'the evidence stays').not.to.equal(undefined);
+    expect(entryOf(rig, 'compute-1')).to.equal(undefined);
+    const { evidence } = rig.node('front').index!;
+    expect([...evidence.keys()], 'the evidence stays').to.deep.equal([rig.peer('compute-1')]);
+    announce(rig, compute, { version: 3 });
+    expect(entryOf(rig, 'compute-1')!.isQuarantined, 'and holds when it comes back').to.equal(true);
   });
 
   it('removes who has been silent for five seconds, and tells the observer', () => {

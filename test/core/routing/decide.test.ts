@@ -19,8 +19,9 @@ const idle: Load = {
 };
 
 function candidate(changes: Partial<Candidate> = {}, load: Partial<Load> = {}): Candidate {
-  const plain = { peer: 1, region: 'eu/fr', trust: 4, gpuMemoryBytes: 24e9, isOffered: true, ageUs: 0 };
-  return deepFreeze({ ...plain, load: { ...idle, ...load }, ...changes });
+  const plain = { peer: 1, region: 'eu/fr', trust: 4, gpuMemoryBytes: 24e9, ageUs: 0 };
+  const offer = { isOffered: true, isLoaded: true };
+  return deepFreeze({ ...plain, ...offer, load: { ...idle, ...load }, ...changes });
 }
 
 const want = deepFreeze(new Rig().want({ allowedRegions: ['eu'], minTrust: 3 }));

@@ -1,0 +1,31 @@
+/** What a node tells its observer. It never answers, and nothing in the core depends on it. */
+export const NOTES = [
+  'opened',
+  'asked',
+  'struck',
+  'outcome',
+  'joined',
+  'removed',
+  'ready',
+  'corrupt',
+  'unstored',
+  'session-up',
+  'session-down',
+  'alone',
+] as const;
+export const NOTE_OPENED = 0;
+export const NOTE_ASKED = 1;
+export const NOTE_STRUCK = 2;
+export const NOTE_OUTCOME = 3;
+export const NOTE_JOINED = 4;
+export const NOTE_REMOVED = 5;
+export const NOTE_READY = 6;
+/** What its disk kept of the node is damaged: it starts as one without a past. */
+export const NOTE_CORRUPT = 7;
+/** Its disk does not read or write: it is not ready, and tries again. */
+export const NOTE_UNSTORED = 8;
+/** A session with a bridge of another cluster is heard, or no longer; NOTED.chosen is that bridge. */
+export const NOTE_SESSION_UP = 9;
+export const NOTE_SESSION_DOWN = 10;
+/** A single point of failure (R3-1): NOTED.chosen is the only one of its kind, NOTED.model says of what kind. */
+export const NOTE_ALONE = 11;
