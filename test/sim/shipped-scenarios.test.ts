@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '0c6c2df34f6fd303', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '4be154b55da4fcdb', verdict: 'pass' },
-  'quickstart.yaml': { digest: '42774c181dbd240f', verdict: 'pass' },
+  'canary.yaml': { digest: '0c81fb299c9cc873', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: 'e960cf09026fb363', verdict: 'pass' },
+  'quickstart.yaml': { digest: '80b4289923c001c4', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
