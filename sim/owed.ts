@@ -17,6 +17,7 @@ export const OWED: Readonly<Record<GoalName, Owed>> = {
       .flatMap(({ node, spec }) => (node.phase === READY ? [] : [`${spec.name} is not ready`])),
   'live-nodes-listed': owedByIndexNodes,
   'sessions-up': owedByBridges,
+  'clusters-discovered': owedByDirectories,
   'requests-ended': (world, machines) => {
     const clusters = new Set(machines.map(({ cluster }) => cluster));
     return world.users.requests
@@ -56,16 +57,50 @@ function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] 
 }
 
 function owedByBridges(world: World, machines: readonly Machine[]): string[] {
-  const live = machines.filter(isLive);
+  const live = machines.filter((machine) => isLive(machine) && machine.node.bridge !== null);
   const now: Now = { monoUs: 0, wallUs: 0 };
   return live.flatMap(({ node, spec, clock }) => {
-    if (node.bridge === null) return [];
     readClock(clock, world.nowUs, now);
-    return node.bridge.sessions.sessions.flatMap(({ peer, lastHeardUs }) => {
-      const other = live.find((one) => one.peer === world.identities.peerOf(node.pure.idOf(peer)));
-      if (other === undefined) return [];
+    const heard = new Set<number>();
+    for (const { peer, lastHeardUs } of node.bridge!.sessions.sessions) {
       const isUp = lastHeardUs > 0 && now.monoUs - lastHeardUs < node.config.parameters.sessionSilentUs;
-      return isUp ? [] : [`${spec.name} does not hear ${other.spec.name}`];
-    });
+      if (isUp) heard.add(world.identities.peerOf(node.pure.idOf(peer)));
+    }
+    return live
+      .filter((other) => arePeered(world, spec.cluster, other.spec.cluster) && !heard.has(other.peer))
+      .map((other) => `${spec.name} does not hear ${other.spec.name}`);
+  });
+}
+
+/** Whether a peering of two clusters is in force, as the scenario has it. */
+function arePeered({ scenario, nowUs }: World, left: string, right: string): boolean {
+  return scenario.peerings.some(
+    ({ between, fromUs, untilUs }) =>
+      left !== right &&
+      between.includes(left) &&
+      between.includes(right) &&
+      nowUs >= fromUs &&
+      (untilUs === null || nowUs < untilUs),
+  );
+}
+
+/** Records go through so many bridges, by default. */
+const HOPS = 3;
+
+/** Each bridge owes its list the clusters that news can reach it from, over bridges that are up. */
+function owedByDirectories(world: World, machines: readonly Machine[]): string[] {
+  const live = machines.filter((machine) => isLive(machine) && machine.node.bridge !== null);
+  const clusters = [...new Set(live.map(({ spec }) => spec.cluster))];
+  return live.flatMap(({ node, spec }) => {
+    const { entries } = node.bridge!.directory;
+    const listed = new Set([...entries.values()].map(({ record }) => record.genesis.cluster));
+    let near = new Set([spec.cluster]);
+    for (let hop = 0; hop < HOPS; hop++)
+      near = new Set(
+        clusters.filter((name) => [...near].some((one) => one === name || arePeered(world, one, name))),
+      );
+    return [...near]
+      .filter((name) => !listed.has(name))
+      .map((name) => `${spec.name} has not heard of ${name}`);
   });
 }

@@ -22,6 +22,7 @@ export function agreedFor(
         : [],
     ),
     seedBridges: (spec.peered ?? []).map((name) => ({ peer: cast.peer(name), address: name })),
+    ...spec.agreements?.(cast),
   };
 }
 

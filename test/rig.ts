@@ -38,6 +38,8 @@ export interface NodeSpec {
   readonly exports?: readonly string[];
   /** Names of the bridges of other clusters that a peering names. */
   readonly peered?: readonly string[];
+  /** What its operators have signed, where it is not the plainest. */
+  readonly agreements?: (cast: Cast) => Partial<Pick<NodeConfig, 'record' | 'peerings' | 'seedBridges'>>;
   readonly parameters?: Partial<Parameters>;
   /** Operators of its cluster, all of whom must sign; 1. */
   readonly operators?: number;

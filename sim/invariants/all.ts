@@ -4,9 +4,12 @@ import { ClocksSteady } from './clocks-steady.ts';
 import { ContentsDeclared } from './contents-declared.ts';
 import { CutsRespected } from './cuts-respected.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
+import { ExportsHonoured } from './exports-honoured.ts';
 import type { Invariant } from './invariant.ts';
 import { MessagesConserved } from './messages-conserved.ts';
+import { OneCrossing } from './one-crossing.ts';
 import { OneOutcome } from './one-outcome.ts';
+import { RecordsAuthentic } from './records-authentic.ts';
 import { RefusedForCause } from './refused-for-cause.ts';
 import { RegionsHonoured } from './regions-honoured.ts';
 import { TablesBounded } from './tables-bounded.ts';
@@ -25,6 +28,9 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new MessagesConserved(lineage),
     new CutsRespected(lineage),
     new ClocksSteady(lineage),
+    new ExportsHonoured(lineage),
+    new OneCrossing(lineage),
+    new RecordsAuthentic(lineage),
   ];
   return isChecking ? [...invariants, new ContentsDeclared(lineage)] : invariants;
 }

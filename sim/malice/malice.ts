@@ -1,4 +1,4 @@
-import type { Peer } from '../../core/base/peers.ts';
+import type { Peer, Pure } from '../../core/base/peers.ts';
 import type { Manifest, ManifestVersion } from '../../core/cluster/manifest.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 
@@ -33,6 +33,8 @@ export interface Scene {
   readonly models: readonly string[];
   /** Whole seconds of the world, for draws that are to change with time. */
   readonly second: number;
+  /** What documents are hashed with. */
+  readonly pure: Pure;
   /** Stands for a peer in draws. */
   keyOf(peer: Peer): number;
   /** 32 bits of chance that depend on the node, its role and these, 0 … 2^32 − 1. */

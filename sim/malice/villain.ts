@@ -1,4 +1,4 @@
-import type { Peer } from '../../core/base/peers.ts';
+import type { Peer, Pure } from '../../core/base/peers.ts';
 import { hashManifest } from '../../core/cluster/presence.ts';
 import type { Manifest, ManifestVersion } from '../../core/cluster/manifest.ts';
 import { sizeOfEnvelope } from '../../core/machine/codec.ts';
@@ -11,6 +11,8 @@ import { CapabilityLiar } from './capability-liar.ts';
 import { EquivocatingIndex } from './equivocating-index.ts';
 import { Forger } from './forger.ts';
 import type { Malice, Scene } from './malice.ts';
+import { PeeringForger } from './peering-forger.ts';
+import { RecordForger } from './record-forger.ts';
 import { RegionLiar } from './region-liar.ts';
 import { ReplayingBridge } from './replaying-bridge.ts';
 import { SelectiveGateway } from './selective-gateway.ts';
@@ -29,6 +31,10 @@ function createMalice(role: MaliciousRole): Malice {
       return new SelectiveGateway();
     case 'forger':
       return new Forger();
+    case 'record-forger':
+      return new RecordForger();
+    case 'peering-forger':
+      return new PeeringForger();
   }
 }
 
@@ -123,6 +129,10 @@ export class Villain implements Scene {
 
   sign(hash: string): string {
     return this.world.identities.mint(this.self, hash);
+  }
+
+  get pure(): Pure {
+    return this.world.identities;
   }
 
   hashOf(manifest: Manifest, version: ManifestVersion): string {

@@ -14,6 +14,8 @@ const TYPE_OF: Readonly<Record<MaliciousRole, string | null>> = {
   'replaying-bridge': 'bridge',
   'selective-gateway': 'gateway',
   forger: null,
+  'record-forger': 'bridge',
+  'peering-forger': 'bridge',
 };
 
 /** Malicious nodes of a scenario at most: with more, hardly anything is promised. */

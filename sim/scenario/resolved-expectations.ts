@@ -12,6 +12,9 @@ export const INVARIANTS = [
   'messages-conserved',
   'cuts-respected',
   'clocks-steady',
+  'exports-honoured',
+  'one-crossing',
+  'records-authentic',
   'contents-declared',
 ] as const;
 export type InvariantName = (typeof INVARIANTS)[number];
@@ -21,6 +24,7 @@ export const GOALS = {
   'nodes-ready': 'every node that is up and not frozen is ready',
   'live-nodes-listed': 'every index node lists all nodes of its cluster that are up',
   'sessions-up': 'bridges of peered clusters hear one another',
+  'clusters-discovered': 'every bridge lists the clusters within three peerings of its own',
   'requests-ended': 'no request is open beyond its deadline',
 } as const;
 export type GoalName = keyof typeof GOALS;

@@ -6,6 +6,8 @@ export const MALICIOUS_ROLES = [
   'replaying-bridge',
   'selective-gateway',
   'forger',
+  'record-forger',
+  'peering-forger',
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
