@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { startFederation, type Federation } from '../live/federation.ts';
 import type { Provider } from '../live/accelerator.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import { findSinglePoints } from '../sim/topology.ts';
 import { serveView, type ServedView } from '../viz/server.ts';
 import { ViewError } from '../viz/view.ts';
 import { loadForCli } from './errors.ts';
@@ -118,6 +119,7 @@ function report(
     console.log(`    -d '${JSON.stringify(question)}'`);
     console.log();
   }
+  for (const point of findSinglePoints(scenario)) console.log(`  Warning   ${point}`);
   if (page !== null) console.log(`  Page      ${page.url}`);
   console.log(`  Journals  ${folder}`);
   if (scenario.workloads.length + scenario.faults.length > 0)

@@ -1,6 +1,7 @@
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { loadResolved } from '../sim/scenario/resolved-file.ts';
 import { loadScenarioOrLibrary } from '../sim/scenario/load.ts';
+import { findSinglePoints } from '../sim/topology.ts';
 import { tellProblems, USAGE } from './errors.ts';
 
 /** `watershed validate`: 0 if all files are scenarios that can be run, 64 if not; a line for each, or its problems. */
@@ -12,7 +13,10 @@ export function validateFiles(files: string[]): Promise<number> {
     );
     if (scenario === undefined) wrong++;
     else if (scenario === null) console.log(`${file}: well-formed (for scenarios to include)`);
-    else console.log(`${file}: ${describeScenario(scenario)}`);
+    else {
+      console.log(`${file}: ${describeScenario(scenario)}`);
+      for (const point of findSinglePoints(scenario)) console.log(`  warning: ${point}`);
+    }
   }
   return Promise.resolve(wrong === 0 ? 0 : USAGE);
 }

@@ -260,7 +260,7 @@ function layOut(
     ),
   ];
   const ids = new LiveIds(roster);
-  const configs = configureLive(scenario, ids, keys, attestors, operators);
+  const configs = configureLive(scenario, ids, keys, attestors, operators, options.basePort);
   return scenario.nodes.map((spec, i): Member => {
     const config: LiveConfig = {
       format: 1,
@@ -286,6 +286,7 @@ function configureLive(
   keys: readonly Identity[],
   attestors: ReadonlyMap<string, Identity>,
   operators: ReadonlyMap<string, readonly Identity[]>,
+  basePort?: number,
 ): NodeConfig[] {
   const cast = {
     nodes: keys.map(({ id }) => ids.peerOf(id)),
@@ -305,7 +306,10 @@ function configureLive(
     // Attestations are signed below, with the dates that they get there.
     return key === undefined ? '' : signHash(key, hash);
   };
-  const configs = configureNodes(scenario, cast, ids, sign, nowUs);
+  // Ports that nobody knows yet cannot be signed: such addresses the driver is told when all listen.
+  const addressOf = (node: ResolvedNode): string =>
+    basePort === undefined ? '' : `http://${HOST}:${basePort + scenario.nodes.indexOf(node)}`;
+  const configs = configureNodes(scenario, cast, ids, sign, nowUs, addressOf);
   return configs.map((config, i) => ({
     ...config,
     // It is where the node listens, on a port that may be free only then.

@@ -56,6 +56,7 @@ export function configureNodes(
   pure: Pure,
   sign: (signer: Peer, hash: string) => string,
   startWallUs = WALL_EPOCH_US,
+  addressOf = ({ name }: ResolvedNode): string => name,
 ): NodeConfig[] {
   const encoder = new Encoder(pure);
   const models: KnownModel[] = scenario.models.map(({ name, requiredMemoryBytes }) => ({
@@ -77,7 +78,7 @@ export function configureNodes(
     pure,
     geneses,
     peerOf: ({ name }) => numbers.get(name)!,
-    addressOf: ({ name }) => name,
+    addressOf,
     sign,
     startWallUs,
   });

@@ -52,6 +52,8 @@ export interface Summary {
   readonly faults: readonly { label: string; armed: number; fired: number; affected: number }[];
   /** Malicious nodes, counted like faults. */
   readonly malice: readonly { label: string; armed: number; fired: number; affected: number }[];
+  /** At the end: peerings in force, and sessions of bridges that are heard or are not. */
+  readonly borders: { readonly peerings: number; readonly sessionsUp: number; readonly sessionsDown: number };
   /** What would be gone with one node: R3-1. */
   readonly singlePointsOfFailure: readonly string[];
 }
@@ -119,8 +121,18 @@ export function summarize(
       affected,
     })),
     malice: world.villains.map(({ label, armed, fired, affected }) => ({ label, armed, fired, affected })),
+    borders: countBorders(world),
     singlePointsOfFailure: findSinglePoints(scenario),
   };
+}
+
+function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] {
+  const inForce = scenario.peerings.filter(
+    ({ fromUs, untilUs }) => nowUs >= fromUs && (untilUs === null || nowUs < untilUs),
+  );
+  const sessions = machines.flatMap(({ isUp, node }) => (isUp ? (node.bridge?.sessions.sessions ?? []) : []));
+  const up = sessions.filter((session) => session.isUp).length;
+  return { peerings: inForce.length, sessionsUp: up, sessionsDown: sessions.length - up };
 }
 
 /** From the first fault to the end of the last, µs. */

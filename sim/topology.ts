@@ -12,7 +12,7 @@ export function createPeeringGraph(
   return graph;
 }
 
-/** What would be gone with one node (R3-1): types that a cluster has only one of; and clusters without a peering. */
+/** What would be gone with one node (R3-1): types that a cluster has only one of; peerings that hang on one session; and clusters without any. */
 export function findSinglePoints(scenario: ResolvedScenario): string[] {
   const graph = createPeeringGraph(scenario);
   const findings = NODE_TYPES.flatMap((type) => {
@@ -22,6 +22,12 @@ export function findSinglePoints(scenario: ResolvedScenario): string[] {
   const alone = scenario.clusters.filter(({ name }) => graph.degree(name) === 0);
   if (scenario.clusters.length > 1 && alone.length > 0)
     findings.push(`no peering: ${alone.map(({ name }) => name).join(', ')}`);
+  const hanging = scenario.peerings.filter(
+    ({ between: [left, right] }) =>
+      countOf(scenario, left, 'bridge') * countOf(scenario, right, 'bridge') === 1,
+  );
+  if (hanging.length > 0)
+    findings.push(`one session only: ${hanging.map(({ between }) => between.join('–')).join(', ')}`);
   return findings;
 }
 

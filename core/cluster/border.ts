@@ -32,7 +32,9 @@ import {
   startSessions,
   tellExports,
   tellPeering,
+  tellRoute,
   type Border,
+  type SessionState,
 } from './sessions.ts';
 
 /** How a bridge learns of other clusters, and what becomes of it: records, then peerings, then sessions (R5.1-5, R5.2-4). */
@@ -42,6 +44,7 @@ export function startBorder(node: Node, border: Border, now: Now, out: Outbox): 
   startAgreements(node, agreements);
   startClusterDirectory(node, directory, agreements.own, now);
   startSessions(node, sessions, now);
+  for (const { peer, address } of node.config.seedBridges) tellRoute(node, out, peer, address);
   tellClusters(node, directory, now, out, receiversOf(node, border), [agreements.own], true);
   const { bridges = [], genesis } = node.config.record ?? {};
   if (bridges.length === 1) noteAlone(node, out, node.self, `bridge of ${genesis!.cluster}`);
@@ -82,12 +85,17 @@ export function onPeering(node: Node, border: Border, now: Now, out: Outbox, env
   if (record === null) agreements.refused++;
   else if (takePeering(node, agreements, body, record.genesis)) {
     const agreement = agreements.held.get(key!)!;
-    const { bridges = [] } = node.config.record ?? {};
-    for (const { peer } of [...bridges, ...record.bridges])
+    // Neighbours, and those who have a session by an earlier peering; others are told when their session opens.
+    const told = [...(recordOf(directory, agreements.own)?.bridges ?? []), ...sessionsOf(border, key!)];
+    for (const { peer } of told)
       if (peer !== node.self && peer !== envelope.from) tellPeering(node, out, peer, agreement);
     alignSessions(node, border, now, out);
     tellExports(node, border, out);
   }
+}
+
+function sessionsOf({ sessions }: Border, key: string): SessionState[] {
+  return sessions.sessions.filter(({ genesis }) => genesis === key);
 }
 
 /** Lists what this bridge has heard of, its own cluster first. */

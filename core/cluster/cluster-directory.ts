@@ -136,15 +136,17 @@ function take(
     directory.crowded++;
     return false;
   }
+  // Of the own cluster every bridge of it speaks itself, whoever brought the latest record.
+  const isOwn = key === hearing.own;
+  const hops = isOwn ? 0 : item.hops;
   directory.entries.set(key, {
     record: item.record,
-    source: sender,
-    hops: item.hops,
+    source: isOwn ? node.self : sender,
+    hops,
     heardUs: now.monoUs,
     ageUs: item.ageUs,
   });
-  if (item.hops < node.config.parameters.clusterHops && !directory.news.includes(key))
-    directory.news.push(key);
+  if (hops < node.config.parameters.clusterHops && !directory.news.includes(key)) directory.news.push(key);
   return true;
 }
 

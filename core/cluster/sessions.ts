@@ -1,4 +1,4 @@
-import type { Peer } from '../base/peers.ts';
+import { NETWORK, type Peer } from '../base/peers.ts';
 import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
@@ -8,9 +8,11 @@ import {
   NOTE_SESSION_DOWN,
   NOTE_SESSION_UP,
   PEERING,
+  ROUTE,
   SESSION,
   type Exports,
   type PeeringNews,
+  type Route,
   type Session,
   type Struck,
 } from '../machine/kinds.ts';
@@ -21,6 +23,7 @@ import { isRegionAllowed } from '../policy/regions.ts';
 import { STRIKE_REGION, STRIKE_UNREACHABLE } from '../routing/outcomes.ts';
 import type { Want } from '../routing/want.ts';
 import { agreementWith, peeredKeys, type Agreement, type Agreements } from './agreements.ts';
+import type { ClusterRecord } from './border-documents.ts';
 import { recordOf, type ClusterDirectory } from './cluster-directory.ts';
 import { MAX_MODELS, name } from './manifest.ts';
 import { doesExport, otherSideOf, sideOf } from './peering.ts';
@@ -103,6 +106,7 @@ export function alignSessions(node: Node, border: Border, now: Now, out: Outbox)
     if (!wanted.includes(session) && session.isUp) note(node, out, null, NOTE_SESSION_DOWN, session.peer);
   }
   for (const session of opened) {
+    route(node, out, session.peer, recordOf(border.directory, session.genesis)!);
     const agreement = border.agreements.held.get(session.genesis)!;
     tellPeering(node, out, session.peer, agreement);
     beat(node, border, session, now, out);
@@ -183,6 +187,18 @@ function correct(node: Node, { agreements, directory }: Border, out: Outbox, fro
     const isOf = recordOf(directory, key)?.bridges.some(({ peer }) => peer === from) === true;
     if (isOf) tellPeering(node, out, from, agreement);
   }
+}
+
+/** Tells the driver where a bridge listens, as the operators of its cluster say. */
+function route(node: Node, out: Outbox, to: Peer, { bridges }: ClusterRecord): void {
+  tellRoute(node, out, to, bridges.find(({ peer }) => peer === to)!.address);
+}
+
+/** An address that is not known to whoever signed it is left to the driver. */
+export function tellRoute(node: Node, out: Outbox, to: Peer, address: string): void {
+  if (address === '') return;
+  const body: Route = { peer: to, address };
+  out.send(ROUTE, node.self, NETWORK, node.self, node.bootCount, node.nextN++, 0, body);
 }
 
 /** Hands a peering over, and with it what has withdrawn it. */

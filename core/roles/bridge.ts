@@ -2,7 +2,7 @@ import type { Peer } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { agreementsShape, agreementWith, createAgreements } from '../cluster/agreements.ts';
 import { onBorderAlarm, startBorder } from '../cluster/border.ts';
-import { clusterDirectoryShape, createClusterDirectory } from '../cluster/cluster-directory.ts';
+import { clusterDirectoryShape, createClusterDirectory, recordOf } from '../cluster/cluster-directory.ts';
 import {
   createSessions,
   isExportedTo,
@@ -105,16 +105,19 @@ function findBorderFault(
   // Whoever asked should not have; it goes no further (R5.3-4).
   if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
     return refusal(NO_ELIGIBLE_NODE, 'the request may not be brought to this region', []);
-  return isAtLimit(node, bridge, session)
+  return isAtLimit(bridge, session)
     ? refusal(OVERLOADED, 'the other cluster has as many requests here as its peering allows', [])
     : null;
 }
 
 /** Whether a cluster has its share of requests at work here: the bridges of this cluster share the limit evenly. */
-function isAtLimit(node: Node, { agreements, sessions, inward }: Bridge, { genesis }: SessionState): boolean {
+function isAtLimit({ agreements, directory, sessions, inward }: Bridge, { genesis }: SessionState): boolean {
   const { maxInFlight } = agreements.held.get(genesis)!.peering;
   if (maxInFlight === 0) return false;
-  const share = Math.max(1, Math.floor(maxInFlight / Math.max(1, node.config.record?.bridges.length ?? 1)));
+  const share = Math.max(
+    1,
+    Math.floor(maxInFlight / Math.max(1, recordOf(directory, agreements.own)?.bridges.length ?? 1)),
+  );
   let count = 0;
   for (const { asker } of inward.searches.entries())
     if (sessionWith(sessions, asker)?.genesis === genesis) count++;

@@ -51,6 +51,10 @@ describe('the commands on scenarios', () => {
       gave: 0,
       out:
         `${good}: well-formed (2 clusters, 5 nodes, about 35 requests, 1 fault, 2 min)\n` +
+        ['compute only: us-east', 'gateway only: france, us-east', 'index only: france, us-east']
+          .concat('bridge only: france, us-east', 'session only: france–us-east')
+          .map((what) => `  warning: one ${what}\n`)
+          .join('') +
         `${join(FOLDER, 'models.yaml')}: well-formed (for scenarios to include)\n`,
       err: '',
     });

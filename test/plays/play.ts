@@ -1,0 +1,95 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import type { Envelope } from '../../core/machine/envelope.ts';
+import * as kinds from '../../core/machine/kinds.ts';
+import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
+import type { Rig } from '../rig.ts';
+
+/** What a rig has said since the last act, a line an envelope, as people would tell it. */
+export class Play {
+  private readonly rig: Rig;
+  private readonly lines: string[] = [];
+  private from = 0;
+
+  constructor(rig: Rig) {
+    this.rig = rig;
+  }
+
+  /** Writes down what was said of some kinds since the last act; what is said over and over is told once an act. */
+  act(title: string, told: readonly number[]): void {
+    this.lines.push(`# ${title}`);
+    const seen = new Set<string>();
+    for (const envelope of this.rig.sent.slice(this.from)) {
+      if (!told.includes(envelope.kind)) continue;
+      const line = this.lineOf(envelope);
+      const isRepeated = kinds.nameOfKind(envelope.kind).startsWith('HEARTBEAT') && seen.has(line);
+      seen.add(line);
+      if (!isRepeated) this.lines.push(line);
+    }
+    this.from = this.rig.sent.length;
+  }
+
+  /** Compares with the file beside the tests; it is written where there is none. */
+  compare(name: string): void {
+    const path = fileURLToPath(new URL(`./${name}.txt`, import.meta.url));
+    const text = `${this.lines.join('\n')}\n`;
+    if (!existsSync(path)) writeFileSync(path, text);
+    expect(text, `${path}: remove it, and it is written anew`).to.equal(readFileSync(path, 'utf8'));
+  }
+
+  private lineOf({ kind, from, to, body }: Envelope): string {
+    const way = `${this.nameOf(from)} → ${this.nameOf(to)}`;
+    return `${way.padEnd(32)} ${kinds.nameOfKind(kind).padEnd(18)} ${this.detailOf(kind, body)}`.trimEnd();
+  }
+
+  private nameOf(peer: number): string {
+    return peer < 0
+      ? ['', 'DISK', 'ACCELERATOR', 'OBSERVER', 'KEYS', 'NETWORK'][-peer]
+      : this.rig.cast.nameOf(peer);
+  }
+
+  private detailOf(kind: number, body: unknown): string {
+    switch (kind) {
+      case kinds.CLUSTER_NEWS: {
+        const { records, asks } = body as kinds.ClusterNews;
+        const told = records.map(({ record, hops }) => `${record.genesis.cluster} (hop ${hops})`);
+        return told.join(', ') + (asks ? ', and what do you know?' : '');
+      }
+      case kinds.PEERING: {
+        const { peering, revocation } = body as kinds.PeeringNews;
+        const sides = [peering.left, peering.right].map(
+          ({ cluster, exports }) => `${cluster} exports ${exports.join(' ')}`,
+        );
+        return `${sides.join(', ')}${revocation === null ? '' : ', withdrawn'}`;
+      }
+      case kinds.EXPORTS:
+        return (body as kinds.Exports).models.join(' ') || 'nothing';
+      case kinds.ASK:
+      case kinds.RUN:
+        return (body as { model: string }).model;
+      case kinds.FIND:
+        return (body as kinds.Find).model;
+      case kinds.FOUND: {
+        const { candidates, bridges } = body as kinds.Found;
+        const names = [
+          ...candidates.map(({ peer }) => this.nameOf(peer)),
+          ...bridges.map((peer) => `bridge ${this.nameOf(peer)}`),
+        ];
+        return names.join(', ') || 'nobody';
+      }
+      case kinds.CROSS: {
+        const { want, path } = body as kinds.Cross;
+        return `${want.model}, by way of ${path.join(', ') || 'no border yet'}`;
+      }
+      case kinds.ANSWER: {
+        const { servedBy, stage } = body as kinds.Answer;
+        return `by ${this.nameOf(servedBy)}, ${STAGES[stage]}`;
+      }
+      case kinds.REFUSED:
+        return ERROR_CODES[(body as kinds.Refused).code];
+      default:
+        return '';
+    }
+  }
+}
