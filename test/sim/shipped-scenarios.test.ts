@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '0c81fb299c9cc873', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: 'e960cf09026fb363', verdict: 'pass' },
-  'quickstart.yaml': { digest: '80b4289923c001c4', verdict: 'pass' },
+  'canary.yaml': { digest: 'e75f7389ae29afaf', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: 'af2d8b6224485305', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'a4a9b8a9a6600fd4', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
