@@ -20,7 +20,8 @@ import type { Node } from '../machine/node-state.ts';
 import { flag, integer, list, peer, record, shared, text, type Of } from '../machine/shape.ts';
 import { note, noteRequest } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
-import { STRIKE_REGION, STRIKE_UNREACHABLE } from '../routing/outcomes.ts';
+import { findEjected, type Targets } from '../routing/breaker.ts';
+import { STRIKE_EJECTED, STRIKE_REGION, STRIKE_UNREACHABLE } from '../routing/outcomes.ts';
 import type { Want } from '../routing/want.ts';
 import { agreementWith, peeredKeys, type Agreement, type Agreements } from './agreements.ts';
 import type { ClusterRecord } from './border-documents.ts';
@@ -270,7 +271,7 @@ export interface Crossing {
 /**
  * Chooses a bridge of another cluster for a request: it must export the model, lie itself where the prompt may be
  * (asking it is exporting the prompt, R5.3-4; that it knows nodes in narrower regions does not help), not have been
- * visited, and be heard. Of two drawn at random, the nearer one.
+ * visited, be heard, and not fail all the time. Of two drawn at random, the nearer one.
  */
 export function chooseCrossing(
   node: Node,
@@ -279,15 +280,21 @@ export function chooseCrossing(
   want: Want,
   path: readonly string[],
   tried: readonly Peer[],
+  targets: Targets,
 ): Crossing {
   const struck: Struck[] = [];
-  const eligible: SessionState[] = [];
+  let eligible: SessionState[] = [];
   for (const session of sessions.sessions) {
     const { peer, cluster, region } = session;
     if (path.includes(cluster) || tried.includes(peer) || !session.models.includes(want.model)) continue;
     if (!isRegionAllowed(want.allowedRegions, region)) struck.push({ peer, cluster, reason: STRIKE_REGION });
     else if (!isHeard(node, session, now)) struck.push({ peer, cluster, reason: STRIKE_UNREACHABLE });
     else eligible.push(session);
+  }
+  const ejected = findEjected(eligible, targets, now.monoUs, node.config.parameters);
+  if (ejected.length > 0) {
+    eligible = eligible.filter((session) => !ejected.includes(session));
+    for (const { peer, cluster } of ejected) struck.push({ peer, cluster, reason: STRIKE_EJECTED });
   }
   if (eligible.length === 0) return { session: null, struck };
   const first = eligible[drawBelow(node.random, eligible.length)];

@@ -201,7 +201,8 @@ function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): v
     for (const searcher of [bridge.outward, bridge.inward]) {
       const search = findAwaiting(searcher, envelope);
       if (search === null) continue;
-      bridges.endCrossing(node, searcher, search, out, outcomeOf(node, searcher, search, now, envelope, out));
+      const outcome = outcomeOf(node, searcher, search, now, envelope, out);
+      bridges.endCrossing(node, bridge, now, searcher, search, out, outcome);
       return;
     }
   }
@@ -342,7 +343,7 @@ function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
   let nextUs = Math.min(presence.nextBeatUs, node.retryAtUs, agents.nextAgentUs(node));
   if (gateway !== null) {
-    nextUs = Math.min(nextUs, nextOf(gateway.searcher), gateway.remembered.deadlines.nextUs);
+    nextUs = Math.min(nextUs, nextOf(gateway.searcher));
   }
   if (index !== null) nextUs = Math.min(nextUs, indexes.nextIndexAlarm(index));
   if (compute !== null) nextUs = Math.min(nextUs, compute.nextWorkingUs);

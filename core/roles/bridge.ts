@@ -12,13 +12,21 @@ import {
   type SessionState,
 } from '../cluster/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import { FIND_OFFERS, type Cross, type Offered } from '../machine/kinds.ts';
+import { ANSWER, FIND_OFFERS, type Cross, type Offered } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { reply } from '../machine/speech.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { NO_ELIGIBLE_NODE, OVERLOADED } from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
-import { closeSearch, onSearchDue, onSearcherAlarm, openSearch } from '../routing/search.ts';
+import {
+  createMemory,
+  findRemembered,
+  memoryShape,
+  remember,
+  type Remembered,
+} from '../routing/remembered.ts';
+import { closeSearch, isOfOneCluster, onSearchDue, onSearcherAlarm, openSearch } from '../routing/search.ts';
 import {
   createSearcher,
   SCOPE_INWARD,
@@ -40,6 +48,8 @@ export const bridgeShape = record({
   nextOffersUs: integer,
   /** Requests that came from outside and by no peering in force. */
   refused: integer,
+  /** What was answered, both ways: a request may cross again, by another bridge or as a duplicate (R5.2-4). */
+  answered: memoryShape,
 });
 export type Bridge = Of<typeof bridgeShape>;
 
@@ -52,6 +62,7 @@ export function createBridge(): Bridge {
     inward: createSearcher(),
     nextOffersUs: NEVER_US,
     refused: 0,
+    answered: createMemory(),
   };
 }
 
@@ -68,12 +79,25 @@ export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envel
     replyOutcome(node, out, envelope, refused);
     return;
   }
+  const known = findRemembered(bridge.answered, now, envelope);
+  if (known !== undefined) {
+    answerAgain(node, out, envelope, known);
+    return;
+  }
+  const { origin, originBoot, n, from } = envelope;
+  // A duplicate of what is under way takes no room.
+  const isNew = isFromOutside && !bridge.inward.searches.holds(origin, originBoot, n);
+  if (isNew && isAtLimit(bridge, sessionWith(bridge.sessions, from)!)) {
+    const detail = 'the other cluster has as many requests here as its peering allows';
+    replyOutcome(node, out, envelope, refusal(OVERLOADED, detail, []));
+    return;
+  }
   const searcher = isFromOutside ? bridge.inward : bridge.outward;
   const scope = isFromOutside ? SCOPE_INWARD : SCOPE_OUTWARD;
   const outcome = openSearch(node, searcher, now, out, envelope, scope, want, path);
   if (outcome === null) return;
   const search = searcher.searches.get(envelope.origin, envelope.originBoot, envelope.n);
-  if (search !== undefined) endCrossing(node, searcher, search, out, outcome);
+  if (search !== undefined) endCrossing(node, bridge, now, searcher, search, out, outcome);
   else replyOutcome(node, out, envelope, outcome);
 }
 
@@ -105,9 +129,7 @@ function findBorderFault(
   // Whoever asked should not have; it goes no further (R5.3-4).
   if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
     return refusal(NO_ELIGIBLE_NODE, 'the request may not be brought to this region', []);
-  return isAtLimit(bridge, session)
-    ? refusal(OVERLOADED, 'the other cluster has as many requests here as its peering allows', [])
-    : null;
+  return null;
 }
 
 /** Whether a cluster has its share of requests at work here: the bridges of this cluster share the limit evenly. */
@@ -127,12 +149,32 @@ function isAtLimit({ agreements, directory, sessions, inward }: Bridge, { genesi
 /** Ends a crossing if `outcome` says so. */
 export function endCrossing(
   node: Node,
+  bridge: Bridge,
+  now: Now,
   searcher: Searcher,
   search: Search,
   out: Outbox,
   outcome: Outcome | null,
 ): void {
-  if (outcome !== null) closeSearch(node, searcher, search, out, outcome);
+  if (outcome === null) return;
+  closeSearch(node, searcher, search, out, outcome);
+  // What was refused had no effect, and may be tried again.
+  if (outcome.answer !== null)
+    remember(bridge.answered, now, node.config.parameters, search, search.asker, outcome);
+}
+
+/** Tells who asked, or another bridge of its cluster, the same again; nobody else is told what was answered. */
+function answerAgain(node: Node, out: Outbox, envelope: Envelope, { askers, answer }: Remembered): void {
+  const { from } = envelope;
+  if (askers.some((asker) => asker === from || isOfOneCluster(node, asker, from)))
+    reply(node, out, envelope, ANSWER, answer);
+  else
+    replyOutcome(
+      node,
+      out,
+      envelope,
+      refusal(NO_ELIGIBLE_NODE, 'the request has been here, by another way', []),
+    );
 }
 
 export function onOffered(node: Node, bridge: Bridge, out: Outbox, envelope: Envelope): void {
@@ -143,7 +185,7 @@ export function onBridgeAlarm(node: Node, bridge: Bridge, now: Now, out: Outbox)
   for (const searcher of [bridge.outward, bridge.inward]) {
     const { searches } = searcher;
     for (let due = searches.firstDue(now.monoUs); due !== undefined; due = searches.firstDue(now.monoUs)) {
-      endCrossing(node, searcher, due, out, onSearchDue(node, searcher, due, now, out));
+      endCrossing(node, bridge, now, searcher, due, out, onSearchDue(node, searcher, due, now, out));
     }
     onSearcherAlarm(node, searcher, now, out);
   }

@@ -7,6 +7,7 @@ import type { Node } from '../machine/node-state.ts';
 import { flag, integer, list, peer, record, shared, type Of } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
+import { createMemory, findRemembered, memoryShape, remember } from '../routing/remembered.ts';
 import {
   DEADLINE_EXCEEDED,
   isRetryable,
@@ -44,17 +45,32 @@ export const computeShape = record({
   /** Smoothed time a job takes on the accelerator: an average that forgets an eighth with each job. */
   serviceUs: integer,
   nextWorkingUs: integer,
+  /** What it has answered: a duplicate is told the same, and nothing runs twice for it (R5.3-2). */
+  answered: memoryShape,
 });
 type Compute = Of<typeof computeShape>;
 
 export function createCompute(): Compute {
-  return { jobs: [], nextJob: 1, running: 0, serviceUs: 0, nextWorkingUs: NEVER_US };
+  return {
+    jobs: [],
+    nextJob: 1,
+    running: 0,
+    serviceUs: 0,
+    nextWorkingUs: NEVER_US,
+    answered: createMemory(),
+  };
 }
 
 export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): void {
   const want = envelope.body as Want;
   if (compute.jobs.some((job) => isSame(job, envelope))) {
     reply(node, out, envelope, WORKING, { by: node.self, ahead: 0 });
+    return;
+  }
+  const known = findRemembered(compute.answered, now, envelope);
+  // Another asker has its own run: running a model is work, and only who asked is told what came of it.
+  if (known !== undefined && known.askers.includes(envelope.from)) {
+    reply(node, out, envelope, ANSWER, known.answer);
     return;
   }
   const fault = findReason(node, compute, now, want);
@@ -110,6 +126,13 @@ export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, 
       computedUs: inferred.computedUs,
     };
     out.send(ANSWER, node.self, job.asker, job.origin, job.originBoot, job.n, job.attempt, answer);
+    // What it asks itself crosses no network: nothing doubles it.
+    if (job.asker !== node.self)
+      remember(compute.answered, now, node.config.parameters, job, job.asker, {
+        answer,
+        refused: null,
+        agent: null,
+      });
   }
   startJobs(node, compute, now, out);
 }
@@ -207,8 +230,16 @@ function refuse(
   code: ErrorCode,
   detail: string,
 ): void {
-  const retryAfterUs = isRetryable(code) ? compute.serviceUs : 0;
+  const retryAfterUs = isRetryable(code) ? Math.max(LEAST_RETRY_US, roomAfterUs(node, compute)) : 0;
   reply(node, out, envelope, REFUSED, { code, retryAfterUs, detail, struck: [] });
+}
+
+/** A node that has not served yet knows no better. */
+const LEAST_RETRY_US = 100_000;
+
+/** Until one of the jobs at work can be expected to have ended. */
+function roomAfterUs(node: Node, compute: Compute): number {
+  return Math.ceil(compute.serviceUs / Math.max(1, node.config.slots));
 }
 
 function sendRefusal(

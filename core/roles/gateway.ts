@@ -1,9 +1,8 @@
 import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import { answerShape, CLUSTERS, FIND_CLUSTERS, NOTE_OUTCOME, refusedShape } from '../machine/kinds.ts';
+import { CLUSTERS, FIND_CLUSTERS, NOTE_OUTCOME } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { RequestTable } from '../machine/request-table.ts';
-import { integer, optional, own, peer, record, shared, type Of } from '../machine/shape.ts';
+import { record, type Of } from '../machine/shape.ts';
 import { noteRequest, reply } from '../machine/speech.ts';
 import { CONSENT_REQUIRED, NOT_ADMITTED, OK, STAGE_CLUSTER, UNKNOWN_MODEL } from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
@@ -15,32 +14,20 @@ import {
   searcherShape,
   type Search,
 } from '../routing/search-state.ts';
+import { createMemory, findRemembered, memoryShape, remember } from '../routing/remembered.ts';
 import type { Want } from '../routing/want.ts';
-import { agentStateShape, type Plan } from './agent-plan.ts';
+import type { Plan } from './agent-plan.ts';
 import { findPlanFault, wantOfPlan } from './agent-proposal.ts';
-
-/** Written once and never changed. */
-const rememberedShape = shared(
-  record({
-    key: integer,
-    origin: peer,
-    originBoot: integer,
-    n: integer,
-    answer: optional(shared(answerShape)),
-    refused: optional(shared(refusedShape)),
-    agent: optional(shared(agentStateShape)),
-  }),
-);
 
 /** Entry point for users (§4.1): gets each request one terminal outcome, and remembers it for duplicates. */
 export const gatewayShape = record({
   searcher: searcherShape,
-  remembered: own(() => new RequestTable(rememberedShape)),
+  remembered: memoryShape,
 });
 type Gateway = Of<typeof gatewayShape>;
 
 export function createGateway(): Gateway {
-  return { searcher: createSearcher(), remembered: new RequestTable(rememberedShape) };
+  return { searcher: createSearcher(), remembered: createMemory() };
 }
 
 export function onAsk(node: Node, gateway: Gateway, now: Now, out: Outbox, envelope: Envelope): void {
@@ -63,7 +50,7 @@ function takeUp(
   want: Want,
   plan: Plan | null,
 ): void {
-  const known = gateway.remembered.get(envelope.origin, envelope.originBoot, envelope.n);
+  const known = findRemembered(gateway.remembered, now, envelope);
   if (known !== undefined && envelope.from === envelope.origin) {
     // The same answer to the same request: no second effect, and no second run (R5.3-2).
     replyOutcome(node, out, envelope, known as Outcome);
@@ -91,7 +78,7 @@ export function endSearch(
 ): void {
   if (outcome === null) return;
   closeSearch(node, gateway.searcher, search, out, outcome);
-  remember(node, gateway, now, search, outcome);
+  keep(node, gateway, now, search, outcome);
   noteOutcome(node, out, search, search.want, outcome);
 }
 
@@ -101,10 +88,6 @@ export function onGatewayAlarm(node: Node, gateway: Gateway, now: Now, out: Outb
     endSearch(node, gateway, now, out, due, onSearchDue(node, gateway.searcher, due, now, out));
   }
   onSearcherAlarm(node, gateway.searcher, now, out);
-  const { remembered } = gateway;
-  for (let due = remembered.firstDue(now.monoUs); due !== undefined; due = remembered.firstDue(now.monoUs)) {
-    remembered.delete(due);
-  }
 }
 
 /** Passes a question about other clusters on to a bridge of this one: gateways know of none themselves (R5.1-5). */
@@ -143,7 +126,7 @@ function settle(
   outcome: Outcome,
 ): void {
   replyOutcome(node, out, envelope, outcome);
-  if (envelope.from === envelope.origin) remember(node, gateway, now, envelope, outcome);
+  if (envelope.from === envelope.origin) keep(node, gateway, now, envelope, outcome);
   noteOutcome(node, out, envelope, want, outcome);
 }
 
@@ -166,22 +149,14 @@ function findFault(
   return fault === null ? null : refusal(CONSENT_REQUIRED, fault, []);
 }
 
-function remember(
+function keep(
   node: Node,
   gateway: Gateway,
   now: Now,
-  { origin, originBoot, n }: Pick<RequestId, 'origin' | 'originBoot' | 'n'>,
+  request: Pick<RequestId, 'origin' | 'originBoot' | 'n'>,
   outcome: Outcome,
 ): void {
-  const { remembered } = gateway;
-  const { maxRemembered, rememberUs } = node.config.parameters;
-  if (maxRemembered === 0 || remembered.holds(origin, originBoot, n)) return;
-  if (remembered.size >= maxRemembered) remembered.delete(remembered.first()!);
-  const { answer, refused, agent } = outcome;
-  remembered.add(
-    { key: remembered.takeKey(), origin, originBoot, n, answer, refused, agent },
-    now.monoUs + rememberUs,
-  );
+  remember(gateway.remembered, now, node.config.parameters, request, request.origin, outcome);
 }
 
 function noteOutcome(node: Node, out: Outbox, request: RequestId, want: Want, outcome: Outcome): void {

@@ -68,6 +68,7 @@ export const STRIKES = [
   'cluster out of reach',
   'accelerator failed',
   'not an answer for this node type',
+  'failed too often of late',
 ] as const;
 
 export type Strike = number;
@@ -83,6 +84,7 @@ export const STRIKE_REFUSED = 8;
 export const STRIKE_UNREACHABLE = 9;
 export const STRIKE_ACCELERATOR = 10;
 export const STRIKE_TYPE = 11;
+export const STRIKE_EJECTED = 12;
 
 /** Where a request was answered, in the order in which it is tried (§5.3). */
 export const STAGES = ['local', 'cluster', 'federation'] as const;

@@ -24,6 +24,7 @@ import {
   type Of,
 } from '../machine/shape.ts';
 import { planShape } from '../roles/agent-plan.ts';
+import { targetsShape } from './breaker.ts';
 import { STAGES } from './outcomes.ts';
 import { createRecall, recallShape } from './recall.ts';
 import { wantShape } from './want.ts';
@@ -56,6 +57,10 @@ export const searchShape = record({
   asked: peer,
   attempt: integer,
   silentAtUs: integer,
+  /** When it was asked, until it has said for the first time that it holds the request; then 0. */
+  askedUs: integer,
+  /** The soonest at which one that was full advises to ask again; 0 none has. */
+  retryAfterUs: integer,
   /** Whether what it waits for is an index node's list. */
   isFinding: flag,
   indexTries: integer,
@@ -73,6 +78,8 @@ export const searcherShape = record({
   searches: own(() => new RequestTable(searchShape)),
   /** Requests under way by the node that was asked. */
   inFlight: table(peer, integer),
+  /** What it has learnt of those whom it has asked. */
+  targets: targetsShape,
   retriesInFlight: integer,
   nextWorkingUs: integer,
   recall: recallShape,
@@ -83,6 +90,7 @@ export function createSearcher(): Searcher {
   return {
     searches: new RequestTable(searchShape),
     inFlight: new Map(),
+    targets: new Map(),
     retriesInFlight: 0,
     nextWorkingUs: NEVER_US,
     recall: createRecall(),
@@ -109,6 +117,7 @@ export function awaitPeer(
   timeoutUs: number,
 ): void {
   search.asked = asked;
+  search.askedUs = now.monoUs;
   search.silentAtUs = now.monoUs + timeoutUs;
   if (!search.isFinding) searcher.inFlight.set(asked, (searcher.inFlight.get(asked) ?? 0) + 1);
   searcher.searches.deadlines.set(search.key, Math.min(search.silentAtUs, search.deadlineUs));

@@ -1,41 +1,34 @@
 import { NOBODY, type Peer } from '../base/peers.ts';
-import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { chooseCrossing } from '../cluster/sessions.ts';
+import { sessionWith } from '../cluster/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import type { AgentState, Plan } from '../roles/agent-plan.ts';
 import {
-  AGENT,
   CROSS,
-  FIND,
-  NOTE_ASKED,
   NOTE_OPENED,
   NOTE_STRUCK,
-  RUN,
   WORKING,
   type Answer,
-  type Candidate,
-  type Find,
+  type Cross,
   type Found,
   type Refused,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { noteRequest, reply } from '../machine/speech.ts';
-import { loadOf } from '../roles/compute.ts';
-import { effectiveTrust } from '../trust/attestation.ts';
-import { decide, errorOfStrikes } from './decide.ts';
+import type { AgentState, Plan } from '../roles/agent-plan.ts';
+import { noteFailure, noteRoundTrip, noteSuccess } from './breaker.ts';
+import { errorOfStrikes } from './decide.ts';
+import { bodyOf, kindOf, refusal, type Outcome } from './ending.ts';
 import {
   CLUSTER_UNREACHABLE,
   DEADLINE_EXCEEDED,
+  INTERNAL,
   NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
   NOT_READY,
   OVERLOADED,
-  STAGE_CLUSTER,
   STAGE_FEDERATION,
   STAGE_LOCAL,
   STRIKE_BUSY,
-  STRIKE_MODEL,
   STRIKE_REFUSED,
   STRIKE_REGION,
   STRIKE_SILENT,
@@ -45,7 +38,6 @@ import {
   type ErrorCode,
 } from './outcomes.ts';
 import {
-  awaitPeer,
   prolongWait,
   releasePeer,
   SCOPE_ALL,
@@ -54,9 +46,9 @@ import {
   type Search,
   type Searcher,
 } from './search-state.ts';
-import { bodyOf, kindOf, refusal, type Outcome } from './ending.ts';
-import { goByRecalled, keepAnswer, nextIndex, noteSilence } from './recall.ts';
-import { isTooLate, type Want } from './want.ts';
+import { keepAnswer, noteSilence } from './recall.ts';
+import { advance, isPast, roomAfterUs } from './stages.ts';
+import type { Want } from './want.ts';
 
 /** Takes up a request. Returns the outcome if it has one at once, or null while the search goes on. */
 export function openSearch(
@@ -72,8 +64,13 @@ export function openSearch(
 ): Outcome | null {
   const { searches } = searcher;
   if (searches.holds(envelope.origin, envelope.originBoot, envelope.n)) {
-    if (searches.get(envelope.origin, envelope.originBoot, envelope.n)?.asker === envelope.from)
-      reply(node, out, envelope, WORKING, { by: node.self, ahead: 0 });
+    const open = searches.get(envelope.origin, envelope.originBoot, envelope.n)!;
+    if (mayTakeOver(node, open, envelope)) {
+      // Whoever of that cluster asks later does so because the other was silent: the answer is for it.
+      open.asker = envelope.from;
+      open.askerAttempt = envelope.attempt;
+    }
+    if (open.asker === envelope.from) reply(node, out, envelope, WORKING, { by: node.self, ahead: 0 });
     else node.late++;
     return null;
   }
@@ -95,6 +92,8 @@ export function openSearch(
     asked: NOBODY,
     attempt: 0,
     silentAtUs: NEVER_US,
+    askedUs: 0,
+    retryAfterUs: 0,
     isFinding: false,
     indexTries: 0,
     tries: 0,
@@ -139,12 +138,16 @@ export function onFound(
 }
 
 export function onWorking(node: Node, searcher: Searcher, search: Search, now: Now): void {
-  if (!search.isFinding) prolongWait(searcher, search, now, node.config.parameters.silenceUs);
+  if (search.isFinding) return;
+  if (search.askedUs > 0) noteRoundTrip(searcher.targets, search.asked, now.monoUs - search.askedUs);
+  search.askedUs = 0;
+  prolongWait(searcher, search, now, node.config.parameters.silenceUs);
 }
 
 export function onAnswer(searcher: Searcher, search: Search, now: Now, envelope: Envelope): Outcome | null {
   if (search.isFinding) return null;
   const answer = envelope.body as Answer;
+  noteSuccess(searcher.targets, search.asked);
   releasePeer(searcher, search);
   // A node that was frozen hears what waited for it before its alarm rings.
   if (isPast(search, now))
@@ -155,6 +158,7 @@ export function onAnswer(searcher: Searcher, search: Search, now: Now, envelope:
 /** An agent has been taken on: it is on the disk of its host. */
 export function onBegun(searcher: Searcher, search: Search, envelope: Envelope): Outcome | null {
   if (search.isFinding) return null;
+  noteSuccess(searcher.targets, search.asked);
   releasePeer(searcher, search);
   return { answer: null, refused: null, agent: envelope.body as AgentState };
 }
@@ -167,9 +171,12 @@ export function onRefused(
   out: Outbox,
   envelope: Envelope,
 ): Outcome | null {
-  const { code, struck, detail } = envelope.body as Refused;
+  const { code, struck, detail, retryAfterUs } = envelope.body as Refused;
   const isFinding = search.isFinding;
+  if (!isFinding) noteRefusal(node, searcher, search, now, code);
   releasePeer(searcher, search);
+  if (code === OVERLOADED && retryAfterUs > 0)
+    search.retryAfterUs = Math.min(search.retryAfterUs || retryAfterUs, retryAfterUs);
   if (isFinding) return advance(node, searcher, search, now, out);
   const own = { peer: envelope.from, cluster: clusterOf(node, envelope.from), reason: strikeOfCode(code) };
   if (search.stage === STAGE_FEDERATION) {
@@ -180,7 +187,8 @@ export function onRefused(
     const isFinal = search.scope === SCOPE_ALL && code !== CLUSTER_UNREACHABLE && code !== NOT_READY;
     if (isFinal) {
       const isOfStrikes = [NO_CAPABLE_NODE, NO_ELIGIBLE_NODE, OVERLOADED, TRUST_TOO_LOW].includes(code);
-      return refusal(isOfStrikes ? errorOfStrikes(search.struck) : code, detail, search.struck);
+      const named = isOfStrikes ? errorOfStrikes(search.struck) : code;
+      return refusal(named, detail, search.struck, named === OVERLOADED ? roomAfterUs(search) : 0);
     }
   } else {
     strike(search, [own]);
@@ -214,6 +222,7 @@ export function onSearchDue(
     const cluster = clusterOf(node, silent);
     const isFinding = search.isFinding;
     releasePeer(searcher, search);
+    if (!isFinding) noteFailure(searcher.targets, silent, now.monoUs, node.config.parameters);
     // Whoever was asked may have begun it, and another would begin it a second time (R5.3-2).
     if (!isFinding && search.plan !== null)
       return refusal(UNKNOWN_OUTCOME, 'who was to take the agent on is silent', search.struck);
@@ -253,162 +262,33 @@ export function closeSearch(
   out.send(kindOf(outcome), node.self, asker, origin, originBoot, n, askerAttempt, bodyOf(outcome));
 }
 
-/** §5.3: serve here, else ask the cluster, else ask the federation, else say why not. */
-function advance(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): Outcome | null {
-  if (isPast(search, now))
-    return refusal(DEADLINE_EXCEEDED, 'the deadline passed before an answer came', search.struck);
-  if (search.stage === STAGE_LOCAL) {
-    const local = candidateOfSelf(node, now, search.want.model);
-    if (local !== null && askOneOf(node, searcher, search, now, out, [local])) return null;
-    search.stage = STAGE_CLUSTER;
-  }
-  if (search.stage === STAGE_CLUSTER) {
-    if (search.candidates === null && askIndex(node, searcher, search, now, out)) return null;
-    if (search.candidates === null) goByRecalled(node, searcher.recall, now, search);
-    if (askOneOf(node, searcher, search, now, out, search.candidates ?? [])) return null;
-    search.stage = STAGE_FEDERATION;
-  }
-  if (search.scope === SCOPE_ALL && askBridge(node, searcher, search, now, out)) return null;
-  if (search.scope === SCOPE_OUTWARD && askCluster(node, searcher, search, now, out)) return null;
-  const isDark = search.scope !== SCOPE_OUTWARD && search.candidates === null && search.struck.length === 0;
-  if (isDark) return refusal(NOT_READY, 'no index node answered', search.struck);
-  const isOfferedByNobody = search.struck.length === 0;
-  const detail = isOfferedByNobody ? `nobody in reach offers ${search.want.model} now` : '';
-  return refusal(errorOfStrikes(search.struck), detail, search.struck);
-}
-
-/** Whether what comes now comes too late, by either clock (R5.3-3). */
-function isPast(search: Search, now: Now): boolean {
-  return now.monoUs >= search.deadlineUs || isTooLate(search.want, now);
-}
-
-/** Asks the next index node who offers the model. False when all were asked in vain, or were silent a moment ago. */
-function askIndex(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): boolean {
-  const index = nextIndex(node, searcher.recall, now, search);
-  if (index === NOBODY) return false;
-  search.isFinding = true;
-  const { model, minTrust, allowedRegions } = search.want;
-  const body: Find = { model, withBridges: search.scope === SCOPE_ALL, minTrust, allowedRegions };
-  search.attempt++;
-  out.send(FIND, node.self, index, search.origin, search.originBoot, search.n, search.attempt, body);
-  awaitPeer(searcher, search, now, index, node.config.parameters.findTimeoutUs);
-  return true;
-}
-
-function askOneOf(
-  node: Node,
-  searcher: Searcher,
-  search: Search,
-  now: Now,
-  out: Outbox,
-  candidates: readonly Candidate[],
-): boolean {
-  const required =
-    node.config.models.find(({ name }) => name === search.want.model)?.requiredMemoryBytes ?? 0;
-  const able = search.plan === null ? candidates : ableFor(search, candidates, node.config.manifest.cluster);
-  const { chosen, struck } = decide(
-    search.want,
-    required,
-    able,
-    node.config.manifest.cluster,
-    search.tried,
-    (peer) => searcher.inFlight.get(peer) ?? 0,
-    node.random,
-  );
-  strike(search, struck);
-  if (chosen === null) return false;
-  if (search.plan !== null) return ask(node, searcher, search, now, out, chosen.peer, AGENT, search.plan);
-  return ask(node, searcher, search, now, out, chosen.peer, RUN, forwarded(search, now));
-}
-
-/** Those that have the models of all steps of an agent. */
-function ableFor(search: Search, candidates: readonly Candidate[], cluster: string): Candidate[] {
-  const models = search.plan!.plan.steps.map(({ model }) => model);
-  return candidates.filter(({ peer, load }) => {
-    const isAble = models.every((model) => load.installedModels.includes(model));
-    if (!isAble) strike(search, [{ peer, cluster, reason: STRIKE_MODEL }]);
-    return isAble;
-  });
-}
-
-/** Asks a bridge of the own cluster to get the request answered elsewhere. */
-function askBridge(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): boolean {
-  const bridges = search.bridges.filter((bridge) => !search.tried.includes(bridge));
-  if (bridges.length === 0) return false;
-  const bridge = bridges[drawBelow(node.random, bridges.length)];
-  const body = { want: forwarded(search, now), path: [] };
-  return ask(node, searcher, search, now, out, bridge, CROSS, body);
-}
-
-/** Asks a bridge of another cluster. */
-function askCluster(node: Node, searcher: Searcher, search: Search, now: Now, out: Outbox): boolean {
-  const path = [...search.path, node.config.manifest.cluster];
-  const { session, struck } = chooseCrossing(
-    node,
-    node.bridge!.sessions,
-    now,
-    search.want,
-    path,
-    search.tried,
-  );
-  strike(search, struck);
-  if (session === null) return false;
-  return ask(node, searcher, search, now, out, session.peer, CROSS, { want: forwarded(search, now), path });
-}
-
-/** Sends the request to a peer and waits for it; false when there have been tries enough (R5.3-3). */
-function ask(
-  node: Node,
-  searcher: Searcher,
-  search: Search,
-  now: Now,
-  out: Outbox,
-  asked: Peer,
-  kind: number,
-  body: unknown,
-): boolean {
-  const { parameters } = node.config;
-  if (search.tries > 0) {
-    const shareOfInFlight = Math.floor((searcher.searches.size * parameters.retryBudgetPpm) / 1_000_000);
-    const budget = Math.max(parameters.retryBudgetLeast, shareOfInFlight);
-    if (search.tries > parameters.retries || searcher.retriesInFlight >= budget) return false;
-    search.isRetrying = true;
-    searcher.retriesInFlight++;
-  }
-  search.tries++;
-  search.attempt++;
-  search.tried.push(asked);
-  out.send(kind, node.self, asked, search.origin, search.originBoot, search.n, search.attempt, body);
-  awaitPeer(searcher, search, now, asked, parameters.silenceUs);
-  noteRequest(node, out, search, NOTE_ASKED, search.want.model, asked, search.stage, 0, search.struck);
-  return true;
-}
-
-/** What is asked of the next one: the same, with the time that is left. */
-function forwarded(search: Search, now: Now): Want {
-  return { ...search.want, timeLeftUs: search.deadlineUs - now.monoUs };
-}
-
-/** This node as a candidate for its own request, or null if it does not offer the model. */
-function candidateOfSelf(node: Node, now: Now, model: string): Candidate | null {
-  const { manifest, installedModels } = node.config;
-  if (node.compute === null || !installedModels.includes(model)) return null;
-  return {
-    peer: node.self,
-    region: manifest.region,
-    trust: effectiveTrust(now, manifest, node.presence.attestations),
-    gpuMemoryBytes: manifest.compute?.gpuMemoryBytes ?? 0,
-    isOffered: true,
-    isLoaded: installedModels.includes(model),
-    load: loadOf(node),
-    ageUs: 0,
-  };
-}
-
 /** The cluster of a peer that this node has asked: its own, unless it is a bridge of another. */
 function clusterOf(node: Node, asked: Peer): string {
   const session = node.bridge?.sessions.sessions.find(({ peer }) => peer === asked);
   return session === undefined ? node.config.manifest.cluster : session.cluster;
+}
+
+/** Two bridges of one cluster may bring a request, one after the other (R5.2-4). Nobody else gets what another asked for. */
+function mayTakeOver(node: Node, { asker, want }: Search, envelope: Envelope): boolean {
+  if (envelope.kind !== CROSS || envelope.from === asker) return false;
+  const { prompt } = (envelope.body as Cross).want;
+  return isOfOneCluster(node, asker, envelope.from) && prompt.hash === want.prompt.hash;
+}
+
+/** Whether both are bridges of one cluster that this one is peered with. */
+export function isOfOneCluster(node: Node, left: Peer, right: Peer): boolean {
+  if (node.bridge === null) return false;
+  const { sessions } = node.bridge;
+  const genesis = sessionWith(sessions, left)?.genesis;
+  return genesis !== undefined && sessionWith(sessions, right)?.genesis === genesis;
+}
+
+/** What a refusal says of who refuses: that it cannot, or only that this request is none for it now. */
+function noteRefusal(node: Node, { targets }: Searcher, search: Search, now: Now, code: ErrorCode): void {
+  const isOwn = code === NO_CAPABLE_NODE && search.stage !== STAGE_FEDERATION;
+  if (isOwn || code === NOT_READY || code === INTERNAL)
+    noteFailure(targets, search.asked, now.monoUs, node.config.parameters);
+  else noteSuccess(targets, search.asked);
 }
 
 function strikeOfCode(code: ErrorCode): number {

@@ -3,6 +3,7 @@ import { Encoder, decodeEnvelope } from '../../core/machine/codec.ts';
 import { copyEnvelope, Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { foldNode } from '../../core/machine/node-state.ts';
+import { refusal } from '../../core/routing/ending.ts';
 import * as outcomes from '../../core/routing/outcomes.ts';
 import { envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
 
@@ -284,20 +285,39 @@ describe('§5.3 Requests', () => {
       expect(refusalOf(rig, told)).to.deep.equal({ code: 'NOT_ADMITTED', struck: [] });
     });
 
-    it('R5.3-1: each error says whether it is definite, and whether and when to retry', () => {
-      const indefinite = ['UNKNOWN_OUTCOME', 'INTERNAL'];
-      const hopeless = [
-        'NO_ELIGIBLE_NODE',
-        'TRUST_TOO_LOW',
-        'CONSENT_REQUIRED',
-        'UNKNOWN_MODEL',
-        'NOT_ADMITTED',
-      ];
-      outcomes.ERROR_CODES.forEach((name, code) => {
-        if (code === outcomes.OK) return;
-        expect(outcomes.isDefinite(code), name).to.equal(!indefinite.includes(name));
-        expect(outcomes.isRetryable(code), name).to.equal(!hopeless.includes(name));
+    // Code on the wire, whether the effect surely did not happen, whether to ask again: and if so, when.
+    const errors: [name: outcomes.ErrorName, code: number, isDefinite: boolean, isRetryable: boolean][] = [
+      ['NO_CAPABLE_NODE', 1, true, true],
+      ['NO_ELIGIBLE_NODE', 2, true, false],
+      ['OVERLOADED', 3, true, true],
+      ['DEADLINE_EXCEEDED', 4, true, true],
+      ['CLUSTER_UNREACHABLE', 5, true, true],
+      ['TRUST_TOO_LOW', 6, true, false],
+      ['CONSENT_REQUIRED', 7, true, false],
+      ['UNKNOWN_MODEL', 8, true, false],
+      ['NOT_ADMITTED', 9, true, false],
+      ['NOT_READY', 10, true, true],
+      ['UNKNOWN_OUTCOME', 11, false, true],
+      ['INTERNAL', 12, false, true],
+    ];
+    for (const [name, code, isDefinite, isRetryable] of errors) {
+      const [effect, again] = [isDefinite ? 'definite' : 'indefinite', isRetryable ? 'retryable' : 'final'];
+      it(`R5.3-1: ${name} is ${effect} and ${again}`, () => {
+        expect(outcomes.ERROR_CODES[code]).to.equal(name);
+        expect(outcomes.isDefinite(code)).to.equal(isDefinite);
+        expect(outcomes.isRetryable(code)).to.equal(isRetryable);
+        const { refused } = refusal(code, '', []);
+        expect(refused!.retryAfterUs).to.equal(isRetryable ? SECOND_US : 0);
+        expect(refusal(code, '', [], 7 * SECOND_US).refused!.retryAfterUs).to.equal(
+          isRetryable ? 7 * SECOND_US : 0,
+        );
       });
+    }
+
+    it('R5.3-1: there are no other errors', () =>
+      expect(outcomes.ERROR_CODES.slice(1)).to.deep.equal(errors.map(([name]) => name)));
+
+    it('R5.3-1: what users are told advises when to ask again exactly where that may help', () => {
       const rig = new Rig().start();
       for (const [n, changes] of [
         { model: 'c' },
@@ -307,6 +327,43 @@ describe('§5.3 Requests', () => {
         const { code, retryAfterUs } = settle(rig, changes, n + 1).body as kinds.Refused;
         expect(retryAfterUs > 0).to.equal(outcomes.isRetryable(code));
       }
+    });
+  });
+
+  describe('R5.3-1: back-pressure', () => {
+    it('R5.3-1: OVERLOADED says when one of those that are full may have room again', () => {
+      const rig = new Rig([
+        { ...front, peered: [] },
+        { ...compute1, slots: 1, queueLimit: 0 },
+      ]).start();
+      rig.isInferring = false;
+      rig.node('compute-1').compute!.serviceUs = 6 * SECOND_US;
+      rig.ask('ben', 'front', 1, { timeLeftUs: 60 * SECOND_US });
+      rig.pump();
+      const adviceFor = (n: number) => {
+        rig.ask('ann', 'front', n);
+        rig.pump();
+        const { body } = rig.outcomes('ann', n)[0];
+        const { code, retryAfterUs } = body as kinds.Refused;
+        return [outcomes.ERROR_CODES[code], retryAfterUs];
+      };
+      expect(adviceFor(1), 'as the node itself says').to.deep.equal(['OVERLOADED', 6 * SECOND_US]);
+      rig.advance(2 * SECOND_US);
+      const runs = kindsSent(rig, kinds.RUN).length;
+      expect(adviceFor(2), 'as its load lets expect').to.deep.equal(['OVERLOADED', 6 * SECOND_US]);
+      expect(kindsSent(rig, kinds.RUN), 'and it was not asked for that').to.have.length(runs);
+    });
+
+    it('R5.3-1: a gateway that holds as many requests as it may sheds the next at once, and keeps the others', () => {
+      const rig = new Rig([{ ...front, parameters: { maxSearches: 2 } }, compute1]).start();
+      rig.isInferring = false;
+      for (const n of [1, 2, 3]) rig.ask('ann', 'front', n);
+      rig.pump();
+      const { code, retryAfterUs } = rig.outcomes('ann', 3)[0].body as kinds.Refused;
+      expect([outcomes.ERROR_CODES[code], retryAfterUs]).to.deep.equal(['OVERLOADED', SECOND_US]);
+      rig.isInferring = true;
+      rig.pump();
+      for (const n of [1, 2]) expect(rig.outcomes('ann', n)[0].kind).to.equal(kinds.ANSWER);
     });
   });
 
@@ -473,6 +530,50 @@ describe('§5.3 Requests', () => {
         expect([searcher.retriesInFlight, searcher.searches.size]).to.deep.equal([0, 0]);
       });
     }
+
+    it('R5.3-3: whoever fails all the time is passed over, and tried again later; the last one never is', () => {
+      const rig = new Rig([{ ...front, peered: [] }, compute1, compute2]).start();
+      const served: string[] = [];
+      const askOne = (n: number): string[] => {
+        rig.sent.length = 0;
+        rig.isInferring = false;
+        rig.ask('ann', 'front', n);
+        rig.pump();
+        // compute-1 can do nothing right.
+        for (let i = 0; i < 3; i++) {
+          rig.infer('compute-1', 'device lost');
+          rig.infer('compute-2');
+          rig.pump();
+        }
+        served.push(outcomes.ERROR_CODES[(rig.outcomes('ann', n)[0].body as kinds.Refused).code] ?? 'OK');
+        return kindsSent(rig, kinds.RUN).map(({ to }) => rig.cast.nameOf(to));
+      };
+      let n = 1;
+      const failing = (): number =>
+        rig.node('front').gateway!.searcher.targets.get(rig.peer('compute-1'))?.ejections ?? 0;
+      while (failing() === 0 && n < 50) askOne(n++);
+      expect(n, 'it takes some failures').to.be.within(3, 40);
+      for (let i = 0; i < 10; i++) expect(askOne(n++)).to.deep.equal(['compute-2']);
+      rig.advance(6 * SECOND_US);
+      const tried = Array.from({ length: 12 }, () => askOne(n++)).flat();
+      expect(
+        tried.filter((name) => name === 'compute-1'),
+        'one trial',
+      ).to.have.length(1);
+      expect(
+        served.every((outcome) => outcome === 'OK'),
+        'nobody has noticed',
+      ).to.equal(true);
+
+      const alone = new Rig([{ ...front, peered: [] }, compute1]).start();
+      alone.isInferring = false;
+      for (let m = 1; m <= 8; m++) {
+        alone.ask('ann', 'front', m);
+        alone.pump();
+        expect(alone.infer('compute-1', 'device lost'), 'it is asked all the same').to.equal(true);
+        alone.pump();
+      }
+    });
 
     it('R5.3-3: duplicates are remembered for two minutes', () => {
       const rig = new Rig().start();

@@ -136,7 +136,15 @@ describe('sessions of bridges', () => {
     const [near, far] = sessions.sessions;
     [near.rttUs, far.rttUs] = [10, 200_000];
     const choose = (want: object, path: string[] = [], tried: number[] = []) =>
-      chooseCrossing(station.node, sessions, now, deepFreeze(rig.want({ model: 'b', ...want })), path, tried);
+      chooseCrossing(
+        station.node,
+        sessions,
+        now,
+        deepFreeze(rig.want({ model: 'b', ...want })),
+        path,
+        tried,
+        new Map(),
+      );
 
     const chosen = Array.from({ length: 400 }, () => choose({}).session!.peer);
     const nearer = chosen.filter((peer) => peer === near.peer).length;

@@ -3,7 +3,7 @@ import { OBSERVER } from '../../../core/base/peers.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { ERROR_CODES } from '../../../core/routing/outcomes.ts';
-import { envelopeOf, Rig, SECOND_US } from '../../rig.ts';
+import { envelopeOf, FEDERATION, Rig, SECOND_US } from '../../rig.ts';
 
 function cross(
   rig: Rig,
@@ -82,6 +82,80 @@ describe('a bridge', () => {
     const late = node.late;
     expect(cross(rig, 'compute-2', 'front', [])).to.deep.equal([]);
     expect([node.late, node.bridge!.outward.searches.size]).to.deep.equal([late + 1, 1]);
+  });
+
+  describe('that a request reaches twice', () => {
+    const [front, compute1, , brazilFront, brazilCompute] = FEDERATION;
+    const front2 = { ...front, name: 'front-2' };
+    const peered = ['front', 'front-2', 'chile-front'];
+    const chile = { ...front, name: 'chile-front', cluster: 'chile', region: 'americas/cl', peered: [] };
+    const start = () =>
+      new Rig([front, front2, chile, compute1, { ...brazilFront, peered }, brazilCompute]).start();
+    const runs = (rig: Rig): number => rig.sent.filter(({ kind }) => kind === kinds.INFER).length;
+
+    it('tells who asked, and another bridge of its cluster, the same again, and runs nothing for it', () => {
+      const rig = start();
+      cross(rig, 'front', 'brazil-front', ['france']);
+      rig.pump();
+      for (const [from, attempt] of [
+        ['front', 3],
+        ['front-2', 9],
+      ] as const) {
+        const again = cross(rig, from, 'brazil-front', ['france'], {}, attempt);
+        expect(again.map(({ kind, to, attempt }) => [kind, to, attempt])).to.deep.equal([
+          [kinds.ANSWER, rig.peer(from), attempt],
+        ]);
+      }
+      expect(runs(rig)).to.equal(1);
+    });
+
+    it('tells a bridge of another cluster nothing of what was answered', () => {
+      const rig = start();
+      cross(rig, 'front', 'brazil-front', ['france']);
+      expect(cross(rig, 'chile-front', 'brazil-front', ['chile']), 'while it is open').to.deep.equal([]);
+      rig.pump();
+      const [refused] = cross(rig, 'chile-front', 'brazil-front', ['chile']);
+      expect([refused.kind, codeOf(refused)]).to.deep.equal([kinds.REFUSED, 'NO_ELIGIBLE_NODE']);
+      expect(runs(rig)).to.equal(1);
+    });
+
+    it('gives the answer to the later of two bridges of one cluster: it asks because the other was silent', () => {
+      const rig = start();
+      rig.isInferring = false;
+      cross(rig, 'front', 'brazil-front', ['france'], {}, 3);
+      const [working, ...none] = cross(rig, 'front-2', 'brazil-front', ['france'], {}, 7);
+      expect([working.kind, working.to, none]).to.deep.equal([kinds.WORKING, rig.peer('front-2'), []]);
+      const prompt = { hash: 'another', sizeBytes: 400, keyId: 0 };
+      expect(cross(rig, 'front', 'brazil-front', ['france'], { prompt }), 'for another prompt').to.deep.equal(
+        [],
+      );
+      rig.isInferring = true;
+      rig.pump();
+      const told = rig.sent.filter(
+        ({ kind, from }) => kind === kinds.ANSWER && from === rig.peer('brazil-front'),
+      );
+      expect(told.map(({ to, attempt }) => [to, attempt])).to.deep.equal([[rig.peer('front-2'), 7]]);
+    });
+
+    it('searches again for what it has refused: that had no effect', () => {
+      const rig = start();
+      rig.node('brazil-front').bridge!.sessions.ownModels = ['b', 'c'];
+      cross(rig, 'front', 'brazil-front', ['france'], { model: 'c' });
+      rig.pump();
+      const finds = () => rig.sent.filter(({ kind }) => kind === kinds.FIND).length;
+      const before = finds();
+      cross(rig, 'front', 'brazil-front', ['france'], { model: 'c' });
+      expect(finds()).to.equal(before + 1);
+    });
+
+    it('forgets it after two minutes', () => {
+      const rig = start();
+      cross(rig, 'front', 'brazil-front', ['france']);
+      rig.pump();
+      rig.advance(121 * SECOND_US);
+      const again = cross(rig, 'front', 'brazil-front', ['france']);
+      expect(again.map(({ kind }) => kind)).to.deep.equal([kinds.WORKING, kinds.FIND]);
+    });
   });
 
   it('says CLUSTER_UNREACHABLE, and of whom, when nobody over there is heard', () => {

@@ -64,6 +64,58 @@ describe('a compute node', () => {
     expect([sent[0].to, sent[0].attempt]).to.deep.equal([rig.peer('front'), 2]);
   });
 
+  it('tells a duplicate of what it has answered the same again and runs nothing; another asker has its own run', () => {
+    const rig = startSmall();
+    run(rig, 1);
+    rig.infer('compute-1');
+    const [answer] = rig.deliver(rig.wire.at(-1)!);
+    const [again, ...none] = run(rig, 1);
+    expect([again.kind, again.to, again.attempt, none]).to.deep.equal([kinds.ANSWER, answer.to, 2, []]);
+    expect(again.body).to.equal(answer.body);
+    const other = envelopeOf(kinds.RUN, rig.peer('mallory'), rig.peer('compute-1'), rig.want(), {
+      origin: rig.peer('ann'),
+      n: 1,
+    });
+    expect(rig.deliver(other).map(({ kind }) => kind)).to.deep.equal([kinds.WORKING, kinds.INFER]);
+    rig.infer('compute-1');
+    rig.deliver(rig.wire.at(-1)!);
+    for (const envelope of [other, other]) {
+      expect(rig.deliver(envelope).map(({ kind }) => kind)).to.deep.equal([kinds.ANSWER]);
+    }
+    expect(run(rig, 1).map(({ kind }) => kind)).to.deep.equal([kinds.ANSWER]);
+  });
+
+  it('remembers what it has answered for two minutes, and at most as much as it may', () => {
+    const rig = startSmall();
+    const answerOne = (n: number): void => {
+      run(rig, n);
+      rig.infer('compute-1');
+      rig.deliver(rig.wire.at(-1)!);
+    };
+    answerOne(1);
+    rig.advance(119 * SECOND_US);
+    expect(run(rig, 1).map(({ kind }) => kind)).to.deep.equal([kinds.ANSWER]);
+    rig.advance(2 * SECOND_US);
+    expect(run(rig, 1).map(({ kind }) => kind)).to.deep.equal([kinds.WORKING, kinds.INFER]);
+
+    const small = { ...FEDERATION[1], slots: 1, parameters: { maxRemembered: 1 } };
+    const forgetful = new Rig([FEDERATION[0], small]).start();
+    for (const n of [1, 2]) {
+      run(forgetful, n);
+      forgetful.pump();
+    }
+    expect([2, 1].map((n) => run(forgetful, n)[0].kind)).to.deep.equal([kinds.ANSWER, kinds.WORKING]);
+  });
+
+  it('advises who is refused because it is full to come back when a job can be expected to have ended', () => {
+    const rig = startSmall();
+    for (const n of [1, 2]) run(rig, n);
+    const adviceOf = () => (run(rig, 3)[0].body as kinds.Refused).retryAfterUs;
+    expect(adviceOf(), 'it has not served yet').to.equal(100_000);
+    rig.node('compute-1').compute!.serviceUs = 4_000_000;
+    expect(adviceOf()).to.equal(4_000_000);
+  });
+
   const refusals: [string, Partial<Want>, string][] = [
     ['no time left', { timeLeftUs: 0 }, 'DEADLINE_EXCEEDED'],
     ['a prompt that may not be computed on here', { allowedRegions: ['americas'] }, 'NO_ELIGIBLE_NODE'],

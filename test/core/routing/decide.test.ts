@@ -1,8 +1,16 @@
 import { expect } from 'chai';
 import { createRandom } from '../../../core/base/rng.ts';
 import type { Load } from '../../../core/cluster/manifest.ts';
-import type { Candidate } from '../../../core/machine/kinds.ts';
-import { decide, errorOfStrikes, expectedWaitUs, findStrike } from '../../../core/routing/decide.ts';
+import { MAX_STRUCK, type Candidate } from '../../../core/machine/kinds.ts';
+import { DEFAULT_PARAMETERS } from '../../../core/machine/parameters.ts';
+import type { Target } from '../../../core/routing/breaker.ts';
+import {
+  decide,
+  errorOfStrikes,
+  expectedWaitUs,
+  findStrike,
+  type Asker,
+} from '../../../core/routing/decide.ts';
 import * as outcomes from '../../../core/routing/outcomes.ts';
 import { deepFreeze, Rig } from '../../rig.ts';
 
@@ -22,6 +30,28 @@ function candidate(changes: Partial<Candidate> = {}, load: Partial<Load> = {}): 
   const plain = { peer: 1, region: 'eu/fr', trust: 4, gpuMemoryBytes: 24e9, ageUs: 0 };
   const offer = { isOffered: true, isLoaded: true };
   return deepFreeze({ ...plain, ...offer, load: { ...idle, ...load }, ...changes });
+}
+
+const target: Target = {
+  rttUs: 0,
+  failures: 0,
+  ejections: 0,
+  ejectedUntilUs: 0,
+  isOnTrial: false,
+  lastAskedUs: 0,
+};
+
+function asker(changes: Partial<Asker> = {}): Asker {
+  const parameters = DEFAULT_PARAMETERS;
+  return {
+    cluster: 'france',
+    tried: [],
+    inFlight: new Map(),
+    targets: new Map(),
+    monoUs: 10,
+    parameters,
+    ...changes,
+  };
 }
 
 const want = deepFreeze(new Rig().want({ allowedRegions: ['eu'], minTrust: 3 }));
@@ -50,7 +80,7 @@ describe('the decision', () => {
       candidate({ peer: 2 }),
       candidate({ peer: 3 }, { room: 0 }),
     ];
-    const none = decide(want, 8e9, candidates, 'france', [2], () => 0, createRandom([1, 2, 3, 4]));
+    const none = decide(want, 8e9, candidates, asker({ tried: [2] }), createRandom([1, 2, 3, 4]));
     expect(none).to.deep.equal({
       chosen: null,
       struck: [
@@ -58,7 +88,7 @@ describe('the decision', () => {
         { peer: 3, cluster: 'france', reason: outcomes.STRIKE_BUSY },
       ],
     });
-    const { chosen } = decide(want, 8e9, candidates, 'france', [], () => 0, createRandom([1, 2, 3, 4]));
+    const { chosen } = decide(want, 8e9, candidates, asker(), createRandom([1, 2, 3, 4]));
     expect(chosen).to.equal(candidates[1]);
   });
 
@@ -67,20 +97,57 @@ describe('the decision', () => {
     const random = createRandom([1, 2, 3, 4]);
     let better = 0;
     for (let i = 0; i < 4_000; i++) {
-      const { chosen } = decide(want, 8e9, candidates, 'france', [], () => 0, random);
+      const { chosen } = decide(want, 8e9, candidates, asker(), random);
       if (chosen!.peer === 2) better++;
     }
     expect(better).to.be.within(2_900, 3_100);
   });
 
-  it('expects waits by (own in flight + reported, decayed) × service ÷ slots', () => {
-    expect(expectedWaitUs(candidate(), 0)).to.equal(0);
-    expect(expectedWaitUs(candidate(), 3)).to.equal(1_500_000);
+  it('takes the nearer of two that are idle, and the farther where the nearer is busy', () => {
+    const near = candidate({ peer: 1 });
+    const far = candidate({ peer: 2 });
+    const targets = new Map([
+      [1, { ...target, rttUs: 1_000 }],
+      [2, { ...target, rttUs: 200_000 }],
+    ]);
+    const shareOfNear = (inFlight: Map<number, number>) => {
+      const random = createRandom([1, 2, 3, 4]);
+      const by = asker({ targets, inFlight });
+      const chosen = Array.from({ length: 400 }, () => decide(want, 8e9, [near, far], by, random).chosen);
+      return chosen.filter((one) => one === near).length / 400;
+    };
+    expect(shareOfNear(new Map())).to.be.within(0.7, 0.8);
+    expect(shareOfNear(new Map([[1, 2]]))).to.be.within(0.2, 0.3);
+  });
+
+  it('passes over whoever fails all the time, and says so', () => {
+    const candidates = [candidate({ peer: 1 }), candidate({ peer: 2 })];
+    const targets = new Map([[1, { ...target, ejectedUntilUs: 11 }]]);
+    const random = createRandom([1, 2, 3, 4]);
+    for (let i = 0; i < 20; i++) {
+      const { chosen, struck } = decide(want, 8e9, candidates, asker({ targets }), random);
+      expect(chosen).to.equal(candidates[1]);
+      expect(struck).to.deep.equal([{ peer: 1, cluster: 'france', reason: outcomes.STRIKE_EJECTED }]);
+    }
+    const { struck } = decide(want, 8e9, candidates, asker({ targets, monoUs: 11 }), random);
+    expect(struck, 'its time is over').to.deep.equal([]);
+  });
+
+  it('tells of at most as many as a body may hold', () => {
+    const many = Array.from({ length: 200 }, (_, peer) => candidate({ peer, trust: 1 }));
+    const { struck } = decide(want, 8e9, many, asker(), createRandom([1, 2, 3, 4]));
+    expect(struck).to.have.length(MAX_STRUCK);
+  });
+
+  it('expects waits by (own in flight + reported, decayed) × service ÷ slots + round trip', () => {
+    expect(expectedWaitUs(candidate(), 0, 70_000)).to.equal(70_000);
+    expect(expectedWaitUs(candidate(), 0, 0)).to.equal(0);
+    expect(expectedWaitUs(candidate(), 3, 0)).to.equal(1_500_000);
     const busy = candidate({}, { running: 2, queued: 2, serviceUs: 500_000 });
-    expect(expectedWaitUs(busy, 0)).to.equal(1_000_000);
-    expect(expectedWaitUs({ ...busy, ageUs: 2_000_000 }, 0), 'half after two seconds').to.equal(500_000);
+    expect(expectedWaitUs(busy, 0, 0)).to.equal(1_000_000);
+    expect(expectedWaitUs({ ...busy, ageUs: 2_000_000 }, 0, 0), 'half after two seconds').to.equal(500_000);
     const fresh = candidate({}, { serviceUs: 0, slots: 0 });
-    expect(expectedWaitUs(fresh, 2), 'a second a job until it has served').to.equal(2_000_000);
+    expect(expectedWaitUs(fresh, 2, 0), 'a second a job until it has served').to.equal(2_000_000);
   });
 
   it('names the error that came nearest to success', () => {
