@@ -20,6 +20,10 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'what judging a run costs: the quickstart judged and digested, against bare  [--rounds N]',
     load: () => import('./quickstart.ts'),
   },
+  idle: {
+    summary: 'what a node weighs that does not run yet, bytes  [--nodes N]',
+    load: () => import('./idle.ts'),
+  },
   steps: {
     summary: 'what a step of the core costs by kind of envelope, µs  [FILE]',
     load: () => import('./steps.ts'),
