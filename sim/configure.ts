@@ -10,10 +10,13 @@ import { createNode } from '../core/machine/node-state.ts';
 import { agree } from './agreements.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
-import { createMachine, type Machine } from './machine.ts';
+import { Machine } from './machine.ts';
 import type { ResolvedCluster, ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
 import { keyOfName } from './seeds.ts';
 import { renumberConfig, Wire } from './wire.ts';
+
+/** What nodes have nothing of is one thing for all of them. */
+const NONE: never[] = [];
 
 /** Who stands where: the numbers of nodes, in the order of the scenario, and of attestor and operators of each cluster. */
 export interface Cast {
@@ -45,7 +48,7 @@ export function createMachines(
     const mask = isChecking ? (key & 0xfffff) | 1 : 0;
     const wire = isChecking ? new Wire(identities, mask) : null;
     const node = createNode(nodes[i] ^ mask, renumberConfig(configs[i], mask), wire?.view ?? identities);
-    return createMachine(i, nodes[i], wire, spec, cluster, region, key, node);
+    return new Machine(i, nodes[i], wire, spec, cluster, region, key, node);
   });
 }
 
@@ -82,6 +85,7 @@ export function configureNodes(
     sign,
     startWallUs,
   });
+  const attestors = new Map([...cast.attestors].map(([cluster, attestor]) => [cluster, [attestor]]));
   return scenario.nodes.map((node, i): NodeConfig => {
     const attestor = cast.attestors.get(node.cluster)!;
     const genesis = geneses.get(node.cluster)!;
@@ -94,8 +98,8 @@ export function configureNodes(
       certificate:
         node.isAdmitted === false ? null : certify(pure, genesis, cast.nodes[i], 0, ATTESTED_UNTIL_US, sign),
       address: node.name,
-      seeds: [],
-      attestors: [attestor],
+      seeds: NONE,
+      attestors: attestors.get(node.cluster)!,
       indexNodes: indexNodes.get(node.cluster)!,
       ...agreed.get(node.cluster)!,
       models,
@@ -120,7 +124,7 @@ function manifestOf(node: ResolvedNode, id: Peer): Manifest {
     podStorage: node.podStorage,
     compute: node.compute as Manifest['compute'],
     claimedTrust: node.claimedTrust,
-    unknown: [],
+    unknown: NONE,
   };
 }
 
@@ -142,11 +146,14 @@ export function certify(
   untilWallUs: number,
   sign: (signer: Peer, hash: string) => string,
 ): Certificate {
-  const terms = { genesis: genesisHash(pure, genesis), subject, fromWallUs, untilWallUs };
-  const hash = admissionHash(pure, terms);
+  const genesisId = genesisHash(pure, genesis);
+  const hash = admissionHash(pure, { genesis: genesisId, subject, fromWallUs, untilWallUs });
   const signers = genesis.operators.slice(0, genesis.threshold);
   return {
-    ...terms,
+    genesis: genesisId,
+    subject,
+    fromWallUs,
+    untilWallUs,
     signatures: signers.map((operator) => ({ operator, signature: sign(operator, hash) })),
   };
 }
@@ -161,12 +168,9 @@ function attestationsOf(
   sign: (attestation: Omit<Attestation, 'signature'>) => string,
 ): Attestation[] {
   if (node.attestedTrust <= 1) return [];
-  const attestation = {
-    subject,
-    issuer,
-    level: node.attestedTrust,
-    fromWallUs: 0,
-    untilWallUs: ATTESTED_UNTIL_US,
-  };
-  return [{ ...attestation, signature: sign(attestation) }];
+  const level = node.attestedTrust;
+  const terms = { subject, level, issuer, fromWallUs: 0, untilWallUs: ATTESTED_UNTIL_US };
+  const signature = sign(terms);
+  // Field by field: an object that begins as a copy of another has a layout of its own in memory.
+  return [{ subject, level, issuer, fromWallUs: 0, untilWallUs: ATTESTED_UNTIL_US, signature }];
 }

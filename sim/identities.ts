@@ -1,4 +1,4 @@
-import { Digest, hexWord } from '../core/base/digest.ts';
+import { Digest, hexWord, hexWords } from '../core/base/digest.ts';
 import { assert } from '../core/base/assert.ts';
 import { rankOfId, type Peer, type Pure } from '../core/base/peers.ts';
 import { mixWord } from '../core/base/rng.ts';
@@ -11,9 +11,10 @@ import { keyOfName } from './seeds.ts';
  */
 export class Identities implements Pure {
   readonly names: string[] = [];
-  private readonly ids: string[] = [];
+  /** Written out when first asked for; of a million nodes most are never named. */
+  private readonly ids: (string | undefined)[] = [];
   private readonly ranks: number[] = [];
-  private readonly numbers = new Map<string, Peer>();
+  private readonly numbersByRank = new Map<number, Peer>();
   /** `rank` for folding the state of nodes that use the world's own numbers. */
   readonly ranking = rememberFolds((peer) => this.rank(peer));
   private readonly root: number;
@@ -24,28 +25,29 @@ export class Identities implements Pure {
 
   /** Gives the next number to a name. */
   add(name: string): Peer {
-    const number = this.ids.length;
-    const id = idOfName(name);
-    assert(!this.numbers.has(id), 'no two names of a world have the same id');
+    const number = this.names.length;
+    const rank = rankOfName(name);
+    assert(!this.numbersByRank.has(rank), 'no two names of a world have the same rank');
     this.names.push(name);
-    this.ids.push(id);
-    this.ranks.push(rankOfId(id));
-    this.numbers.set(id, number);
+    this.ids.push(undefined);
+    this.ranks.push(rank);
+    this.numbersByRank.set(rank, number);
     return number;
   }
 
   /** The number of a name, or undefined if nobody has it. */
   find(name: string): Peer | undefined {
-    return this.numbers.get(idOfName(name));
+    const number = this.numbersByRank.get(rankOfName(name));
+    return number !== undefined && this.names[number] === name ? number : undefined;
   }
 
   idOf(peer: Peer): string {
-    return this.ids[peer];
+    return (this.ids[peer] ??= idOfName(this.names[peer]));
   }
 
   peerOf(id: string): Peer {
-    const number = this.numbers.get(id);
-    assert(number !== undefined, 'nobody in the world has this id');
+    const number = this.numbersByRank.get(rankOfId(id));
+    assert(number !== undefined && this.idOf(number) === id, 'nobody in the world has this id');
     return number;
   }
 
@@ -60,9 +62,9 @@ export class Identities implements Pure {
   }
 
   mint(signer: Peer, hash: string): string {
-    let word = mixWord(this.root, keyOfName(this.ids[signer]));
+    let word = mixWord(this.root, keyOfName(this.idOf(signer)));
     word = mixWord(word, keyOfName(hash));
-    return hexWord(word) + hexWord(mixWord(word, this.root));
+    return hexWords(word, mixWord(word, this.root));
   }
 
   verify(signer: Peer, hash: string, signature: string): boolean {
@@ -84,4 +86,12 @@ function idOfName(name: string): string {
     id += hexWord(word);
   }
   return id;
+}
+
+/** What `rankOfId` says of the id of a name, which begins with two words of it. */
+function rankOfName(name: string): number {
+  const key = keyOfName(name);
+  const first = mixWord(key, key + name.length);
+  const second = mixWord(first, key + 1 + name.length);
+  return (first >>> 0) * 2 ** 20 + (second >>> 12);
 }

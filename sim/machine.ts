@@ -1,10 +1,10 @@
 import { Digest } from '../core/base/digest.ts';
 import { NEVER_US } from '../core/base/time.ts';
 import { WIRE_VERSION } from '../core/machine/codec.ts';
-import { Inbox } from '../core/machine/inbox.ts';
+import type { Inbox } from '../core/machine/inbox.ts';
 import type { Node } from '../core/machine/node-state.ts';
 import type { Peer } from '../core/base/peers.ts';
-import { createClock, type Clock } from './clocks.ts';
+import { createClock } from './clocks.ts';
 import { createPlatter, type Platter } from './devices/disk.ts';
 import type { ArmedFault } from './faults/harm.ts';
 import type { Villain } from './malice/villain.ts';
@@ -12,8 +12,11 @@ import type { ResolvedNodeFault } from './scenario/resolved-node-faults.ts';
 import type { Wire } from './wire.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
-/** What the world keeps for one node: the computer that it runs on. */
-export interface Machine {
+/**
+ * What the world keeps for one node: the computer that it runs on. There may be a million, most of them idle: what only some
+ * need is made when it is first asked for.
+ */
+export class Machine {
   readonly index: number;
   /** Its number in the world; `node.self` is its own, which differs in runs that check. */
   readonly peer: Peer;
@@ -26,74 +29,64 @@ export interface Machine {
   readonly key: number;
   readonly node: Node;
   /** Everything that the node was ever told, in one number, over all its boots. */
-  readonly digest: Digest;
-  isUp: boolean;
+  readonly digest = new Digest();
+  isUp = false;
   /** Faults that freeze it; it handles nothing while there is one. */
-  pauses: number;
-  /** Faults that keep it without power; it can boot when there is none. */
-  readonly offBy: Set<ArmedFault>;
+  pauses = 0;
   /** Faults that act on it, in the order in which they began. */
-  readonly faults: ArmedFault<ResolvedNodeFault>[];
+  readonly faults: ArmedFault<ResolvedNodeFault>[] = [];
   /** What its disk remembers of its boots; a wipe begins it anew. */
-  bootCount: number;
+  bootCount = 0;
   /** All boots there were, and the event of the last one: what a device was asked before it is answered to nobody. */
-  lives: number;
-  bootEvent: number;
-  readonly clock: Clock;
+  lives = 0;
+  bootEvent = 0;
+  readonly clock = createClock();
   /** How fast it is now, ppm. */
   speedPpm: number;
   /** The version of the wire format that it speaks: it refuses all others. */
-  wireVersion: number;
+  wireVersion = WIRE_VERSION;
   /** The step at work ends then. */
-  busyUntilUs: number;
+  busyUntilUs = 0;
   /** The alarm that will be heeded; others that lie in the schedule are stale. */
-  alarmAtUs: number;
+  alarmAtUs = NEVER_US;
   /** When the inbox will be served next; NEVER_US if that is not scheduled. */
-  servesAtUs: number;
-  inbox: Inbox<number> | null;
-  /** Its disk. */
-  readonly platter: Platter;
+  servesAtUs = NEVER_US;
+  inbox: Inbox<number> | null = null;
   /** Who sits between the node and the network, if anybody does. */
-  villain: Villain | null;
-}
+  villain: Villain | null = null;
+  private ownPlatter: Platter | null = null;
+  private ownOffBy: Set<ArmedFault> | null = null;
 
-export function createMachine(
-  index: number,
-  peer: Peer,
-  wire: Wire | null,
-  spec: ResolvedNode,
-  cluster: number,
-  region: number,
-  key: number,
-  node: Node,
-): Machine {
-  return {
-    index,
-    peer,
-    wire,
-    spec,
-    cluster,
-    region,
-    key,
-    node,
-    digest: new Digest(),
-    isUp: false,
-    pauses: 0,
-    offBy: new Set(),
-    faults: [],
-    bootCount: 0,
-    lives: 0,
-    bootEvent: 0,
-    clock: createClock(),
-    speedPpm: spec.speedPpm,
-    wireVersion: WIRE_VERSION,
-    busyUntilUs: 0,
-    alarmAtUs: NEVER_US,
-    servesAtUs: NEVER_US,
-    inbox: null,
-    platter: createPlatter(),
-    villain: null,
-  };
+  constructor(
+    index: number,
+    peer: Peer,
+    wire: Wire | null,
+    spec: ResolvedNode,
+    cluster: number,
+    region: number,
+    key: number,
+    node: Node,
+  ) {
+    this.index = index;
+    this.peer = peer;
+    this.wire = wire;
+    this.spec = spec;
+    this.cluster = cluster;
+    this.region = region;
+    this.key = key;
+    this.node = node;
+    this.speedPpm = spec.speedPpm;
+  }
+
+  /** Its disk. */
+  get platter(): Platter {
+    return (this.ownPlatter ??= createPlatter());
+  }
+
+  /** Faults that keep it without power; it can boot when there is none. */
+  get offBy(): Set<ArmedFault> {
+    return (this.ownOffBy ??= new Set());
+  }
 }
 
 /** The digest of a run: the chains of its nodes, and that of its users, mixed with who they are. */

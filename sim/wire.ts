@@ -67,6 +67,7 @@ function viewOf(world: Identities, mask: number): Pure {
 
 /** The configuration of a node in its own numbers. */
 export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
+  if (mask === 0) return config;
   const own = (peer: Peer): Peer => peer ^ mask;
   return {
     ...config,
