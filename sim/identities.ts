@@ -1,4 +1,4 @@
-import { Digest, hexWord, hexWords } from '../core/base/digest.ts';
+import { Digest, hexWords } from '../core/base/digest.ts';
 import { assert } from '../core/base/assert.ts';
 import { rankOfId, type Peer, type Pure } from '../core/base/peers.ts';
 import { mixWord } from '../core/base/rng.ts';
@@ -76,22 +76,30 @@ export class Identities implements Pure {
   }
 }
 
-/** 64 hexadecimal digits from a name: eight mixes of its key. */
+/** 64 hexadecimal digits from a name: two keys of it, and mixes of both. */
 function idOfName(name: string): string {
-  const key = keyOfName(name);
+  const first = keyOfName(name);
+  const second = secondKeyOf(name);
   let id = '';
-  let word = key;
-  for (let i = 0; i < 8; i++) {
-    word = mixWord(word, key + i + name.length);
-    id += hexWord(word);
+  let word = mixWord(first, name.length);
+  for (let i = 0; i < 8; i += 2) {
+    const next = mixWord(second + i, word);
+    id += hexWords(word, next);
+    word = mixWord(first + i, next);
   }
   return id;
 }
 
 /** What `rankOfId` says of the id of a name, which begins with two words of it. */
 function rankOfName(name: string): number {
-  const key = keyOfName(name);
-  const first = mixWord(key, key + name.length);
-  const second = mixWord(first, key + 1 + name.length);
-  return (first >>> 0) * 2 ** 20 + (second >>> 12);
+  const word = mixWord(keyOfName(name), name.length);
+  const next = mixWord(secondKeyOf(name), word);
+  return (word >>> 0) * 2 ** 20 + (next >>> 12);
+}
+
+/** One key of 32 bits would be shared by two of a hundred thousand names. */
+function secondKeyOf(name: string): number {
+  let key = ~name.length;
+  for (let i = 0; i < name.length; i++) key = mixWord(key, name.charCodeAt(i));
+  return key;
 }
