@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: 'dacd4d4d34cb4c23', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '34f64aef0bca6081', verdict: 'pass' },
-  'quickstart.yaml': { digest: '21889f9850ae4500', verdict: 'pass' },
+  'canary.yaml': { digest: 'd129799f390c880e', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: 'ab3319ee81ecc06b', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'baa43614d65e19b4', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
