@@ -1,3 +1,4 @@
+import type { Peer } from '../core/base/peers.ts';
 import type { Now } from '../core/base/time.ts';
 import { READY } from '../core/machine/node-state.ts';
 import { readClock } from './clocks.ts';
@@ -16,6 +17,7 @@ export const OWED: Readonly<Record<GoalName, Owed>> = {
       .filter(isLive)
       .flatMap(({ node, spec }) => (node.phase === READY ? [] : [`${spec.name} is not ready`])),
   'live-nodes-listed': owedByIndexNodes,
+  'directories-converge': owedByTwins,
   'sessions-up': owedByBridges,
   'clusters-discovered': owedByDirectories,
   'requests-ended': (world, machines) => {
@@ -54,6 +56,35 @@ function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] 
       .filter((other) => other.cluster === cluster && !listed.has(other.peer))
       .map((other) => `${spec.name} does not list ${other.spec.name}`);
   });
+}
+
+/** R3-2: of two index nodes of a cluster, that the second lists a node in the version in which the first does. */
+function owedByTwins(world: World, machines: readonly Machine[]): string[] {
+  const live = machines.filter(isLive);
+  return live.flatMap((first) => {
+    const twin = live.find(
+      (other) => other.cluster === first.cluster && other.index > first.index && other.node.index !== null,
+    );
+    if (first.node.index === null || twin === undefined) return [];
+    const [here, there] = [versionsOf(world, first), versionsOf(world, twin)];
+    return live.flatMap(({ peer, cluster, spec }) => {
+      if (cluster !== first.cluster || here.get(peer) === there.get(peer)) return [];
+      const say = (versions: Map<Peer, string>): string => versions.get(peer) ?? 'not at all';
+      return [`${first.spec.name} lists ${spec.name} ${say(here)}, ${twin.spec.name} ${say(there)}`];
+    });
+  });
+}
+
+/** What an index node lists, by the world's numbers. */
+function versionsOf({ identities }: World, { node }: Machine): Map<Peer, string> {
+  return new Map(
+    node
+      .index!.directory.members()
+      .map(({ manifest, version, isQuarantined }) => [
+        identities.peerOf(node.pure.idOf(manifest.id)),
+        `in version ${version.epoch}.${version.version}${isQuarantined ? ', quarantined' : ''}`,
+      ]),
+  );
 }
 
 function owedByBridges(world: World, machines: readonly Machine[]): string[] {

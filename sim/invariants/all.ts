@@ -5,11 +5,13 @@ import { ContentsDeclared } from './contents-declared.ts';
 import { CutsRespected } from './cuts-respected.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { ExportsHonoured } from './exports-honoured.ts';
+import { ManifestsAuthentic } from './manifests-authentic.ts';
 import type { Invariant } from './invariant.ts';
 import { MessagesConserved } from './messages-conserved.ts';
 import { OneCrossing } from './one-crossing.ts';
 import { OneOutcome } from './one-outcome.ts';
 import { RecordsAuthentic } from './records-authentic.ts';
+import { QuarantineHolds } from './quarantine-holds.ts';
 import { RefusedForCause } from './refused-for-cause.ts';
 import { RegionsHonoured } from './regions-honoured.ts';
 import { TablesBounded } from './tables-bounded.ts';
@@ -31,6 +33,8 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new ExportsHonoured(lineage),
     new OneCrossing(lineage),
     new RecordsAuthentic(lineage),
+    new ManifestsAuthentic(lineage),
+    new QuarantineHolds(lineage),
   ];
   return isChecking ? [...invariants, new ContentsDeclared(lineage)] : invariants;
 }

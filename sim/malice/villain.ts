@@ -9,6 +9,7 @@ import { drawKeyed, keyOfName } from '../seeds.ts';
 import type { World } from '../world.ts';
 import { CapabilityLiar } from './capability-liar.ts';
 import { EquivocatingIndex } from './equivocating-index.ts';
+import { Equivocator } from './equivocator.ts';
 import { Forger } from './forger.ts';
 import type { Malice, Scene } from './malice.ts';
 import { PeeringForger } from './peering-forger.ts';
@@ -21,6 +22,8 @@ function createMalice(role: MaliciousRole): Malice {
   switch (role) {
     case 'equivocating-index':
       return new EquivocatingIndex();
+    case 'equivocator':
+      return new Equivocator();
     case 'capability-liar':
       return new CapabilityLiar();
     case 'region-liar':

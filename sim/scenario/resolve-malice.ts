@@ -13,6 +13,7 @@ const TYPE_OF: Readonly<Record<MaliciousRole, string | null>> = {
   'region-liar': 'compute',
   'replaying-bridge': 'bridge',
   'selective-gateway': 'gateway',
+  equivocator: null,
   forger: null,
   'record-forger': 'bridge',
   'peering-forger': 'bridge',

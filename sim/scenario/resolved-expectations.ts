@@ -15,6 +15,8 @@ export const INVARIANTS = [
   'exports-honoured',
   'one-crossing',
   'records-authentic',
+  'manifests-authentic',
+  'quarantine-holds',
   'contents-declared',
 ] as const;
 export type InvariantName = (typeof INVARIANTS)[number];
@@ -23,6 +25,7 @@ export type InvariantName = (typeof INVARIANTS)[number];
 export const GOALS = {
   'nodes-ready': 'every node that is up and not frozen is ready',
   'live-nodes-listed': 'every index node lists all nodes of its cluster that are up',
+  'directories-converge': 'the index nodes of a cluster list its nodes that are up in the same versions',
   'sessions-up': 'bridges of peered clusters hear one another',
   'clusters-discovered': 'every bridge lists the clusters within three peerings of its own',
   'requests-ended': 'no request is open beyond its deadline',

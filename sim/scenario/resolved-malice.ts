@@ -1,6 +1,7 @@
 /** Ways in which a node may be malicious. What each does stands in sim/malice. */
 export const MALICIOUS_ROLES = [
   'equivocating-index',
+  'equivocator',
   'capability-liar',
   'region-liar',
   'replaying-bridge',

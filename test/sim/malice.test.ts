@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { BEAT, FOUND, MANIFEST, nameOfKind, type Found } from '../../core/machine/kinds.ts';
+import { BEAT, FOUND, MANIFEST, nameOfKind, ROWS, type Found } from '../../core/machine/kinds.ts';
 import { ERROR_CODES, OK } from '../../core/routing/outcomes.ts';
 import { loadScenarioText } from '../../sim/scenario/load.ts';
 import type {
@@ -29,6 +29,7 @@ const NODES: readonly ResolvedNode[] = [
   tinyNode('france/door', 'france', 'eu/fr', ['gateway']),
   tinyNode('us-east/front', 'us-east', 'americas/us-east', FRONT),
   tinyNode('us-east/compute', 'us-east', 'americas/us-east', ['compute'], ['b']),
+  tinyNode('us-east/faces', 'us-east', 'americas/us-east', ['orrery']),
 ];
 
 function withMalice(malice: readonly ResolvedMalice[], minTrust = 1): ResolvedScenario {
@@ -52,6 +53,7 @@ const ALL: readonly ResolvedMalice[] = [
   malicious('us-east/front', 'replaying-bridge'),
   malicious('france/door', 'selective-gateway'),
   malicious('us-east/compute', 'forger', { fromUs: 0, untilUs: 40e6 }),
+  malicious('us-east/faces', 'equivocator'),
 ];
 
 function finish(scenario: ResolvedScenario, watch?: (world: World, envelope: Envelope) => void): World {
@@ -147,6 +149,43 @@ describe('an equivocating index node', () => {
     const lowSeeds = [1, 2, 3, 4].map((seed) => servers(finish({ ...base, seed })).length);
     expect(Math.max(...lowSeeds)).to.be.greaterThan(0);
     expect(servers(finish({ ...base, malice: [] }))).to.deep.equal([]);
+  });
+});
+
+describe('an index node that lies to index nodes', () => {
+  it('poisons none: what is not signed is refused, and nobody is robbed of trust for long', () => {
+    const second = tinyNode('france/index', 'france', 'eu/fr', ['index']);
+    const nodes = [...NODES, second];
+    const honest = { ...withMalice([], 3), nodes };
+    const lying = { ...honest, malice: [malicious('france/front', 'equivocating-index', { sharePpm: 0 })] };
+    let told = 0;
+    const world = finish(lying, (_world, { kind, from }) => (told += kind === ROWS && from === 0 ? 1 : 0));
+    expect(told).to.be.greaterThan(0);
+    const index = world.machines[nodes.length - 1].node.index!;
+    for (const { manifest, isQuarantined } of index.directory.members()) {
+      expect([isQuarantined, manifest.region]).to.deep.equal([false, nodes[manifest.id].region]);
+    }
+    const { verdict } = simulate({
+      ...lying,
+      expectations: { ...lying.expectations, always: ['manifests-authentic'] },
+    });
+    expect(verdict().reasons.filter((reason) => reason.includes('manifests-authentic'))).to.deep.equal([]);
+  });
+});
+
+describe('an equivocator', () => {
+  it('is quarantined everywhere, though no index node was told two things by it, and asked no more (R4-3)', () => {
+    const nodes = [...NODES, tinyNode('france/index', 'france', 'eu/fr', ['index'])];
+    const base = { ...withMalice([malicious('france/compute', 'equivocator')]), nodes };
+    const always = ['manifests-authentic', 'quarantine-holds'] as const;
+    const simulation = simulate({ ...base, expectations: { ...base.expectations, always: [...always] } });
+    expect(simulation.verdict()).to.deep.include({ verdict: 'pass' });
+    for (const at of [0, nodes.length - 1]) {
+      const { index } = simulation.world.machines[at].node;
+      expect(index!.directory.get(1)!.isQuarantined).to.equal(true);
+      expect([...index!.evidence.keys()]).to.deep.equal([1]);
+    }
+    expect(servers(simulation.world)).not.to.include('france/compute');
   });
 });
 
