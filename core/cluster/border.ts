@@ -10,7 +10,7 @@ import {
   type PeeringNews,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { reply } from '../machine/speech.ts';
+import { noteAlone, reply } from '../machine/speech.ts';
 import { agreementWith, peeredKeys, proveAgreement, startAgreements, takePeering } from './agreements.ts';
 import {
   ageOf,
@@ -27,7 +27,6 @@ import {
 import { otherSideOf } from './peering.ts';
 import {
   alignSessions,
-  noteAlone,
   onSessionsAlarm,
   startSessions,
   tellExports,

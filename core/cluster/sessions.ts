@@ -4,7 +4,6 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   EXPORTS,
-  NOTE_ALONE,
   NOTE_SESSION_DOWN,
   NOTE_SESSION_UP,
   PEERING,
@@ -18,7 +17,7 @@ import {
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { flag, integer, list, peer, record, shared, text, type Of } from '../machine/shape.ts';
-import { note, noteRequest } from '../machine/speech.ts';
+import { note, noteAlone } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { findEjected, type Targets } from '../routing/breaker.ts';
 import { STRIKE_EJECTED, STRIKE_REGION, STRIKE_UNREACHABLE } from '../routing/outcomes.ts';
@@ -305,10 +304,4 @@ export function chooseCrossing(
 /** Whether a peered bridge has been heard lately. */
 export function isHeard(node: Node, session: SessionState, now: Now): boolean {
   return session.lastHeardUs > 0 && now.monoUs - session.lastHeardUs < node.config.parameters.sessionSilentUs;
-}
-
-/** R3-1: tells the observer of the only one of its kind. */
-export function noteAlone(node: Node, out: Outbox, about: Peer, kind: string): void {
-  const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
-  noteRequest(node, out, id, NOTE_ALONE, kind.slice(0, 128), about, 0, 0, []);
 }

@@ -1,6 +1,6 @@
 import { OBSERVER, type Peer } from '../base/peers.ts';
 import type { Envelope, Outbox } from './envelope.ts';
-import { NOTED, type Noted, type Struck } from './kinds.ts';
+import { NOTE_ALONE, NOTED, type Noted, type Struck } from './kinds.ts';
 import type { Node } from './node-state.ts';
 
 /** Answers whoever sent `envelope`, under the same request id and attempt. */
@@ -35,6 +35,12 @@ export function noteRequest(
   struck: readonly Struck[],
 ): void {
   sendNote(node, out, request, { note: what, model, chosen, stage, code, struck: struck as Struck[] });
+}
+
+/** R3-1: tells the observer of the only one of its kind. */
+export function noteAlone(node: Node, out: Outbox, about: Peer, kind: string): void {
+  const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
+  noteRequest(node, out, id, NOTE_ALONE, kind.slice(0, 128), about, 0, 0, []);
 }
 
 function sendNote(node: Node, out: Outbox, request: RequestId, body: Noted): void {

@@ -3,7 +3,7 @@ import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { Directory } from '../cluster/directory.ts';
 import { onExchangeAlarm, startExchange } from '../cluster/exchange.ts';
-import { compareVersions, MAX_MODELS, type Load } from '../cluster/manifest.ts';
+import { compareVersions, hasType, MAX_MODELS, NODE_TYPES, type Load } from '../cluster/manifest.ts';
 import type { RankedSlots } from '../cluster/ranked-slots.ts';
 import { evidenceShape } from '../cluster/registry-bodies.ts';
 import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry.ts';
@@ -21,8 +21,8 @@ import {
   type Find,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { integer, own, peer, record, shared, table, type Of } from '../machine/shape.ts';
-import { reply } from '../machine/speech.ts';
+import { flag, integer, own, peer, record, shared, table, type Of } from '../machine/shape.ts';
+import { noteAlone, reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { NOT_READY } from '../routing/outcomes.ts';
 import { effectiveTrust } from '../trust/attestation.ts';
@@ -39,6 +39,8 @@ export const indexNodeShape = record({
   nextPassUs: integer,
   /** Until then it has hardly heard of anybody, and says so instead of saying that there is nobody. */
   warmAtUs: integer,
+  /** Whether it has told of what its cluster has only one of, which it does once. */
+  isSurveyed: flag,
   /** Announcements refused: unsigned, invalid, of another cluster, or beyond the bound of the table. */
   refused: integer,
 });
@@ -53,6 +55,7 @@ export function createIndexNode(): IndexNode {
     nextExchangeUs: NEVER_US,
     nextPassUs: NEVER_US,
     warmAtUs: 0,
+    isSurveyed: false,
     refused: 0,
   };
 }
@@ -127,6 +130,26 @@ export function onIndexAlarm(node: Node, index: IndexNode, now: Now, out: Outbox
     if (isGone(node, now.monoUs - directory.heardAt(slot))) silent.push(directory.peerAt(slot));
   silent.sort((left, right) => node.pure.rank(left) - node.pure.rank(right));
   for (const one of silent) dropMember(node, index, one, out);
+  if (!index.isSurveyed && now.monoUs >= index.warmAtUs + SURVEY_AFTER_US) surveyTypes(node, index, out);
+}
+
+/** By then whoever starts with it has been heard. */
+const SURVEY_AFTER_US = 5_000_000;
+
+/** R3-1: start-up tells of each type that the cluster has only one node of. */
+function surveyTypes(node: Node, index: IndexNode, out: Outbox): void {
+  index.isSurveyed = true;
+  const { directory } = index;
+  for (const type of NODE_TYPES) {
+    let only: Peer | null = null;
+    let count = 0;
+    for (const slot of directory.slots()) {
+      if (!hasType(directory.at(slot).manifest, type)) continue;
+      count++;
+      only = directory.peerAt(slot);
+    }
+    if (count === 1) noteAlone(node, out, only!, type);
+  }
 }
 
 /**

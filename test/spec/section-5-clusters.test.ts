@@ -115,7 +115,33 @@ describe('§5.1 Clusters', () => {
     expect(rig.sent.some(({ kind, to }) => kind === kinds.CROSS && to === rig.peer('brazil-front'))).to.equal(
       false,
     );
+    expect(
+      rig.sent.some(({ kind }) => kind === kinds.SESSION),
+      'nor is a session opened',
+    ).to.equal(false);
     expect(getsAnswer(new Rig().start(), 1), 'and with one it is').to.equal(true);
+  });
+});
+
+describe('§3 A cluster as it starts', () => {
+  it('R3-1: start-up tells of what a cluster has only one of, and of peerings that hang on one bridge', () => {
+    const second: NodeSpec = { ...brazilFront, name: 'brazil-second' };
+    const rig = new Rig([...FEDERATION, second]).start();
+    rig.advance(20 * SECOND_US);
+    const told = (name: string): string[] =>
+      rig.notes
+        .filter(
+          ({ from, body }) => from === rig.peer(name) && (body as kinds.Noted).note === kinds.NOTE_ALONE,
+        )
+        .map(({ body }) => `${rig.cast.nameOf((body as kinds.Noted).chosen)}: ${(body as kinds.Noted).model}`)
+        .sort();
+    expect(told('front')).to.deep.equal([
+      'front: bridge',
+      'front: bridge of france',
+      'front: gateway',
+      'front: index',
+    ]);
+    expect(told('brazil-front')).to.deep.equal(['brazil-compute: compute', 'front: bridge of france']);
   });
 });
 

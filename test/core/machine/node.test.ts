@@ -39,12 +39,13 @@ describe('a node that is booted', () => {
     expect(node.phase).to.equal(READY);
     expect(names(sent)).to.deep.equal([
       'ANNOUNCE/manifest',
+      'DEVICE/route',
       'ANNOUNCE/cluster',
       'DEVICE/noted',
       'DEVICE/noted',
     ]);
     expect(rig.cast.verify(node.self, hash, (sent[0].body as kinds.Announcement).signature)).to.equal(true);
-    const notes = sent.slice(2).map(({ to, body }) => [to, (body as kinds.Noted).note]);
+    const notes = sent.slice(3).map(({ to, body }) => [to, (body as kinds.Noted).note]);
     expect(notes).to.deep.equal([
       [OBSERVER, kinds.NOTE_ALONE],
       [OBSERVER, kinds.NOTE_READY],
