@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: 'd129799f390c880e', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: 'ab3319ee81ecc06b', verdict: 'pass' },
-  'quickstart.yaml': { digest: 'baa43614d65e19b4', verdict: 'pass' },
+  'canary.yaml': { digest: '5447f5d763f8308c', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: '5ba17e66157a4709', verdict: 'pass' },
+  'quickstart.yaml': { digest: '4c211efe3ba9fde2', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {

@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = 'b94b1cef30d44340';
+const TINY_DIGEST = '646136e84fa68c79';
 
 const SECOND_US = 1_000_000;
 
