@@ -1,9 +1,9 @@
 /** What a live node is started with, as it lies in its folder and at the head of its journal. */
-import type { NodeConfig } from '../core/machine/config.ts';
 import { clusterRecordShape, peeringShape, revocationShape } from '../core/cluster/border-documents.ts';
+import { DETECTORS, type NodeConfig } from '../core/machine/config.ts';
 import { attestationShape, manifestShape, MAX_MODELS, name } from '../core/cluster/manifest.ts';
 import { PARAMETERS } from '../core/machine/parameters.ts';
-import { integer, list, optional, peer, record, type Shape } from '../core/machine/shape.ts';
+import { integer, list, optional, peer, record, text, type Shape } from '../core/machine/shape.ts';
 import { address, certificateShape, genesisShape, seedShape } from '../core/trust/documents.ts';
 import type { Parameters } from '../core/machine/parameters.ts';
 import type { ModelFile, Provider } from './accelerator.ts';
@@ -40,6 +40,7 @@ const nodeConfigShape = record({
   seeds: list(seedShape, 64),
   attestations: list(attestationShape, 8),
   attestors: list(peer, 256),
+  detector: text(16),
   indexNodes: list(peer, 256),
   record: optional(clusterRecordShape),
   peerings: list(record({ peering: peeringShape, revocation: optional(revocationShape) }), 1_024),
@@ -57,7 +58,10 @@ export function writeNodeConfig(config: NodeConfig, ids: LiveIds): unknown {
 
 /** Throws JsonFault, naming the place. */
 export function readNodeConfig(json: unknown, ids: LiveIds): NodeConfig {
-  return fromJson(nodeConfigShape, json, ids, 'node');
+  const config = fromJson(nodeConfigShape, json, ids, 'node');
+  const detector = DETECTORS.find((one) => one === config.detector);
+  if (detector === undefined) throw new JsonFault(`node.detector: ${DETECTORS.join(' or ')} is expected`);
+  return { ...config, detector };
 }
 
 /** Throws JsonFault, naming the place. */

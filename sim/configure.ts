@@ -4,7 +4,7 @@ import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
 import type { Peer, Pure } from '../core/base/peers.ts';
 import { admissionHash } from '../core/trust/admission.ts';
-import type { Certificate, Genesis } from '../core/trust/documents.ts';
+import type { Certificate, Genesis, Seed } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { createNode } from '../core/machine/node-state.ts';
 import { agree } from './agreements.ts';
@@ -67,11 +67,14 @@ export function configureNodes(
     requiredMemoryBytes,
   }));
   const indexNodes = new Map<string, Peer[]>();
+  const seeds = new Map<string, Seed[]>();
+  const detectors = new Map(scenario.clusters.map(({ name, detector }) => [name, detector ?? 'swim']));
   for (const { name } of scenario.clusters) {
     indexNodes.set(
       name,
       cast.nodes.filter((_, i) => isOf(scenario.nodes[i], name, 'index')),
     );
+    seeds.set(name, seedsOf(scenario, cast, name));
   }
   const geneses = new Map(
     scenario.clusters.map((cluster) => [cluster.name, genesisOf(cluster, cast.operators.get(cluster.name)!)]),
@@ -98,8 +101,9 @@ export function configureNodes(
       certificate:
         node.isAdmitted === false ? null : certify(pure, genesis, cast.nodes[i], 0, ATTESTED_UNTIL_US, sign),
       address: node.name,
-      seeds: NONE,
       attestors: attestors.get(node.cluster)!,
+      detector: detectors.get(node.cluster)!,
+      seeds: seeds.get(node.cluster)!,
       indexNodes: indexNodes.get(node.cluster)!,
       record: agreed.get(node.cluster)!.record,
       peerings: agreed.get(node.cluster)!.peerings,
@@ -115,6 +119,14 @@ export function configureNodes(
 
 function isOf(node: ResolvedNode, cluster: string, type: string): boolean {
   return node.cluster === cluster && node.types.includes(type);
+}
+
+/** Every index node of a cluster, and its first gateway. */
+function seedsOf({ nodes }: ResolvedScenario, cast: Cast, cluster: string): Seed[] {
+  const gateway = nodes.findIndex((node) => isOf(node, cluster, 'gateway'));
+  return nodes.flatMap((node, i) =>
+    i === gateway || isOf(node, cluster, 'index') ? [{ peer: cast.nodes[i], address: node.name }] : [],
+  );
 }
 
 function manifestOf(node: ResolvedNode, id: Peer): Manifest {

@@ -138,7 +138,8 @@ function freeze(value: unknown): unknown {
 
 /** Turns the order of insertion of every map in a node's state around. Nothing may depend on it. */
 export function reverseMaps(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return;
+  if (Object.isFrozen(value)) return;
   if (value instanceof Map) {
     const entries = [...value].reverse();
     value.clear();

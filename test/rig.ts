@@ -2,7 +2,7 @@ import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Peer } from '../core/b
 import type { Now } from '../core/base/time.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { Encoder } from '../core/machine/codec.ts';
-import type { NodeConfig } from '../core/machine/config.ts';
+import type { DetectorName, NodeConfig } from '../core/machine/config.ts';
 import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
 import { DISK_FINE } from '../core/machine/disk-conditions.ts';
 import { MAX_DISK_PAGE, type DiskRecord } from '../core/machine/disk-records.ts';
@@ -40,6 +40,7 @@ export interface NodeSpec {
   readonly peered?: readonly string[];
   /** What its operators have signed, where it is not the plainest. */
   readonly agreements?: (cast: Cast) => Partial<Pick<NodeConfig, 'record' | 'peerings' | 'seedBridges'>>;
+  readonly detector?: DetectorName;
   readonly parameters?: Partial<Parameters>;
   /** Operators of its cluster, all of whom must sign; 1. */
   readonly operators?: number;
@@ -460,7 +461,9 @@ export function certifyFor(
 
 export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec): NodeConfig {
   const attestor = cast.peer(`attestor of ${spec.cluster}`);
-  const genesis = genesisOf(cast, spec);
+  // A cluster lies where its first node does.
+  const { region } = specs.find(({ cluster }) => cluster === spec.cluster)!;
+  const genesis = genesisOf(cast, { ...spec, region });
   const level = spec.attestedTrust ?? 4;
   const self = cast.peer(spec.name);
   return {
@@ -470,7 +473,10 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     genesis,
     certificate: spec.isAdmitted === false ? null : certifyFor(cast, genesis, self),
     address: spec.name,
-    seeds: [],
+    detector: spec.detector ?? 'swim',
+    seeds: specs
+      .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
+      .map(({ name }) => ({ peer: cast.peer(name), address: name })),
     indexNodes: specs
       .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
       .map(({ name }) => cast.peer(name)),

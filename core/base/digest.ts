@@ -46,6 +46,14 @@ export class Digest {
     return this;
   }
 
+  /** Takes a term out of a sum again. */
+  subtract(high: number, low: number): this {
+    const difference = (this.low >>> 0) - (low >>> 0);
+    this.low = difference | 0;
+    this.high = (this.high - high - (difference < 0 ? 1 : 0)) | 0;
+    return this;
+  }
+
   clear(): this {
     this.high = 0x6a09e667;
     this.low = 0x3c6ef372;

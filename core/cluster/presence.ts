@@ -8,6 +8,7 @@ import type { Node } from '../machine/node-state.ts';
 import { integer, list, record, shared } from '../machine/shape.ts';
 import { loadOf } from '../roles/compute.ts';
 import { keepValid } from '../trust/attestation.ts';
+import { indexNodesOf } from './detector.ts';
 import {
   attestationShape,
   manifestShape,
@@ -31,18 +32,16 @@ export function hashManifest(node: Pick<Node, 'pure'>, manifest: Manifest, versi
   return node.pure.hash(new Encoder(node.pure).document(signedShape, { manifest, version }));
 }
 
-export function startPresence(node: Node, now: Now, out: Outbox): void {
+export function startPresence(node: Node, now: Now): void {
   node.presence.attestations = keepValid(node, node.config.manifest, node.config.attestations);
-  for (const index of firstToHear(node)) announceTo(node, out, index);
   const periodUs = node.config.parameters.heartbeatUs;
   node.presence.nextBeatUs = now.monoUs + 1 + drawBelow(node.random, Math.min(periodUs, 1 << 20));
 }
 
 /** One or two index nodes drawn from those of the cluster, who pass it on (R5.2-3); an index node tells itself, too. */
-function firstToHear(node: Node): Peer[] {
-  const { indexNodes, parameters } = node.config;
+export function firstToHear(node: Node, indexNodes: readonly Peer[]): Peer[] {
   const others = indexNodes.filter((index) => index !== node.self);
-  const drawn = [...drawSome(node.random, others, parameters.announceTo)];
+  const drawn = [...drawSome(node.random, others, node.config.parameters.announceTo)];
   return node.index === null || others.length === indexNodes.length ? drawn : [node.self, ...drawn];
 }
 
@@ -66,7 +65,7 @@ export function onPresenceAlarm(node: Node, now: Now, out: Outbox): void {
 function beat(node: Node, out: Outbox): void {
   const body = { version: versionOf(node), load: loadOf(node) };
   const n = node.presence.beats++;
-  for (const index of node.config.indexNodes) {
+  for (const index of indexNodesOf(node)) {
     out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, body);
   }
 }

@@ -8,6 +8,7 @@ import { note } from '../machine/speech.ts';
 import type { IndexNode } from '../roles/index-node.ts';
 import { countValid, validMask } from '../trust/attestation.ts';
 import { printOf } from './directory.ts';
+import { indexNodesOf } from './detector.ts';
 import { compareVersions } from './manifest.ts';
 import { hashManifest } from './presence.ts';
 import {
@@ -22,7 +23,7 @@ import { findFault } from './validation.ts';
 
 /** The other index nodes of the cluster. */
 export function otherIndexNodes(node: Node): Peer[] {
-  return node.config.indexNodes.filter((peer) => peer !== node.self);
+  return indexNodesOf(node).filter((peer) => peer !== node.self);
 }
 
 /** Whether a node of which nothing has been heard for so long is taken to be gone. */

@@ -4,6 +4,10 @@ import type { Attestation, Manifest } from '../cluster/manifest.ts';
 import type { Certificate, Genesis, Seed } from '../trust/documents.ts';
 import type { Parameters } from './parameters.ts';
 
+/** `swim`: members probe one another; `heartbeat`: they tell the index nodes that they are there. */
+export const DETECTORS = ['swim', 'heartbeat'] as const;
+export type DetectorName = (typeof DETECTORS)[number];
+
 /** A model that the federation knows of, whoever offers it. */
 export interface KnownModel {
   readonly name: string;
@@ -31,11 +35,14 @@ export interface NodeConfig {
   readonly certificate: Certificate | null;
   /** Where others reach it. */
   readonly address: string;
-  /** Where it asks to be let in, in turn (R5.1-1). */
+  /** Where it asks to be let in, and for the members of its cluster, besides those it knew last (R5.1-1). */
   readonly seeds: readonly Seed[];
   readonly attestations: readonly Attestation[];
   /** Whose attestations count in this cluster (R4-4). */
   readonly attestors: readonly Peer[];
+  /** How the cluster finds out who is there (R5.2-2). */
+  readonly detector: DetectorName;
+  /** Whom it sends heartbeats where that is all that it does; else the index nodes are those among the members. */
   readonly indexNodes: readonly Peer[];
   /** What the cluster says of itself to others, signed by its operators; null: it speaks to no others. */
   readonly record: ClusterRecord | null;

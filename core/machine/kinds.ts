@@ -15,6 +15,7 @@ import {
   stepResultShape,
   stopBody,
 } from '../roles/agent-plan.ts';
+import { findMembersShape, membersShape, pingReqShape, sayingsShape } from '../cluster/member-messages.ts';
 import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
 import { wantShape } from '../routing/want.ts';
 import { address } from '../trust/documents.ts';
@@ -271,6 +272,7 @@ export const FIND_OFFERS = DISCOVER * 32 + 1;
 export const FIND_CLUSTERS = DISCOVER * 32 + 4;
 export const AGENTS = DISCOVER * 32 + 5;
 export const DIRECTORY = DISCOVER * 32 + 3;
+export const FIND_MEMBERS = DISCOVER * 32 + 2;
 export const MANIFEST = ANNOUNCE * 32;
 export const MANIFEST_WANTED = ANNOUNCE * 32 + 1;
 export const EXPORTS = ANNOUNCE * 32 + 2;
@@ -293,8 +295,14 @@ export const AGENT_STATE = RESPONSE * 32 + 10;
 export const AGENTS_FOUND = RESPONSE * 32 + 11;
 export const STEP_RESULT = RESPONSE * 32 + 12;
 export const ROWS = REPLICATE * 32 + 1;
+export const MEMBERS = REPLICATE * 32;
 export const BEAT = HEARTBEAT * 32;
 export const SESSION = HEARTBEAT * 32 + 1;
+export const PING = HEARTBEAT * 32 + 2;
+export const PING_REQ = HEARTBEAT * 32 + 3;
+export const ACK = HEARTBEAT * 32 + 4;
+export const NACK = HEARTBEAT * 32 + 5;
+export const GOSSIP = HEARTBEAT * 32 + 6;
 export const STORE = DEVICE * 32;
 export const STORED = DEVICE * 32 + 1;
 export const LOAD = DEVICE * 32 + 2;
@@ -342,15 +350,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(DIRECTORY, 'directory', 'index → index', directoryBody, REPLICATION, CHECK_US + 60, 'R3-2');
   add(MANIFEST, 'manifest', 'node → index', announcementShape, CONTROL, CHECK_US + 200, '§4.2, R4-3');
   add(MANIFEST_WANTED, 'wanted', 'index → node', wantedBody, CONTROL, CHECK_US + 5, '§5.2');
-  add(
-    EXPORTS,
-    'exports',
-    'bridge → bridge of a peered cluster',
-    exportsBody,
-    CONTROL,
-    CHECK_US + 20,
-    'R5.2-4',
-  );
+  add(EXPORTS, 'exports', 'bridge → peered bridge', exportsBody, CONTROL, CHECK_US + 20, 'R5.2-4');
   add(EVIDENCE, 'evidence', 'index → index', evidenceBody, CONTROL, CHECK_US + 400, 'R4-3');
   add(ASK, 'ask', 'user → gateway', askBody, REQUESTS, 15, '§5.3');
   add(RUN, 'run', 'gateway or bridge → compute', askBody, REQUESTS, CHECK_US + 15, '§5.3');
@@ -386,15 +386,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   // Each row is checked like a manifest; envelopes are half full on average.
   add(ROWS, 'directory', 'index → index', rowsBody, REPLICATION, CHECK_US + (MAX_ROWS / 2) * 200, 'R3-2');
   add(BEAT, 'beat', 'node → index', beatBody, MEMBERSHIP, CHECK_US + 10, '§5.2');
-  add(
-    SESSION,
-    'session',
-    'bridge → bridge of a peered cluster',
-    sessionBody,
-    MEMBERSHIP,
-    CHECK_US + 5,
-    'R5.2-4',
-  );
+  add(SESSION, 'session', 'bridge → peered bridge', sessionBody, MEMBERSHIP, CHECK_US + 5, 'R5.2-4');
   add(CLUSTER_NEWS, 'cluster', 'bridge → bridge', clusterNewsBody, CONTROL, CHECK_US + 100, 'R5.1-5');
   add(PEERING, 'peering', 'bridge → bridge', peeringBody, CONTROL, CHECK_US + 170, 'R5.2-4');
   add(
@@ -408,6 +400,13 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   );
   add(CLUSTERS, 'clusters', 'bridge → gateway → user', clustersBody, CONTROL, CHECK_US + 40, 'R5.1-5');
   add(STORE, 'store', 'node → DISK', storeShape, CONTROL, 0, 'R4-3');
+  add(FIND_MEMBERS, 'members', 'member → member', findMembersShape, MEMBERSHIP, CHECK_US + 15, 'R5.2-2');
+  add(MEMBERS, 'members', 'member → member', membersShape, MEMBERSHIP, CHECK_US + 100, 'R5.2-2');
+  add(PING, 'ping', 'member → member', sayingsShape, MEMBERSHIP, CHECK_US + 10, 'R5.2-2');
+  add(PING_REQ, 'ping-req', 'member → member', pingReqShape, MEMBERSHIP, CHECK_US + 10, 'R5.2-2');
+  add(ACK, 'ack', 'probed → prober', sayingsShape, MEMBERSHIP, CHECK_US + 10, 'R5.2-2');
+  add(NACK, 'nack', 'asked to probe → prober', record({}), MEMBERSHIP, CHECK_US + 5, 'R5.2-2');
+  add(GOSSIP, 'gossip', 'member → member', sayingsShape, MEMBERSHIP, CHECK_US + 25, 'R5.2-2');
   add(STORED, 'stored', 'DISK → node', storedBody, DEVICES, 20, 'R4-3');
   add(LOAD, 'load', 'node → DISK', loadBody, CONTROL, 0, 'R4-3');
   add(LOADED, 'loaded', 'DISK → node', loadedBody, DEVICES, 20, 'R4-3');

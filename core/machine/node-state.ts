@@ -2,6 +2,7 @@ import type { Peer, Pure } from '../base/peers.ts';
 import { NEVER_US } from '../base/time.ts';
 import { createRandom } from '../base/rng.ts';
 import { Digest } from '../base/digest.ts';
+import { membershipShape } from '../cluster/membership-state.ts';
 import { presenceShape } from '../cluster/presence.ts';
 import { agentHostShape } from '../roles/agent-host.ts';
 import { bridgeShape } from '../roles/bridge.ts';
@@ -10,7 +11,8 @@ import { gatewayShape } from '../roles/gateway.ts';
 import { indexNodeShape } from '../roles/index-node.ts';
 import type { NodeConfig } from './config.ts';
 import { cloneValue, diffValues, foldValue, type Rank } from './snapshot.ts';
-import { integer, optional, record, text, upTo, word, type Of } from './shape.ts';
+import { MAX_KNOWN } from './disk-records.ts';
+import { integer, list, optional, peer, record, text, upTo, word, type Of } from './shape.ts';
 
 /** A node is down until it is booted, loads what its disk kept, stores and signs what it will say, and is ready. */
 export const DOWN = 0;
@@ -27,6 +29,10 @@ export const nodeStateShape = record({
   nextN: integer,
   epoch: integer,
   manifestVersion: integer,
+  /** This boot's incarnations as a member of its cluster begin here, and above all of earlier boots. */
+  incarnation: integer,
+  /** Members that its disk remembers. */
+  known: list(peer, MAX_KNOWN),
   signature: text(256),
   random: record({ a: word, b: word, c: word, d: word }),
   /** When the driver is to call `wake`, by the steady clock of this boot. Waking early is harmless. */
@@ -38,6 +44,8 @@ export const nodeStateShape = record({
   /** Envelopes that came too late, or answered what was never asked. */
   late: integer,
   presence: presenceShape,
+  /** Null until the node is ready, and where the cluster only hears heartbeats. */
+  membership: optional(membershipShape),
   gateway: optional(gatewayShape),
   index: optional(indexNodeShape),
   compute: optional(computeShape),
@@ -63,6 +71,8 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     nextN: 1,
     epoch: 0,
     manifestVersion: 0,
+    incarnation: 0,
+    known: [],
     signature: '',
     random: createRandom([0, 0, 0, 0]),
     wakeAtUs: NEVER_US,
@@ -70,6 +80,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     ignored: 0,
     late: 0,
     presence: { nextBeatUs: NEVER_US, beats: 0, attestations: [] },
+    membership: null,
     gateway: null,
     index: null,
     compute: null,

@@ -1,6 +1,14 @@
 import { ACCELERATOR, DISK, KEYS } from '../base/peers.ts';
 import { createRandom } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
+import {
+  isIndexNode,
+  nextDetectorUs,
+  onDetection,
+  onDetectorAlarm,
+  startDetector,
+} from '../cluster/detector.ts';
+import { INCARNATIONS, membershipRecordOf, onMembershipStored } from '../cluster/incarnation.ts';
 import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
@@ -16,7 +24,7 @@ import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
 import { DISK_FINE } from './disk-conditions.ts';
-import { NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
+import { MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
 import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
@@ -41,6 +49,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.late = 0;
   node.retryAtUs = NEVER_US;
   node.presence = { nextBeatUs: NEVER_US, beats: 0, attestations: [] };
+  node.membership = null;
   node.gateway = hasType(manifest, 'gateway') ? gateways.createGateway() : null;
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
   node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
@@ -61,6 +70,7 @@ export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): 
 export function wake(node: Node, now: Now, out: Outbox): void {
   if (node.phase === READY) {
     onPresenceAlarm(node, now, out);
+    onDetectorAlarm(node, now, out);
     if (node.gateway !== null) gateways.onGatewayAlarm(node, node.gateway, now, out);
     if (node.index !== null) indexes.onIndexAlarm(node, node.index, now, out);
     if (node.compute !== null) computes.onComputeAlarm(node, node.compute, now, out);
@@ -109,13 +119,13 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.DIRECTORY:
     case kinds.ROWS:
     case kinds.EVIDENCE:
-      if (index === null || !node.config.indexNodes.includes(envelope.from)) return false;
+      if (index === null || !isIndexNode(node, envelope.from)) return false;
       if (envelope.kind === kinds.DIRECTORY) onDirectory(node, index, now, out, envelope);
       else if (envelope.kind === kinds.ROWS) onRows(node, index, now, out, envelope);
       else onEvidence(node, index, out, envelope);
       return true;
     case kinds.MANIFEST_WANTED:
-      if (!node.config.indexNodes.includes(envelope.from)) return false;
+      if (!isIndexNode(node, envelope.from)) return false;
       announceTo(node, out, envelope.from);
       return true;
     case kinds.SESSION:
@@ -142,7 +152,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.CLUSTERS:
       return gateways.onClusters(node, out, envelope);
     case kinds.OFFERED:
-      if (bridge === null || !node.config.indexNodes.includes(envelope.from)) return false;
+      if (bridge === null || !isIndexNode(node, envelope.from)) return false;
       bridges.onOffered(node, bridge, out, envelope);
       return true;
     case kinds.AGENT:
@@ -166,6 +176,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return true;
     case kinds.STORED:
       if (envelope.from !== DISK) return false;
+      if (onMembershipStored(node, now, out, envelope)) return true;
       agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
       return true;
     case kinds.INFERRED:
@@ -180,6 +191,14 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.AGENT_STATE:
       receiveAnswer(node, now, envelope, out);
       return true;
+    case kinds.PING:
+    case kinds.ACK:
+    case kinds.PING_REQ:
+    case kinds.NACK:
+    case kinds.GOSSIP:
+    case kinds.FIND_MEMBERS:
+    case kinds.MEMBERS:
+      return onDetection(node, now, out, envelope);
     default:
       return false;
   }
@@ -265,7 +284,8 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
   } else if (node.phase === SIGNING && envelope.kind === kinds.SIGNED) {
     node.signature = (envelope.body as kinds.Signed).signature;
     node.phase = READY;
-    startPresence(node, now, out);
+    startPresence(node, now);
+    startDetector(node, now, out);
     if (node.index !== null) indexes.startIndexNode(node, node.index, now);
     if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
     agents.resumeAgents(node, now, out);
@@ -299,6 +319,7 @@ function onLoaded(
   // A node without a past takes its epoch from the calendar, above whatever it may have said before a wipe.
   if (node.epoch === 0) node.epoch = Math.floor(now.wallUs / 1_000_000);
   node.manifestVersion++;
+  node.incarnation += INCARNATIONS;
   node.phase = STORING;
   storeNode(node, out);
 }
@@ -308,21 +329,30 @@ function forget(node: Node): void {
   node.epoch = 0;
   node.manifestVersion = 0;
   node.agents = null;
+  node.incarnation = 0;
+  node.known = [];
 }
 
 /** Takes over a record that the disk has kept. */
 function restore(node: Node, key: string, record: DiskRecord): void {
   if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
-  if (key !== NODE_KEY || record.node === null) return;
-  node.epoch = record.node.epoch;
-  node.manifestVersion = record.node.manifestVersion;
+  if (key === NODE_KEY && record.node !== null) {
+    node.epoch = record.node.epoch;
+    node.manifestVersion = record.node.manifestVersion;
+  } else if (key === MEMBERSHIP_KEY && record.membership !== null) {
+    node.incarnation = record.membership.incarnation;
+    node.known = [...record.membership.known];
+  }
 }
 
 /** Stores what the node must know of itself to go on after a crash. */
 function storeNode(node: Node, out: Outbox): void {
   const { epoch, manifestVersion } = node;
   askDevice(node, out, kinds.STORE, DISK, {
-    writes: [{ key: NODE_KEY, record: recordOf({ node: { epoch, manifestVersion } }) }],
+    writes: [
+      { key: NODE_KEY, record: recordOf({ node: { epoch, manifestVersion } }) },
+      { key: MEMBERSHIP_KEY, record: membershipRecordOf(node) },
+    ],
   });
 }
 
@@ -341,7 +371,8 @@ function askDevice(node: Node, out: Outbox, kind: number, device: number, body: 
 /** All deadlines of a node reduce to one. */
 function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
-  let nextUs = Math.min(presence.nextBeatUs, node.retryAtUs, agents.nextAgentUs(node));
+  let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), node.retryAtUs);
+  nextUs = Math.min(nextUs, agents.nextAgentUs(node));
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher));
   }

@@ -12,6 +12,10 @@ export const NOTES = [
   'session-up',
   'session-down',
   'alone',
+  'suspected',
+  'dead',
+  'left',
+  'refuted',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -29,3 +33,9 @@ export const NOTE_SESSION_UP = 9;
 export const NOTE_SESSION_DOWN = 10;
 /** A single point of failure (R3-1): NOTED.chosen is the only one of its kind, NOTED.model says of what kind. */
 export const NOTE_ALONE = 11;
+
+/** A member of the cluster is suspected, given up, or has left; and this node has denied that it is. */
+export const NOTE_SUSPECTED = 12;
+export const NOTE_DEAD = 13;
+export const NOTE_LEFT = 14;
+export const NOTE_REFUTED = 15;

@@ -133,6 +133,46 @@ export const PARAMETERS = {
   ),
   maxClusters: count(256, 65_536, 'own', 'clusters that a bridge lists at most; others are turned away'),
   maxPeerings: count(64, 1_024, 'own', 'peerings that a cluster can have; more are refused'),
+  probeUs: us(SECOND_US, MINUTE_US, 'R5.2-2', 'a node probes one other member of its cluster this often'),
+  probeTimeoutUs: us(
+    500 * MS_US,
+    MINUTE_US,
+    'R5.2-2',
+    'a probed member that has not answered by then is asked through others',
+  ),
+  indirectProbes: count(3, 16, 'R5.2-2', 'members that are asked to probe one that does not answer'),
+  nacks: count(1, 1, 'R5.2-2', '1: who is asked to probe another says so, too, if that one does not answer'),
+  buddy: count(1, 1, 'R5.2-2', '1: a suspect is told with the next probe that it is suspected'),
+  suspicionMult: count(4, 16, 'R5.2-2', 'least time of a suspicion, in probes, times log10 of the members'),
+  suspicionMaxMult: count(6, 64, 'R5.2-2', 'the longest time of a suspicion, in shortest times'),
+  healthMax: count(8, 64, 'R5.2-2', 'how unwell a node may think itself: its probes are so many times rarer'),
+  gossipUs: us(200 * MS_US, MINUTE_US, 'R5.2-2', 'between two rounds of gossip while there are news'),
+  gossipNodes: count(3, 64, 'R5.2-2', 'members that are told the news in a round'),
+  retransmitMult: count(4, 64, 'R5.2-2', 'how often a node passes news on, times log10 of the members'),
+  syncUs: us(
+    30 * SECOND_US,
+    60 * MINUTE_US,
+    'R5.2-2',
+    'between two comparisons of tables with another member',
+  ),
+  joinUs: us(
+    500 * MS_US,
+    MINUTE_US,
+    'own',
+    'a node that found no member asks again after it, then ever later',
+  ),
+  forgetUs: us(
+    10 * MINUTE_US,
+    1_440 * MINUTE_US,
+    'own',
+    'the dead and those who left are remembered so long',
+  ),
+  maxMembers: count(
+    16_384,
+    1_000_000,
+    'own',
+    'members known at most; the departed make room, then newcomers are refused',
+  ),
 } as const satisfies Record<string, ParameterEntry>;
 
 export type ParameterName = keyof typeof PARAMETERS;

@@ -3,6 +3,7 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import { agreementsShape, agreementWith, createAgreements } from '../cluster/agreements.ts';
 import { onBorderAlarm, startBorder } from '../cluster/border.ts';
 import { clusterDirectoryShape, createClusterDirectory, recordOf } from '../cluster/cluster-directory.ts';
+import { indexNodesOf } from '../cluster/detector.ts';
 import {
   createSessions,
   isExportedTo,
@@ -192,7 +193,7 @@ export function onBridgeAlarm(node: Node, bridge: Bridge, now: Now, out: Outbox)
   onBorderAlarm(node, bridge, now, out);
   if (now.monoUs < bridge.nextOffersUs) return;
   bridge.nextOffersUs = now.monoUs + node.config.parameters.offersUs;
-  for (const index of node.config.indexNodes) {
+  for (const index of indexNodesOf(node)) {
     out.send(FIND_OFFERS, node.self, index, node.self, node.bootCount, node.nextN++, 0, {});
   }
 }

@@ -1,5 +1,6 @@
 import { NOBODY, type Peer } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
+import { indexNodesOf } from '../cluster/detector.ts';
 import { name } from '../cluster/manifest.ts';
 import { foundShape, type Found } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
@@ -65,7 +66,7 @@ export function noteSilence(node: Node, recall: Recall, now: Now, index: Peer): 
  * if there is an answer to go by instead.
  */
 export function nextIndex(node: Node, recall: Recall, now: Now, search: Search): Peer {
-  const { indexNodes } = node.config;
+  const indexNodes = indexNodesOf(node);
   const mayPassOver = recall.silentUntilUs.size > 0 && findAnswer(node, recall, now, search.want) !== null;
   while (search.indexTries < indexNodes.length) {
     // Requests spread over the index nodes; one that is tried again goes on to the next.

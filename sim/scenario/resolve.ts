@@ -184,7 +184,7 @@ function resolveModel(name: string, { memory, reads, writes }: Model): ResolvedM
 
 function resolveCluster(
   name: string,
-  { label, region, exports, operators, seedClusters }: Cluster,
+  { label, region, exports, operators, seedClusters, detector }: Cluster,
 ): ResolvedCluster {
   return {
     name,
@@ -200,6 +200,7 @@ function resolveCluster(
     ...(operators === undefined
       ? {}
       : { operators: { count: operators.count ?? 1, threshold: operators.threshold ?? 1 } }),
+    ...(detector === undefined ? {} : { detector }),
   };
 }
 

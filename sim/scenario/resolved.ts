@@ -1,3 +1,4 @@
+import type { DetectorName } from '../../core/machine/config.ts';
 import type { Parameters } from '../../core/machine/parameters.ts';
 import type { ResolvedCalm, ResolvedExpectations } from './resolved-expectations.ts';
 import type { ResolvedFault } from './resolved-faults.ts';
@@ -76,6 +77,8 @@ export interface ResolvedCluster {
   readonly seedClusters?: readonly string[];
   /** Who admits nodes, and how many of them it takes; absent: one. */
   readonly operators?: { readonly count: number; readonly threshold: number };
+  /** How it finds out who is there; absent: `swim`. */
+  readonly detector?: DetectorName;
 }
 
 /** What two clusters have agreed on, and both have signed. Nothing else is exported (R5.2-4). */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { NODE_TYPES } from '../../core/cluster/manifest.ts';
+import { DETECTORS } from '../../core/machine/config.ts';
 import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/machine/parameters.ts';
 import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
 import { MAX_OPERATORS } from '../../core/trust/documents.ts';
@@ -149,6 +150,10 @@ export const clusterSchema = mapField('A cluster.', {
       MAX_OPERATORS,
     ).optional(),
   }).optional(),
+  detector: choiceField(
+    'How it finds out who is there: members probe one another (swim), or only send heartbeats to the index nodes, for very many (heartbeat). Default swim.',
+    DETECTORS,
+  ).optional(),
   nodes: namedField(
     'Its nodes, by group: how many of the template of that name, or what differs from it.',
     NAME,

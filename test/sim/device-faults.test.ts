@@ -1,8 +1,9 @@
 import { expect } from 'chai';
+import { INCARNATIONS } from '../../core/cluster/incarnation.ts';
 import { ACCELERATOR, DISK, OBSERVER } from '../../core/base/peers.ts';
 import { NEVER_US } from '../../core/base/time.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { NODE_KEY, recordOf } from '../../core/machine/disk-records.ts';
+import { MEMBERSHIP_KEY, NODE_KEY, recordOf } from '../../core/machine/disk-records.ts';
 import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
 import {
   INFERRED,
@@ -85,7 +86,7 @@ describe('harm to disks', () => {
     });
     expect(loaded.map(({ entries, corrupt }) => [entries, corrupt])).to.deep.equal([
       [[], []],
-      [[], [NODE_KEY]],
+      [[], [MEMBERSHIP_KEY, NODE_KEY]],
     ]);
     const { node, peer } = world.machines[COMPUTE];
     expect(world.machines[0].node.index!.directory.get(peer)!.version).to.deep.equal({
@@ -116,7 +117,16 @@ describe('harm to disks', () => {
         },
       ],
     });
-    expect(stored).to.deep.equal([DISK_FINE, DISK_FULL, DISK_FULL, DISK_FULL, DISK_FULL, DISK_FINE]);
+    // At first it stores itself, then whom it has met.
+    expect(stored).to.deep.equal([
+      DISK_FINE,
+      DISK_FINE,
+      DISK_FULL,
+      DISK_FULL,
+      DISK_FULL,
+      DISK_FULL,
+      DISK_FINE,
+    ]);
   });
 
   it('stalledDisk: answers come when it ends, or so much later', () => {
@@ -311,7 +321,12 @@ describe('a node whose disk does not read or write', () => {
     rig.nowUs += SECOND_US;
     const [again] = rig.wake('front');
     const record = recordOf({ node: { epoch: node.epoch, manifestVersion: 1 } });
-    expect([again.kind, again.body]).to.deep.equal([STORE, { writes: [{ key: NODE_KEY, record }] }]);
+    const membership = recordOf({ membership: { incarnation: INCARNATIONS, known: [] } });
+    const writes = [
+      { key: NODE_KEY, record },
+      { key: MEMBERSHIP_KEY, record: membership },
+    ];
+    expect([again.kind, again.body]).to.deep.equal([STORE, { writes }]);
     rig.pump();
     expect([node.phase, node.retryAtUs]).to.deep.equal([READY, NEVER_US]);
   });

@@ -1,8 +1,9 @@
+import { INCARNATIONS } from '../../../core/cluster/incarnation.ts';
 import { expect } from 'chai';
 import { DISK, KEYS, OBSERVER } from '../../../core/base/peers.ts';
 import { NEVER_US } from '../../../core/base/time.ts';
 import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../../../core/machine/disk-conditions.ts';
-import { NODE_KEY, recordOf } from '../../../core/machine/disk-records.ts';
+import { MEMBERSHIP_KEY, NODE_KEY, recordOf } from '../../../core/machine/disk-records.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { DOWN, LOADING, READY, SIGNING, STORING } from '../../../core/machine/node-state.ts';
@@ -12,6 +13,12 @@ import { NOT_READY } from '../../../core/routing/outcomes.ts';
 import { envelopeOf, FEDERATION, pageOf, Rig, WALL_START_US } from '../../rig.ts';
 
 const names = (sent: readonly Envelope[]): string[] => sent.map(({ kind }) => kinds.nameOfKind(kind));
+
+/** What a node that knows nobody yet has its disk remember of its cluster. */
+const first = {
+  key: MEMBERSHIP_KEY,
+  record: recordOf({ membership: { incarnation: INCARNATIONS, known: [] } }),
+};
 
 describe('a node that is booted', () => {
   it('loads, stores, signs, and only then speaks', () => {
@@ -28,7 +35,9 @@ describe('a node that is booted', () => {
     expect([store.kind, store.to, node.phase]).to.deep.equal([kinds.STORE, DISK, STORING]);
     const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
     const record = recordOf({ node: { epoch, manifestVersion: 1 } });
-    expect(store.body, 'stored before it is used').to.deep.equal({ writes: [{ key: NODE_KEY, record }] });
+    expect(store.body, 'stored before it is used').to.deep.equal({
+      writes: [{ key: NODE_KEY, record }, first],
+    });
 
     const [sign] = rig.deliver(rig.wire.shift()!);
     expect([sign.kind, sign.to, node.phase]).to.deep.equal([kinds.SIGN, KEYS, SIGNING]);
@@ -142,7 +151,9 @@ describe('a node that is booted', () => {
     expect((noted.body as kinds.Noted).note).to.equal(kinds.NOTE_CORRUPT);
     const epoch = Math.floor((rig.nowUs + WALL_START_US) / 1_000_000);
     const record = recordOf({ node: { epoch, manifestVersion: 1 } });
-    expect(store.body).to.deep.equal({ writes: [{ key: NODE_KEY, record }] });
+    expect(store.body).to.deep.equal({
+      writes: [{ key: NODE_KEY, record }, first],
+    });
   });
 
   it('hears no device that answers an earlier boot, or out of turn', () => {
