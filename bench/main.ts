@@ -11,6 +11,10 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Record<string, Benchmark> = {
+  directory: {
+    summary: 'what a member of a directory costs in bytes, and finding some, against going through all',
+    load: () => import('./directory.ts'),
+  },
   phold: {
     summary:
       'the event schedule alone, against a timing wheel in C++  [--lps N] [--per-lp M] [--events E] [--ns3]',

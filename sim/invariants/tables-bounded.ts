@@ -16,15 +16,26 @@ export class TablesBounded extends Invariant {
   }
 
   private judge(world: World, { node, spec }: Machine): void {
-    const { maxSearches, maxRemembered, maxDirectory, maxClusters, maxPeerings } = node.config.parameters;
+    const { maxSearches, maxRemembered, maxClusters, maxPeerings, maxRecalled } = node.config.parameters;
     const { gateway, index, compute, bridge } = node;
     const { name } = spec;
     if (gateway !== null) {
       this.compare(world, name, maxSearches, gateway.searcher.searches.size, 'requests as a gateway');
       this.compare(world, name, maxRemembered, gateway.remembered.size, 'remembered outcomes');
+      this.compare(
+        world,
+        name,
+        maxRecalled,
+        gateway.searcher.recall.answers.length,
+        'answers of index nodes',
+      );
     }
-    if (index !== null)
+    if (index !== null) {
+      const { maxDirectory, maxEvidence } = node.config.parameters;
       this.compare(world, name, maxDirectory, index.directory.size, 'nodes in its directory');
+      this.compare(world, name, maxDirectory, index.pending.size, 'nodes to tell of');
+      this.compare(world, name, maxEvidence, index.evidence.size, 'equivocations');
+    }
     if (compute !== null)
       this.compare(world, name, spec.slots + spec.queueLimit, compute.jobs.length, 'jobs');
     if (bridge !== null) {
