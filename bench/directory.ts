@@ -98,19 +98,19 @@ function population(size: number): { announced: Announcement[]; loads: Load[] } 
   return { announced, loads };
 }
 
-/** What one of them holds: the growth of the heap and of array buffers by twenty, all garbage collected. */
+/** What one of them holds: the growth of the heap and of array buffers by forty, all garbage collected. */
 function bytesOf(build: () => unknown): number {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const held: unknown[] = [build(), build(), build()];
+  const held: unknown[] = Array.from({ length: 10 }, build);
   const used = (): number => {
     collect();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };
   const before = used();
-  for (let i = 0; i < 20; i++) held.push(build());
-  return (used() - before) / 20;
+  for (let i = 0; i < 40; i++) held.push(build());
+  return (used() - before) / 40;
 }
 
 /** µs of one call: the median of rounds of many. */
