@@ -7,9 +7,8 @@ export async function checkScenario(
   file: string,
   options: { seed?: number; json?: boolean },
 ): Promise<number> {
-  const loaded = loadForCli(file);
-  if (loaded === null) return USAGE;
-  const scenario = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
+  const scenario = loadForCli(file, options.seed);
+  if (scenario === null) return USAGE;
   const finding = compareRuns(scenario);
   if (options.json === true) console.log(JSON.stringify(finding));
   else if (finding.isEqual) {

@@ -6,10 +6,15 @@ import { formatProblems, ScenarioError } from '../sim/scenario/scenario-error.ts
 
 export { USAGE };
 
-/** Loads a scenario, as YAML or as a resolved one in JSON, or prints what is wrong with it and gives null. */
-export function loadForCli(file: string): ResolvedScenario | null {
-  const load = file.endsWith('.json') ? loadResolved : loadScenario;
-  return tellProblems(file, () => load(file)) ?? null;
+/**
+ * Loads a scenario, as YAML or as a resolved one in JSON, or prints what is wrong with it and gives null. A swarm is drawn by
+ * `seed`, if one is given; harm that is resolved stays what it is.
+ */
+export function loadForCli(file: string, seed?: number): ResolvedScenario | null {
+  const options = seed === undefined ? {} : { seed };
+  const load = (): ResolvedScenario =>
+    file.endsWith('.json') ? { ...loadResolved(file), ...options } : loadScenario(file, options);
+  return tellProblems(file, load) ?? null;
 }
 
 /** What `load` gives, or undefined if it found mistakes, which are printed then. */

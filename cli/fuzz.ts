@@ -3,11 +3,12 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Campaign, type Finding } from '../sim/fuzz.ts';
 import { EXIT_CODES } from '../sim/checker.ts';
-import { DRAWN_KINDS, underStorm } from '../sim/nemesis.ts';
+import { swarmOf, underStorm } from '../sim/nemesis.ts';
 import { runSeeds } from '../sim/pool.ts';
 import { wrapResolved } from '../sim/scenario/resolved-file.ts';
 import { shrinkStorm } from '../sim/shrink.ts';
 import { loadForCli } from './errors.ts';
+import { wrap } from './report.ts';
 import { USAGE } from './usage.ts';
 
 export interface FuzzOptions {
@@ -48,7 +49,8 @@ export async function fuzzScenarios(files: readonly string[], options: FuzzOptio
     const completed = done === 0 ? null : `${seeds.from}..${seeds.from + done - 1}`;
     findings.push(...campaign.findings);
     campaigns.push(describe(campaign, completed));
-    if (options.json !== true) report(campaign, completed, performance.now() - startMs);
+    const { kinds } = swarmOf(scenario!);
+    if (options.json !== true) report(campaign, kinds.length, completed, performance.now() - startMs);
   }
   stop.close();
   if (options.json === true) console.log(JSON.stringify({ campaigns }));
@@ -64,20 +66,25 @@ export function shrinkFinding(file: string, options: { seed: number; out?: strin
     console.log(`seed ${options.seed} of ${file} does not fail`);
     return Promise.resolve(0);
   }
-  const { faults, result, runs } = shrunk;
+  const { storm, result, runs } = shrunk;
+  const harms = [...storm.faults, ...storm.malice];
   const path = options.out ?? join('runs', `found-${scenario.name}-${options.seed}.json`);
   mkdirSync(dirname(path), { recursive: true });
-  const found = wrapResolved(underStorm({ ...scenario, seed: options.seed }, faults));
+  const found = wrapResolved(underStorm({ ...scenario, seed: options.seed }, storm));
   writeFileSync(path, `${JSON.stringify(found, null, 1)}\n`);
   console.log(`${result.failure}`);
   console.log(
-    `the smallest storm in ${runs} runs, ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`,
+    `the smallest storm in ${runs} runs, ${counted(storm.faults, 'fault')}, ${counted(storm.malice, 'traitor')}:`,
   );
-  for (const fault of faults) console.log(`  ${JSON.stringify(fault)}`);
+  for (const harm of harms) console.log(`  ${JSON.stringify(harm)}`);
   for (const reason of result.reasons.slice(0, 3)) console.log(`  → ${reason}`);
   console.log(`written ${path}`);
   console.log(`see it  npx watershed run ${path}`);
   return Promise.resolve(EXIT_CODES.violated);
+}
+
+function counted(items: readonly unknown[], noun: string): string {
+  return `${items.length} ${noun}${items.length === 1 ? '' : 's'}`;
 }
 
 function parseSeeds(text: string): { from: number; to: number } | null {
@@ -108,8 +115,8 @@ class Stop {
 }
 
 function describe(campaign: Campaign, completed: string | null): object {
-  const { file, seeds, events, findings, witnesses, faultKinds, faultPairs } = campaign;
-  return { file, seeds, completed, events, findings, witnesses, faultKinds, faultPairs };
+  const { file, seeds, events, findings, witnesses, faultKinds, faultPairs, maliciousRoles } = campaign;
+  return { file, seeds, completed, events, findings, witnesses, faultKinds, faultPairs, maliciousRoles };
 }
 
 function showProgress(
@@ -124,24 +131,32 @@ function showProgress(
   process.stderr.write(`\r${done} of ${to - from + 1} seeds, ${rate.toFixed(0)} a second, ${found}\x1b[K`);
 }
 
-function report(campaign: Campaign, completed: string | null, wallMs: number): void {
-  const { file, seeds, findings, witnesses, faultKinds, faultPairs } = campaign;
+/** For people, in 80 columns. */
+function report(campaign: Campaign, kinds: number, completed: string | null, wallMs: number): void {
+  const { file, seeds, findings, witnesses, faultKinds, faultPairs, maliciousRoles } = campaign;
   const range = completed === null ? 'no seeds' : `seeds ${completed}`;
-  console.log(`${file}: ${range}, ${(wallMs / 1000).toFixed(1)} s, ${findings.length} distinct failures`);
-  const list = (counts: Readonly<Record<string, number>>): string =>
-    Object.entries(counts)
-      .map(([name, count]) => `${name} ${Math.round((100 * count) / Math.max(1, seeds))} %`)
-      .join(', ');
-  const kinds = DRAWN_KINDS.length;
-  console.log(`  faults that touched something: ${list(faultKinds)}`);
-  console.log(
-    `  pairs of them in one run: ${Object.keys(faultPairs).length} of ${(kinds * (kinds - 1)) / 2}`,
-  );
-  console.log(`  seen: ${list(witnesses)}`);
+  console.log(`${file}:`);
+  console.log(`  ${range}, ${(wallMs / 1000).toFixed(1)} s, ${findings.length} distinct failures`);
+  tell('faults that touched something, in so many of the runs', faultKinds, seeds);
+  const touched = Object.keys(faultKinds).length;
+  const pairs = Object.keys(faultPairs).length;
+  console.log(`  kinds: ${touched} of ${kinds}; pairs in one run: ${pairs} of ${(kinds * (kinds - 1)) / 2}`);
+  tell('traitors that touched something', maliciousRoles, seeds);
+  tell('seen', witnesses, seeds);
   for (const { failure, seed, count, reasons } of findings) {
     console.log();
-    console.log(`  ${failure}`);
-    console.log(`    ${count} of ${seeds} seeds; first: ${reasons[0]}`);
+    for (const line of wrap(failure, 76)) console.log(`  ${line}`);
+    wrap(`${count} of ${seeds} seeds; first: ${reasons[0]}`, 74).forEach((line) =>
+      console.log(`    ${line}`),
+    );
     console.log(`    npx watershed shrink ${file} --seed ${seed}`);
   }
+}
+
+function tell(what: string, counts: Readonly<Record<string, number>>, seeds: number): void {
+  const shares = Object.entries(counts)
+    .map(([name, count]) => `${name} ${Math.round((100 * count) / Math.max(1, seeds))}%`)
+    .join(', ');
+  for (const [i, line] of wrap(`${what}: ${shares || 'none'}`, 74).entries())
+    console.log(`${i === 0 ? '  ' : '    '}${line}`);
 }

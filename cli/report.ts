@@ -143,7 +143,7 @@ function pad(text: string, width: number): string {
 }
 
 /** Lines of at most `width` characters, broken at spaces. */
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.trim().split(/\s+/)) {
     const last = lines[lines.length - 1];

@@ -23,14 +23,13 @@ export interface RunOptions {
 
 /** `watershed run`. Returns the exit code of the verdict. */
 export async function runScenario(file: string, options: RunOptions): Promise<number> {
-  const loaded = loadForCli(file);
-  if (loaded === null) return USAGE;
+  const seeded = loadForCli(file, options.seed);
+  if (seeded === null) return USAGE;
   const untilUs = options.until === undefined ? undefined : parseDuration(options.until);
   if (untilUs === null) {
     console.error(`--until ${options.until}: a time with its unit is expected, as in 90s or 5min`);
     return USAGE;
   }
-  const seeded = options.seed === undefined ? loaded : { ...loaded, seed: options.seed };
   const scenario = options.storm === true ? underStorm(seeded, drawStorm(seeded, seeded.seed)) : seeded;
   const path = options.out ?? join('runs', nameRun(scenario, options));
   const folder = openFolder(path, scenario, options.trace === true);

@@ -3,7 +3,12 @@ import type { Machine } from './machine.ts';
 import { OWED } from './owed.ts';
 import type { LinkFault } from './scenario/resolved-link-faults.ts';
 import type { ResolvedFault } from './scenario/resolved-faults.ts';
-import type { ResolvedNode, ResolvedScenario, ResolvedWorkload } from './scenario/resolved.ts';
+import type {
+  ResolvedCluster,
+  ResolvedNode,
+  ResolvedScenario,
+  ResolvedWorkload,
+} from './scenario/resolved.ts';
 import { createRoots, drawKeyed, keyOfName } from './seeds.ts';
 import type { World } from './world.ts';
 
@@ -18,6 +23,7 @@ const PROBES = 3;
 /**
  * The scenario with its calm settled: when it comes and for whom is drawn, faults on the core end then and begin no more,
  * all others that act at the time stay for good, and each cluster of the core gets users who do nothing but probe.
+ * No traitor is of the core, at any time: others may have found it out, and rightly shun it from then on.
  * The calm is harm and demand as data, so it replays and shrinks as they do. Without a calm, or settled: as it was.
  */
 export function settleCalm(scenario: ResolvedScenario): ResolvedScenario {
@@ -28,8 +34,10 @@ export function settleCalm(scenario: ResolvedScenario): ResolvedScenario {
   const drawn = 45 + (drawKeyed(root, WHEN, 0) % 15);
   const fromUs = calm.fromUs ?? Math.floor((durationUs * drawn) / 100);
   const withinUs = Math.min(calm.withinUs, durationUs - fromUs);
-  const clusters = calm.clusters ?? drawMost(scenario.clusters, root, CLUSTER).map(({ name }) => name);
-  const nodes = drawNodes(scenario, clusters, root);
+  const traitors = new Set(scenario.malice?.map(({ node }) => node));
+  const clusters = calm.clusters ?? drawClusters(scenario, traitors, root);
+  const honest = scenario.nodes.filter(({ name }) => !traitors.has(name));
+  const nodes = drawNodes(honest, clusters, root);
   const core = new Set(nodes.map(({ name }) => name));
   for (const cluster of clusters) core.add(cluster);
   const probes = clusters.flatMap((cluster) => probeOf(scenario, cluster, nodes, fromUs, withinUs) ?? []);
@@ -47,16 +55,41 @@ export function settleCalm(scenario: ResolvedScenario): ResolvedScenario {
   };
 }
 
-/** The smallest majority, drawn by name. */
-function drawMost<T extends { readonly name: string }>(items: readonly T[], root: number, what: number): T[] {
+/** A majority of the clusters; one with a traitor in it only if there are not enough others. */
+function drawClusters(
+  { clusters, nodes }: ResolvedScenario,
+  traitors: ReadonlySet<string>,
+  root: number,
+): string[] {
+  const isBetrayed = ({ name }: ResolvedCluster): boolean =>
+    nodes.some((node) => node.cluster === name && traitors.has(node.name));
+  return drawMost(clusters, root, CLUSTER, isBetrayed).map(({ name }) => name);
+}
+
+/** The smallest majority, drawn by name; of those that are to come last only as many as it takes. */
+function drawMost<T extends { readonly name: string }>(
+  items: readonly T[],
+  root: number,
+  what: number,
+  comesLast: (item: T) => boolean = () => false,
+): T[] {
   const words = new Map(items.map((item) => [item, drawKeyed(root, keyOfName(item.name), what)]));
   const most = Math.floor(items.length / 2) + 1;
-  const chosen = [...items].sort((left, right) => words.get(left)! - words.get(right)!).slice(0, most);
+  const chosen = [...items]
+    .sort(
+      (left, right) =>
+        Number(comesLast(left)) - Number(comesLast(right)) || words.get(left)! - words.get(right)!,
+    )
+    .slice(0, most);
   return items.filter((item) => chosen.includes(item));
 }
 
 /** All gateways, since users cannot choose theirs, and of all other nodes of a kind a majority. */
-function drawNodes({ nodes }: ResolvedScenario, clusters: readonly string[], root: number): ResolvedNode[] {
+function drawNodes(
+  nodes: readonly ResolvedNode[],
+  clusters: readonly string[],
+  root: number,
+): ResolvedNode[] {
   const groups = new Map<string, ResolvedNode[]>();
   for (const node of nodes) {
     if (!clusters.includes(node.cluster)) continue;

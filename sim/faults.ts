@@ -39,6 +39,8 @@ export class Faults {
       mustFire: fault.mustFire === true,
       armed: 1,
       fired: 0,
+      beganUs: -1,
+      endedUs: -1,
       affected: 0,
       isActing: false,
       isOn: false,
@@ -109,6 +111,8 @@ export class Faults {
 
   private begin(armed: ArmedFault): void {
     armed.isActing = harmOf(armed.fault).end !== endNothing;
+    armed.beganUs = this.world.nowUs;
+    if (!armed.isActing) armed.endedUs = this.world.nowUs;
     this.announce('fault.begun', armed);
     this.turn(armed);
     if (!armed.isActing) armed.isOn = false;
@@ -135,6 +139,7 @@ export class Faults {
 
   private end(armed: ArmedFault): void {
     armed.isActing = false;
+    armed.endedUs = this.world.nowUs;
     if (armed.isOn) harmOf(armed.fault).end(this.world, armed);
     armed.isOn = false;
     this.announce('fault.ended', armed);

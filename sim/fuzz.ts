@@ -1,6 +1,6 @@
 import type { Verdict } from './checker.ts';
-import { drawStorm, underStorm, type FaultKind } from './nemesis.ts';
-import type { ResolvedFault, ResolvedScenario } from './scenario/resolved.ts';
+import { drawStorm, underStorm, type FaultKind, type MaliciousRole, type Storm } from './nemesis.ts';
+import type { ResolvedScenario } from './scenario/resolved.ts';
 import { simulate } from './simulate.ts';
 
 /** What one seed came to under its storm. Plain data: it crosses from worker to worker. */
@@ -14,6 +14,8 @@ export interface SeedResult {
   readonly events: number;
   /** Kinds of fault that touched something. */
   readonly kinds: readonly FaultKind[];
+  /** Roles of traitors that touched something. */
+  readonly roles: readonly MaliciousRole[];
   /** What was seen to happen: outcomes of requests. */
   readonly witnesses: readonly string[];
 }
@@ -23,22 +25,20 @@ export function runSeed(scenario: ResolvedScenario, seed: number): SeedResult {
   return runUnder({ ...scenario, seed }, drawStorm(scenario, seed));
 }
 
-export function runUnder(scenario: ResolvedScenario, faults: readonly ResolvedFault[]): SeedResult {
+export function runUnder(scenario: ResolvedScenario, storm: Storm): SeedResult {
   const { seed } = scenario;
   let simulation;
   try {
-    simulation = simulate(underStorm(scenario, faults));
+    simulation = simulate(underStorm(scenario, storm));
   } catch (error) {
     // An assertion of our own: the worst of findings, and the run has no more to say.
     const reasons = [String((error as Error).message)];
     const failure = `assertion: ${normalizeWitness(reasons[0])}`;
-    return { seed, verdict: 'violated', reasons, failure, digest: '', events: 0, kinds: [], witnesses: [] };
+    const nothing = { digest: '', events: 0, kinds: [], roles: [], witnesses: [] };
+    return { seed, verdict: 'violated', reasons, failure, ...nothing };
   }
   const { world } = simulation;
   const { verdict, reasons } = simulation.verdict();
-  const touched = world.faults.counts
-    .filter(({ affected }) => affected > 0)
-    .map(({ kind }) => kind as FaultKind);
   const isFailure = verdict !== 'pass' && verdict !== 'vacuous';
   return {
     seed,
@@ -47,17 +47,28 @@ export function runUnder(scenario: ResolvedScenario, faults: readonly ResolvedFa
     failure: isFailure ? `${verdict}: ${normalizeWitness(reasons[0] ?? '')}` : null,
     digest: world.digest(),
     events: world.events,
-    kinds: [...new Set(touched)].sort((left, right) => (left < right ? -1 : 1)),
+    kinds: namesOf(world.faults.counts.filter(hasTouched).map(({ kind }) => kind)),
+    roles: namesOf(world.villains.filter(hasTouched).map(({ role }) => role.as)),
     witnesses: Object.keys(simulation.checker.witnesses(world)),
   };
 }
 
-/** A witness without what differs from seed to seed: numbers, and names of nodes. */
+function hasTouched({ affected }: { readonly affected: number }): boolean {
+  return affected > 0;
+}
+
+/** Each once, in their order. */
+function namesOf<T extends string>(names: readonly T[]): T[] {
+  return [...new Set(names)].sort((left, right) => (left < right ? -1 : 1));
+}
+
+/** A witness without what differs from seed to seed: numbers, names of nodes, and what was asked where. */
 export function normalizeWitness(reason: string): string {
   const [first] = reason.split('\n');
   return first
     .replace(/\([^()]*\)\s*$/, '')
     .replace(/[\w-]+\/[\w-]+-\d+/g, 'NODE')
+    .replace(/\bprobe of [\w-]+ for \S+/, 'probe')
     .replace(/\d[\d.,_]*/g, '#')
     .trim();
 }
@@ -79,6 +90,7 @@ export class Campaign {
   private readonly byFailure = new Map<string, Finding>();
   private readonly kinds = new Map<string, number>();
   private readonly pairs = new Map<string, number>();
+  private readonly roles = new Map<string, number>();
   private readonly seen = new Map<string, number>();
 
   constructor(file: string) {
@@ -89,6 +101,7 @@ export class Campaign {
     this.seeds++;
     this.events += result.events;
     for (const witness of result.witnesses) count(this.seen, witness);
+    for (const role of result.roles) count(this.roles, role);
     result.kinds.forEach((kind, i) => {
       count(this.kinds, kind);
       for (const other of result.kinds.slice(i + 1)) count(this.pairs, `${kind} + ${other}`);
@@ -118,6 +131,10 @@ export class Campaign {
 
   get faultKinds(): Readonly<Record<string, number>> {
     return sorted(this.kinds);
+  }
+
+  get maliciousRoles(): Readonly<Record<string, number>> {
+    return sorted(this.roles);
   }
 
   get faultPairs(): Readonly<Record<string, number>> {

@@ -1,137 +1,149 @@
 import fc from 'fast-check';
 import { settleCalm } from './calm.ts';
-import { createRoots, drawKeyed } from './seeds.ts';
-import type { ResolvedCalm, ResolvedFault, ResolvedScenario } from './scenario/resolved.ts';
+import { BROKEN_PROMISES } from './nemesis/broken-promises.ts';
+import { groundOf, type Draw, type Ground } from './nemesis/ground.ts';
+import { LINK_NEMESES } from './nemesis/link-nemeses.ts';
+import { malicesOf } from './nemesis/malice-nemeses.ts';
+import { NODE_NEMESES } from './nemesis/node-nemeses.ts';
+import type { FaultKind, ResolvedFault } from './scenario/resolved-faults.ts';
+import { MALICIOUS_ROLES, type MaliciousRole, type ResolvedMalice } from './scenario/resolved-malice.ts';
+import type {
+  ResolvedCalm,
+  ResolvedExpectations,
+  ResolvedScenario,
+  ResolvedSwarm,
+} from './scenario/resolved.ts';
+import { createRoots, drawKeyed, keyOfName } from './seeds.ts';
+
+export type { FaultKind, MaliciousRole };
 
 /**
- * Who chooses harms. Each kind of fault has one arbitrary, from which seeds draw storms, testers' properties draw
- * cases, and shrinking makes cases smaller. What is drawn is explicit harm, as a scenario would write it.
+ * Who chooses harms. Each kind of fault and each malicious role has one arbitrary, from which seeds draw storms and
+ * testers' properties draw cases. What is drawn is explicit harm, as a scenario would write it.
  */
-export type FaultKind = ResolvedFault['kind'];
-
-/** What harm can be done to. */
-interface Ground {
-  readonly clusters: readonly string[];
-  readonly nodes: readonly string[];
-  /** Faults begin in the middle of the run, and have an end inside it. */
-  readonly fromUs: number;
-  readonly untilUs: number;
+export interface Storm {
+  /** In order of time. */
+  readonly faults: readonly ResolvedFault[];
+  readonly malice: readonly ResolvedMalice[];
 }
 
-const MS_US = 1_000;
-
-/** Between two sets of clusters that have nothing in common, or within one cluster. */
-function linksOf(ground: Ground): fc.Arbitrary<{ from: string[]; to: string[]; bothWays: boolean }> {
-  const within = fc
-    .constantFrom(...ground.clusters)
-    .map((cluster) => ({ from: [cluster], to: [cluster], bothWays: false }));
-  if (ground.clusters.length < 2) return within;
-  const across = fc
-    .tuple(
-      fc.shuffledSubarray([...ground.clusters], { minLength: 2 }),
-      fc.double({ min: 0, max: 1, noNaN: true }),
-      fc.boolean(),
-    )
-    .map(([chosen, share, bothWays]) => {
-      const at = 1 + Math.floor(share * (chosen.length - 1.001));
-      return { from: chosen.slice(0, at), to: chosen.slice(at), bothWays };
-    });
-  return fc.oneof({ weight: 3, arbitrary: across }, { weight: 1, arbitrary: within });
-}
-
-function spanOf({ fromUs, untilUs }: Ground): fc.Arbitrary<{ atUs: number; untilUs: number }> {
-  const ms = (us: number): number => Math.floor(us / MS_US);
-  return fc
-    .tuple(fc.integer({ min: ms(fromUs), max: ms(untilUs) - 2 }), fc.integer({ min: 1, max: 60_000 }))
-    .map(([atMs, lengthMs]) => ({
-      atUs: atMs * MS_US,
-      untilUs: Math.min((atMs + lengthMs) * MS_US, untilUs),
-    }));
-}
-
-function nodesOf({ nodes }: Ground): fc.Arbitrary<string[]> {
-  return fc.shuffledSubarray([...nodes], {
-    minLength: 1,
-    maxLength: Math.max(1, Math.ceil(nodes.length / 5)),
-  });
-}
-
-const ppm = (most: number): fc.Arbitrary<number> => fc.integer({ min: 1_000, max: most });
-
-type Draw = (ground: Ground) => fc.Arbitrary<ResolvedFault>;
-
-/** How each kind of fault is drawn. A kind that is not here is only ever planned by hand. */
-export const NEMESES: Readonly<Partial<Record<FaultKind, Draw>>> = {
-  cut: (ground) =>
-    fc.tuple(spanOf(ground), linksOf(ground)).map(([span, links]) => ({ kind: 'cut', ...span, ...links })),
-  loss: (ground) =>
-    fc
-      .tuple(spanOf(ground), linksOf(ground), ppm(500_000))
-      .map(([span, links, chance]) => ({ kind: 'loss', ...span, ...links, ppm: chance })),
-  duplicate: (ground) =>
-    fc
-      .tuple(spanOf(ground), linksOf(ground), ppm(500_000))
-      .map(([span, links, chance]) => ({ kind: 'duplicate', ...span, ...links, ppm: chance })),
-  delay: (ground) =>
-    fc
-      .tuple(spanOf(ground), linksOf(ground), fc.integer({ min: MS_US, max: 5_000 * MS_US }))
-      .map(([span, links, addUs]) => ({ kind: 'delay', ...span, ...links, addUs })),
-  crash: (ground) =>
-    fc.tuple(spanOf(ground), nodesOf(ground)).map(([span, nodes]) => ({ kind: 'crash', ...span, nodes })),
-  pause: (ground) =>
-    fc.tuple(spanOf(ground), nodesOf(ground)).map(([span, nodes]) => ({ kind: 'pause', ...span, nodes })),
-  restart: (ground) =>
-    fc.tuple(spanOf(ground), nodesOf(ground)).map(([{ atUs }, nodes]) => ({ kind: 'restart', atUs, nodes })),
-};
+/** How each kind of fault is drawn. */
+export const NEMESES: Readonly<Record<FaultKind, Draw>> = { ...LINK_NEMESES, ...NODE_NEMESES };
 
 export const DRAWN_KINDS = Object.keys(NEMESES) as FaultKind[];
 
-/** Faults in one storm at most. */
 const MOST_FAULTS = 10;
+const MOST_TRAITORS = 1;
 
 /**
- * Storms over a scenario: some faults of the kinds given, in order of time. They begin after a tenth of the run
- * and are over after six tenths, so that there is time to see whether all that is owed comes.
+ * The bounds where a scenario says nothing else: after a tenth of the run, and over after six tenths, so that there is time
+ * to see whether all that is owed comes.
  */
-export function stormsOver(
-  scenario: ResolvedScenario,
-  kinds: readonly FaultKind[] = DRAWN_KINDS,
-): fc.Arbitrary<ResolvedFault[]> {
-  const ground: Ground = {
-    clusters: scenario.clusters.map(({ name }) => name),
-    nodes: scenario.nodes.map(({ name }) => name),
-    fromUs: Math.floor(scenario.durationUs / 10),
-    untilUs: Math.floor((scenario.durationUs * 6) / 10),
+export function usualSwarm(durationUs: number): ResolvedSwarm {
+  return {
+    kinds: DRAWN_KINDS,
+    most: MOST_FAULTS,
+    fromUs: Math.floor(durationUs / 10),
+    untilUs: Math.floor((durationUs * 6) / 10),
+    malice: MOST_TRAITORS,
   };
-  const drawn = kinds.flatMap((kind) => (NEMESES[kind] === undefined ? [] : [NEMESES[kind](ground)]));
-  if (drawn.length === 0) return fc.constant([]);
-  return fc
-    .array(fc.oneof(...drawn), { maxLength: MOST_FAULTS, size: 'max' })
-    .map((faults) => faults.toSorted((left, right) => left.atUs - right.atUs));
 }
 
-/** The kinds that a seed draws from: about half are left out altogether, so that rare mixtures come up too. */
-export function drawKinds(seed: number): FaultKind[] {
+/** The bounds of what is drawn over a scenario. */
+export function swarmOf({ swarm, durationUs }: ResolvedScenario): ResolvedSwarm {
+  return swarm ?? usualSwarm(durationUs);
+}
+
+/** Storms over a scenario, of these kinds and roles only. */
+export function stormsOver(
+  scenario: ResolvedScenario,
+  kinds: readonly FaultKind[] = swarmOf(scenario).kinds,
+  roles: readonly MaliciousRole[] = MALICIOUS_ROLES,
+): fc.Arbitrary<Storm> {
+  const { most, malice, ...times } = swarmOf(scenario);
+  const ground = groundOf(scenario, times);
+  return fc
+    .record({ faults: faultsOver(ground, kinds, most), malice: maliceOver(ground, roles, malice) })
+    .map(({ faults, malice }) => ({ faults, malice }));
+}
+
+function faultsOver(
+  ground: Ground,
+  kinds: readonly FaultKind[],
+  most: number,
+): fc.Arbitrary<ResolvedFault[]> {
+  const drawn = kinds.flatMap((kind) => NEMESES[kind](ground) ?? []);
+  if (drawn.length === 0) return fc.constant([]);
+  return fc
+    .array(fc.oneof(...drawn), { maxLength: most, size: 'max' })
+    .map((misfortunes) =>
+      keepAssumptions(misfortunes.flat().slice(0, most)).toSorted((left, right) => left.atUs - right.atUs),
+    );
+}
+
+function maliceOver(
+  ground: Ground,
+  roles: readonly MaliciousRole[],
+  most: number,
+): fc.Arbitrary<ResolvedMalice[]> {
+  const drawn = roles.flatMap((role) => malicesOf(role, ground) ?? []);
+  if (drawn.length === 0) return fc.constant([]);
+  return fc.uniqueArray(fc.oneof(...drawn), { maxLength: most, size: 'max', selector: ({ node }) => node });
+}
+
+/** What each fault keeps to and all of them together would not: the wall clock of a node is harmed once at most. */
+function keepAssumptions(faults: readonly ResolvedFault[]): ResolvedFault[] {
+  const harmed = new Set<string>();
+  return faults.filter((fault) => {
+    if (fault.kind !== 'clock') return true;
+    if (fault.nodes.some((name) => harmed.has(name))) return false;
+    for (const name of fault.nodes) harmed.add(name);
+    return true;
+  });
+}
+
+/** Those that a seed draws from: about half are left out altogether, so that rare mixtures come up too. */
+function drawHalf<T extends string>(names: readonly T[], seed: number): T[] {
   const { nemesis } = createRoots(seed);
-  const kinds = DRAWN_KINDS.filter((_, i) => drawKeyed(nemesis, i, 0) < 0x80000000);
-  return kinds.length > 0 ? kinds : [DRAWN_KINDS[drawKeyed(nemesis, 0, 1) % DRAWN_KINDS.length]];
+  const half = names.filter((name) => drawKeyed(nemesis, keyOfName(name), 0) < 0x80000000);
+  if (half.length > 0 || names.length === 0) return half;
+  return [names[drawKeyed(nemesis, 0, 1) % names.length]];
+}
+
+export function drawKinds(seed: number, kinds: readonly FaultKind[] = DRAWN_KINDS): FaultKind[] {
+  return drawHalf(kinds, seed);
+}
+
+export function drawRoles(seed: number): MaliciousRole[] {
+  return drawHalf(MALICIOUS_ROLES, seed);
 }
 
 /** The storm of a seed. */
-export function drawStorm(scenario: ResolvedScenario, seed: number): ResolvedFault[] {
-  return fc.sample(stormsOver(scenario, drawKinds(seed)), { seed: seedOf(seed), numRuns: 1 })[0];
+export function drawStorm(scenario: ResolvedScenario, seed: number): Storm {
+  const storms = stormsOver(scenario, drawKinds(seed, swarmOf(scenario).kinds), drawRoles(seed));
+  // fast-check takes 32 bits for a seed.
+  return fc.sample(storms, { seed: createRoots(seed).nemesis, numRuns: 1 })[0];
 }
 
-/** fast-check's seed of a run: 32 bits, as it takes them. */
-export function seedOf(seed: number): number {
-  return createRoots(seed).nemesis;
+/** The scenario with what its swarm draws by its seed, besides what it plans. */
+export function withSwarm(scenario: ResolvedScenario): ResolvedScenario {
+  const { faults, malice } = drawStorm(scenario, scenario.seed);
+  const planned = scenario.malice ?? [];
+  const free = malice.filter(({ node }) => planned.every((other) => other.node !== node));
+  const traitors = [...planned, ...free];
+  return {
+    ...scenario,
+    faults: [...scenario.faults, ...faults].toSorted((left, right) => left.atUs - right.atUs),
+    ...(traitors.length === 0 ? {} : { malice: traitors }),
+    expectations: suspended(scenario.expectations, { faults, malice: free }),
+  };
 }
 
 /** After the storm a core that is drawn must be well again within a minute, or by the end of the run. */
 const DRAWN_CALM: ResolvedCalm = { fromUs: null, withinUs: 60_000_000, clusters: null, settled: null };
 
 /** The scenario with harm of another's choosing, judged by what must hold in any weather, and calm after it. */
-export function underStorm(scenario: ResolvedScenario, faults: readonly ResolvedFault[]): ResolvedScenario {
+export function underStorm(scenario: ResolvedScenario, storm: Storm): ResolvedScenario {
   const { suspends } = scenario.expectations;
   const expectations = {
     okAtLeastPpm: 0,
@@ -139,5 +151,18 @@ export function underStorm(scenario: ResolvedScenario, faults: readonly Resolved
     never: [],
     ...(suspends === undefined ? {} : { suspends }),
   };
-  return settleCalm({ ...scenario, faults, expectations, calm: scenario.calm ?? DRAWN_CALM });
+  return settleCalm({
+    ...scenario,
+    ...storm,
+    expectations: suspended(expectations, storm),
+    calm: scenario.calm ?? DRAWN_CALM,
+  });
+}
+
+/** Without the promises that such harm is known to break. */
+function suspended(expectations: ResolvedExpectations, { faults, malice }: Storm): ResolvedExpectations {
+  const harms = [...faults.map(({ kind }) => kind), ...malice.map(({ as }) => as)];
+  const broken = harms.flatMap((harm) => BROKEN_PROMISES[harm] ?? []);
+  if (broken.length === 0) return expectations;
+  return { ...expectations, suspends: [...new Set([...(expectations.suspends ?? []), ...broken])] };
 }

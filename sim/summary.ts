@@ -135,14 +135,12 @@ function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] 
   return { peerings: inForce.length, sessionsUp: up, sessionsDown: sessions.length - up };
 }
 
-/** From the first fault to the end of the last, µs. */
-export function faultSpan(world: World): { fromUs: number; untilUs: number } {
-  const { faults, durationUs } = world.scenario;
-  if (faults.length === 0) return { fromUs: Infinity, untilUs: Infinity };
-  const fromUs = Math.min(...faults.map(({ atUs }) => atUs));
-  const untilUs = Math.max(
-    ...faults.map((fault) => ('untilUs' in fault ? (fault.untilUs ?? durationUs) : fault.atUs)),
-  );
+/** From the first beginning of a fault to the last end of one, as they truly came; without bounds where none has come. */
+export function faultSpan({ faults }: World): { fromUs: number; untilUs: number } {
+  const begun = faults.counts.filter(({ fired }) => fired > 0);
+  if (begun.length === 0) return { fromUs: Infinity, untilUs: Infinity };
+  const fromUs = Math.min(...begun.map(({ beganUs }) => beganUs));
+  const untilUs = Math.max(...begun.map(({ isActing, endedUs }) => (isActing ? Infinity : endedUs)));
   return { fromUs, untilUs };
 }
 

@@ -9,6 +9,9 @@ export interface FaultCount {
   readonly mustFire: boolean;
   armed: number;
   fired: number;
+  /** When it first began and when it last ended, µs; −1: it has not. What does not last ends as it begins. */
+  beganUs: number;
+  endedUs: number;
   /** Envelopes that were touched, or nodes, or whatever else its kind harms. */
   affected: number;
 }

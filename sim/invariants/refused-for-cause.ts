@@ -42,12 +42,14 @@ export class RefusedForCause extends Invariant {
   private readonly hearings = new Map<number, Hearing>();
 
   override onSent(world: World, envelope: Envelope): void {
-    const { kind, from } = envelope;
+    const { kind, from, to } = envelope;
     const request = world.users.requestOf(envelope);
     if (request === null || world.machines[from].villain !== null) return;
     const key = keyOf(world, request, from);
+    // A gateway that computes, too, tells itself how that went, and may still ask others.
+    const isLastWord = to !== from && (kind === ANSWER || kind === REFUSED);
     if (kind === ANSWER) {
-      this.hearings.delete(key);
+      if (isLastWord) this.hearings.delete(key);
       return;
     }
     const { lives } = world.machines[from];
@@ -64,7 +66,7 @@ export class RefusedForCause extends Invariant {
       hearing.candidates = NONE;
     } else {
       this.judge(world, request, envelope, hearing);
-      this.hearings.delete(key);
+      if (isLastWord) this.hearings.delete(key);
     }
   }
 

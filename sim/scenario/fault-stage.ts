@@ -1,7 +1,8 @@
 import type { Problems } from './problems.ts';
+import type { Fault } from './fault-schema.ts';
 import type { ResolvedNode } from './resolved.ts';
 import type { Lasting, ResolvedFault } from './resolved-faults.ts';
-import type { Cluster, Fault } from './schema.ts';
+import type { Cluster } from './schema.ts';
 import type { Items } from './sections.ts';
 import type { Place } from './source.ts';
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { KINDS, TYPES } from '../../core/machine/kinds.ts';
 import {
   bandwidthField,
   chanceField,
@@ -10,20 +9,10 @@ import {
   oneOf,
   sizeField,
 } from './fields.ts';
+import { HARMED_MESSAGES } from './harmed-messages.ts';
 import { placesField } from './place-fields.ts';
 
 /** What is written of harm to the network, by kind of fault. */
-
-/** Types of message that never go missing by themselves: silence by type would fake a death. Devices are no peers. */
-const UNHARMED: readonly string[] = ['HEARTBEAT', 'DEVICE'];
-
-/** What `only` may name: types, and their operations. */
-export const HARMED_MESSAGES = [
-  ...TYPES.filter((type) => !UNHARMED.includes(type)),
-  ...KINDS.flatMap((entry) =>
-    entry === undefined || UNHARMED.includes(TYPES[entry.kind >> 5]) ? [] : [entry.name],
-  ),
-] as [string, ...string[]];
 
 const harmedMessage = z
   .enum(HARMED_MESSAGES, {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { withSwarm } from '../nemesis.ts';
 import { Problems } from './problems.ts';
 import { checkLibrary, resolveSections } from './resolve.ts';
 import type { ResolvedScenario } from './resolved.ts';
@@ -9,18 +10,23 @@ import { SectionReader } from './sections.ts';
 import { parseSource, Place, problemOfFile, readText, type Source } from './source.ts';
 import { nearestSpelling } from './spelling.ts';
 
+export interface LoadOptions {
+  /** Instead of the seed that the scenario names. */
+  readonly seed?: number;
+}
+
 /**
- * Reads a scenario and the files that it includes, and resolves it.
+ * Reads a scenario and the files that it includes, and resolves it: its swarm comes to the faults that its seed draws.
  * Throws ScenarioError with all that is wrong, in the order of the files and their lines.
  */
-export function loadScenario(path: string): ResolvedScenario {
+export function loadScenario(path: string, options: LoadOptions = {}): ResolvedScenario {
   const read = readText(path);
   if ('problem' in read) throw new ScenarioError([read.problem]);
-  return loadScenarioText(read.text, path);
+  return loadScenarioText(read.text, path, options);
 }
 
 /** The same for a text. `path` is what the text is called in errors, and where included files are relative to. */
-export function loadScenarioText(text: string, path: string): ResolvedScenario {
+export function loadScenarioText(text: string, path: string, { seed }: LoadOptions = {}): ResolvedScenario {
   const parsed = parseSource(path, text);
   const { source } = parsed;
   if (source === undefined) throw new ScenarioError(parsed.problems);
@@ -34,7 +40,8 @@ export function loadScenarioText(text: string, path: string): ResolvedScenario {
   problems.areNamesKnown = problems.list.length === 0;
   const resolved = resolveSections(new SectionReader(source, included, problems), included, problems);
   if (problems.list.length > 0) throw new ScenarioError(inOrder(problems, [...included, source]));
-  return resolved!;
+  const seeded = seed === undefined ? resolved! : { ...resolved!, seed };
+  return seeded.swarm === undefined ? seeded : withSwarm(seeded);
 }
 
 /**

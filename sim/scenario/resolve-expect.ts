@@ -9,6 +9,7 @@ import type {
   ResolvedLevel,
 } from './resolved-expectations.ts';
 import type { ResolvedFault } from './resolved-faults.ts';
+import type { ResolvedSwarm } from './resolved-swarm.ts';
 import type { Cluster } from './schema.ts';
 import type { Item, Items } from './sections.ts';
 import { formatDuration } from './units.ts';
@@ -21,6 +22,8 @@ interface Prospect {
   readonly durationUs: number;
   readonly clusters: Items<Cluster>;
   readonly faults: readonly ResolvedFault[];
+  /** Null: no harm is drawn besides. */
+  readonly swarm: ResolvedSwarm | null;
   readonly problems: Problems;
 }
 
@@ -46,12 +49,12 @@ export function resolveExpect(item: Item<Expect> | null, prospect: Prospect): Re
 function resolveGoals(
   { place }: Item<Expect>,
   eventually: NonNullable<Expect['eventually']>,
-  { durationUs, faults, problems }: Prospect,
+  { durationUs, faults, swarm, problems }: Prospect,
 ): ResolvedGoal[] {
   const lastUs = faults.reduce((last, fault) => {
     const untilUs = 'untilUs' in fault ? fault.untilUs : null;
     return Math.max(last, untilUs ?? fault.atUs);
-  }, 0);
+  }, swarm?.untilUs ?? 0);
   return eventually.map(({ goal, within }, i) => {
     const withinUs = within ?? WITHIN_US;
     if (lastUs + withinUs > durationUs) {
@@ -65,7 +68,7 @@ function resolveGoals(
 function resolveLevels(
   { place }: Item<Expect>,
   levels: NonNullable<Expect['levels']>,
-  { clusters, faults, problems }: Prospect,
+  { clusters, faults, swarm, problems }: Prospect,
 ): ResolvedLevel[] {
   const regions = [...clusters.values()].flatMap(({ value }) => value?.region ?? []);
   return levels.map(({ phase, where, ok, p95 }, i) => {
@@ -74,7 +77,13 @@ function resolveLevels(
       problems.add(at, 'a level that asks for nothing', 'ok, p95, or both');
     if (where !== undefined && !regions.some((region) => `${region}/`.startsWith(`${where}/`)))
       problems.addUnknown(at.at('where'), 'region of a cluster', where, regions);
-    if (phase !== undefined && phase !== 'before' && phase !== 'always' && faults.length === 0)
+    if (
+      phase !== undefined &&
+      phase !== 'before' &&
+      phase !== 'always' &&
+      faults.length === 0 &&
+      swarm === null
+    )
       problems.add(at.at('phase'), `phase is "${phase}", and there are no faults`, 'always');
     return {
       phase: phase ?? 'always',

@@ -1,11 +1,11 @@
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
+import type { Fault } from './fault-schema.ts';
 import { WORLD_EVENTS, type SubjectKind, type WorldEvent } from '../world-events.ts';
 import type { Stage } from './fault-stage.ts';
 import { MOST_TIMES, MOST_TURNS } from './fault-times-schema.ts';
 import { resolveNodeWords } from './resolve-node-faults.ts';
 import { resolvePlaces } from './resolve-places.ts';
 import type { Lasting, Momentary, ResolvedAnchor, ResolvedFlap } from './resolved-faults.ts';
-import type { Fault } from './schema.ts';
 import type { Place } from './source.ts';
 import { formatDuration } from './units.ts';
 

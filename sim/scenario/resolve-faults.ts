@@ -3,7 +3,7 @@ import { resolveTimes } from './resolve-fault-times.ts';
 import { LINK_EFFECTS } from './resolve-link-faults.ts';
 import { NODE_EFFECTS } from './resolve-node-faults.ts';
 import type { FaultKind, ResolvedFault } from './resolved-faults.ts';
-import { FAULT_KINDS, type Fault } from './schema.ts';
+import { FAULT_KINDS, type Fault } from './fault-schema.ts';
 import type { Item } from './sections.ts';
 import type { Place } from './source.ts';
 

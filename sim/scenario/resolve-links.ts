@@ -1,14 +1,12 @@
 import type { Stage } from './fault-stage.ts';
 import type { OnLinksWritten } from './link-fault-schema.ts';
+import { apartOf, halvesOf, ringOf, type Shape } from './link-shapes.ts';
 import { resolveNodeWords } from './resolve-node-faults.ts';
 import { OTHERS, placeOfWord, resolvePlaces } from './resolve-places.ts';
-import type { Sides } from './resolved-link-faults.ts';
 import type { Place } from './source.ts';
 
 /** Which links a fault is on. */
-export interface Links extends Sides {
-  readonly bothWays: boolean;
-  readonly more?: readonly Sides[];
+export interface Links extends Shape {
   readonly only?: readonly string[];
 }
 
@@ -66,15 +64,10 @@ function linksOf(way: Way, written: Written): Links[] {
     }
     case 'apart':
       return apart(written);
-    case 'halves': {
-      const names = several(on.halves!, 2, place.at('halves'), stage, bridge);
-      const middle = Math.ceil(names.length / 2);
-      return names.length < 2
-        ? []
-        : [{ from: names.slice(0, middle), to: names.slice(middle), bothWays: true }];
-    }
+    case 'halves':
+      return some(halvesOf(several(on.halves!, 2, place.at('halves'), stage, bridge)));
     case 'ring':
-      return ringOf(several(on.ring!, 3, place.at('ring'), stage, []));
+      return some(ringOf(several(on.ring!, 3, place.at('ring'), stage, [])));
   }
 }
 
@@ -123,8 +116,11 @@ function apart(written: Written): Links[] {
     sides = on.apart!.map((words, i) => resolveSide(words, places[i], written));
     checkApart(sides, places, written);
   }
-  const pairs = sides.flatMap((from, i) => sides.slice(i + 1).map((to) => ({ from, to })));
-  return together(pairs, true);
+  return some(apartOf(sides));
+}
+
+function some(shape: Shape | null): Links[] {
+  return shape === null ? [] : [shape];
 }
 
 /** Nobody on two sides, somebody on each. */
@@ -141,29 +137,6 @@ function checkApart(
     if (side.length === 0 && bridge.length > 0 && problems.list.length === 0)
       problems.add(places[i], 'only the bridge is on this side', 'somebody besides it');
   });
-}
-
-/**
- * Majorities of a ring (as in Jepsen): each cluster hears as many neighbours, itself among them, as make a majority, half of
- * them to its left and half to its right, and is deaf to the others. No two hear the same ones.
- */
-function ringOf(names: readonly string[]): Links[] {
-  if (names.length < 3) return [];
-  const majority = Math.floor(names.length / 2) + 1;
-  const leftmost = Math.floor(majority / 2);
-  const pairs = names.map((to, i) => {
-    const heard = Array.from(
-      { length: majority },
-      (_, k) => names[(i + k - leftmost + names.length) % names.length],
-    );
-    return { from: names.filter((name) => !heard.includes(name)), to: [to] };
-  });
-  return together(pairs, false);
-}
-
-function together([first, ...more]: readonly Sides[], bothWays: boolean): Links[] {
-  if (first === undefined) return [];
-  return [{ ...first, bothWays, ...(more.length === 0 ? {} : { more }) }];
 }
 
 /** At least so many clusters, for words or for `all`. */

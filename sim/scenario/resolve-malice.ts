@@ -2,22 +2,9 @@ import type { z } from 'zod';
 import type { Ground } from './fault-stage.ts';
 import type { maliceSchema } from './malice-schema.ts';
 import { resolveNodeWords } from './resolve-node-faults.ts';
-import type { MaliciousRole, ResolvedMalice } from './resolved-malice.ts';
+import { TYPE_OF_ROLE, type ResolvedMalice } from './resolved-malice.ts';
 import type { Item } from './sections.ts';
 import { formatDuration } from './units.ts';
-
-/** What a node must be for a role to have anything to be malicious with; a forger may be anything. */
-const TYPE_OF: Readonly<Record<MaliciousRole, string | null>> = {
-  'equivocating-index': 'index',
-  'capability-liar': 'compute',
-  'region-liar': 'compute',
-  'replaying-bridge': 'bridge',
-  'selective-gateway': 'gateway',
-  equivocator: null,
-  forger: null,
-  'record-forger': 'bridge',
-  'peering-forger': 'bridge',
-};
 
 /** Malicious nodes of a scenario at most: with more, hardly anything is promised. */
 const MOST_MALICIOUS = 32;
@@ -55,7 +42,7 @@ function resolveEntry({ place, value }: Item<Written>, stage: Ground): ResolvedM
       region === undefined ? 'a region-liar that does not say where it is' : `a ${as} with a region`,
       region === undefined ? 'the region that it claims' : 'a region of region-liars only',
     );
-  const type = TYPE_OF[as];
+  const type = TYPE_OF_ROLE[as];
   const nodes = [...stage.nodes.values()].flatMap((ofCluster) => ofCluster ?? []);
   return resolveNodeWords(value.node, place.at('node'), stage).map((name) => {
     const isFit = type === null || nodes.find((node) => node.name === name)!.types.includes(type);

@@ -1,8 +1,8 @@
 import { WIRE_VERSION } from '../../core/machine/codec.ts';
+import type { Fault } from './fault-schema.ts';
 import type { Ground, ResolveEffects, Stage } from './fault-stage.ts';
 import { placeOfWord } from './resolve-places.ts';
 import type { ResolvedNodeFault } from './resolved-node-faults.ts';
-import type { Fault } from './schema.ts';
 import type { Place } from './source.ts';
 
 type Written<K extends keyof Fault> = NonNullable<Fault[K]>;

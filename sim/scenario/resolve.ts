@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { DEFAULT_PARAMETERS, type ParameterName, type Parameters } from '../../core/machine/parameters.ts';
 import { MAX_MODELS } from '../../core/cluster/manifest.ts';
+import { faultSchema } from './fault-schema.ts';
 import { MODEL, NAME, oneOf, REGION } from './fields.ts';
 import type { Problems } from './problems.ts';
 import { calmSchema, expectSchema } from './expect-schema.ts';
@@ -8,6 +9,7 @@ import { resolveCalm, resolveExpect } from './resolve-expect.ts';
 import { resolveFaults } from './resolve-faults.ts';
 import { maliceSchema } from './malice-schema.ts';
 import { resolveMalice } from './resolve-malice.ts';
+import { resolveSwarm } from './resolve-swarm.ts';
 import { resolveNetwork, resolveRegions } from './resolve-network.ts';
 import { resolveNodes } from './resolve-nodes.ts';
 import { exportsOf, resolvePeerings } from './resolve-peerings.ts';
@@ -22,7 +24,6 @@ import type {
 import {
   clusterSchema,
   demandSchema,
-  faultSchema,
   keyOfParameter,
   librarySchema,
   modelSchema,
@@ -38,6 +39,7 @@ import {
   type Model,
 } from './schema.ts';
 import { SectionReader, type Items } from './sections.ts';
+import { swarmSchema } from './swarm-schema.ts';
 import { Place, type Source } from './source.ts';
 
 /** Resolves what was read; null if something is wrong, which is then among the problems. */
@@ -84,7 +86,8 @@ export function resolveSections(
   const workloads = reader.listed('users', usersSchema).flatMap((users) => resolveUsers(users, town));
   const faults = resolveFaults(reader.listed('faults', faultSchema), town);
   const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
-  const prospect = { durationUs, clusters, faults, problems };
+  const swarm = resolveSwarm(reader.single('swarm', swarmSchema), town);
+  const prospect = { durationUs, clusters, faults, swarm, problems };
   const expectations = resolveExpect(reader.single('expect', expectSchema), prospect);
   const calm = resolveCalm(reader.single('calm', calmSchema), prospect);
   const parameters = resolveParameters(reader.single('parameters', parametersSchema)?.value);
@@ -105,6 +108,7 @@ export function resolveSections(
     workloads,
     faults,
     ...(malice.length > 0 ? { malice } : {}),
+    ...(swarm === null ? {} : { swarm }),
     expectations,
     ...(calm === null ? {} : { calm }),
   };

@@ -12,6 +12,19 @@ export const MALICIOUS_ROLES = [
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
+/** What a node must be for a role to have anything to be malicious with; a forger may be anything. */
+export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
+  'equivocating-index': 'index',
+  'capability-liar': 'compute',
+  'region-liar': 'compute',
+  'replaying-bridge': 'bridge',
+  'selective-gateway': 'gateway',
+  equivocator: null,
+  forger: null,
+  'record-forger': 'bridge',
+  'peering-forger': 'bridge',
+};
+
 /** One malicious node. Plain JSON, like a fault: it may have been planned by a person or drawn. */
 export interface ResolvedMalice {
   readonly node: string;

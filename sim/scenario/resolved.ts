@@ -3,9 +3,11 @@ import type { Parameters } from '../../core/machine/parameters.ts';
 import type { ResolvedCalm, ResolvedExpectations } from './resolved-expectations.ts';
 import type { ResolvedFault } from './resolved-faults.ts';
 import type { ResolvedMalice } from './resolved-malice.ts';
+import type { ResolvedSwarm } from './resolved-swarm.ts';
 
 export type { FaultKind, ResolvedFault } from './resolved-faults.ts';
 export type { MaliciousRole, ResolvedMalice } from './resolved-malice.ts';
+export type { ResolvedSwarm } from './resolved-swarm.ts';
 export type {
   ResolvedCalm,
   ResolvedExpectations,
@@ -36,6 +38,8 @@ export interface ResolvedScenario {
   readonly faults: readonly ResolvedFault[];
   /** Nodes that are malicious; absent: none. */
   readonly malice?: readonly ResolvedMalice[];
+  /** Within which bounds some of the faults and malice were drawn by the seed; absent: none were. Nothing is drawn of it again. */
+  readonly swarm?: ResolvedSwarm;
   readonly expectations: ResolvedExpectations;
   /** Absent: the run ends as it goes on. */
   readonly calm?: ResolvedCalm;

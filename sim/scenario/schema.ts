@@ -25,11 +25,10 @@ import {
   textField,
   wordField,
 } from './fields.ts';
-import { faultTimes } from './fault-times-schema.ts';
-import { linkFaultFields } from './link-fault-schema.ts';
+import { faultSchema } from './fault-schema.ts';
 import { maliceSchema } from './malice-schema.ts';
-import { nodeFaultFields } from './node-fault-schema.ts';
 import { pairField, placesField } from './place-fields.ts';
+import { swarmSchema } from './swarm-schema.ts';
 import { formatDuration } from './units.ts';
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
@@ -240,12 +239,6 @@ export const usersSchema = mapField('People who ask.', {
   asks: listField('What they ask for.', askSchema, 1),
 });
 
-/** Every kind of fault, as it is written. */
-const faultFields = { ...linkFaultFields, ...nodeFaultFields };
-export const FAULT_KINDS = Object.keys(faultFields) as (keyof typeof faultFields)[];
-
-export const faultSchema = mapField('What goes wrong, and when.', { ...faultTimes, ...faultFields });
-
 /** `heartbeat` for the parameter heartbeatUs: its value carries the unit. */
 export function keyOfParameter(name: string): string {
   return name.replace(/(Us|Ppm)$/, '');
@@ -307,6 +300,7 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   users: listField('Who asks.', usersSchema).optional(),
   faults: listField('What goes wrong.', faultSchema).optional(),
   malice: listField('Who is malicious.', maliceSchema).optional(),
+  swarm: swarmSchema.optional(),
   expect: expectSchema.optional(),
   calm: calmSchema.optional(),
   parameters: parametersSchema.optional(),
@@ -321,4 +315,3 @@ export type Template = z.output<typeof templateSchema>;
 export type Group = z.output<typeof groupSchema>;
 export type Cluster = z.output<typeof clusterSchema>;
 export type Users = z.output<typeof usersSchema>;
-export type Fault = z.output<typeof faultSchema>;

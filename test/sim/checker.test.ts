@@ -237,6 +237,22 @@ describe('the calm after the storm', () => {
     expect(settleCalm({ ...scenario, seed: 5 })).to.deep.equal(settleCalm({ ...scenario, seed: 5 }));
   });
 
+  it('has no traitor in the core, and no cluster with one while there are enough others', () => {
+    const far = { ...base.clusters[1], name: 'japan' };
+    const front = { ...base.nodes[2], name: 'japan/front', cluster: 'japan' };
+    const traitor = { node: 'us-east/front', as: 'forger', fromUs: 0, untilUs: null } as const;
+    const scenario = stormy([], {
+      nodes: [...base.nodes, front],
+      clusters: [...base.clusters, far],
+      malice: [{ ...traitor, sharePpm: 1_000_000, region: '' }],
+      calm: { ...calm, clusters: null },
+    });
+    for (let seed = 0; seed < 10; seed++)
+      expect(settleCalm({ ...scenario, seed }).calm!.clusters).to.deep.equal(['france', 'japan']);
+    const named = settleCalm({ ...scenario, calm: { ...calm, clusters: ['us-east'] } }).calm!;
+    expect(named.settled!.core).to.deep.equal(['us-east/compute']);
+  });
+
   it('passes where the core is well again, though all else is down for good', () => {
     const { world, ...simulation } = Object.assign(
       simulate(stormy([crash(['france/front', 'france/compute', 'us-east/front', 'us-east/compute'])])),
@@ -272,7 +288,7 @@ describe('the calm after the storm', () => {
   });
 
   it('comes by default after the storm of a fuzzed run, whose result stays the same', () => {
-    const { calm: settled } = underStorm(base, [crash(['france/compute'])]);
+    const { calm: settled } = underStorm(base, { faults: [crash(['france/compute'])], malice: [] });
     expect(settled?.settled?.core.length).to.be.greaterThan(1);
     expect(runSeed(base, 3)).to.deep.equal(runSeed(base, 3));
     expect(runSeed(base, 3).witnesses).to.include('noted-ready');

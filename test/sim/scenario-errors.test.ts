@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { loadScenario } from '../../sim/scenario/load.ts';
-import { FAULT_KINDS } from '../../sim/scenario/schema.ts';
+import { FAULT_KINDS } from '../../sim/scenario/fault-schema.ts';
 import { formatProblems, ScenarioError } from '../../sim/scenario/scenario-error.ts';
 import { changed, problemsOf, SMALL, told } from './scenario-text.ts';
 

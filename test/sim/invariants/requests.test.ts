@@ -103,6 +103,20 @@ describe('the invariant', () => {
       expect(play(ineligible.map(candidate))).to.deep.equal([1, 0]);
     });
 
+    it('accepts one of a gateway that has asked itself, refused to itself, and looked for others in vain', () => {
+      const { world, lineage, worldly } = stage;
+      const invariant = new RefusedForCause(lineage);
+      const say = (kind: number, to: number, body: object) =>
+        invariant.onSent(world, said(worldly, { kind, from: US_FRONT, to, attempt: 1, body }));
+      say(RUN, US_FRONT, worldly.want);
+      say(REFUSED, US_FRONT, { code: NO_CAPABLE_NODE });
+      say(FIND, FRANCE_FRONT, {});
+      const found = { candidates: [candidate()], bridges: [], isModelKnown: true };
+      invariant.onHandled(world, said(worldly, { kind: FOUND, to: US_FRONT, attempt: 1, body: found }));
+      say(REFUSED, worldly.user, { code: NO_CAPABLE_NODE });
+      expect([invariant.checked, invariant.violated]).to.deep.equal([2, 0]);
+    });
+
     it('sees a model called unknown that there is', () => {
       expect(play([], { code: UNKNOWN_MODEL })).to.deep.equal([1, 1]);
     });

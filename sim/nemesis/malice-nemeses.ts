@@ -1,0 +1,28 @@
+import fc from 'fast-check';
+import { TYPE_OF_ROLE, type MaliciousRole, type ResolvedMalice } from '../scenario/resolved-malice.ts';
+import { momentOf, ppmOf, type Ground } from './ground.ts';
+
+/** One malicious node; null: nobody here could play the role. */
+export function malicesOf(role: MaliciousRole, ground: Ground): fc.Arbitrary<ResolvedMalice> | null {
+  const type = TYPE_OF_ROLE[role];
+  const fit = ground.nodes.filter(({ types }) => type === null || types.includes(type));
+  const regions = [...new Set(ground.clusters.map(({ region }) => region))];
+  const elsewhere = (own: string): string[] => regions.filter((region) => region !== own);
+  const liars = role === 'region-liar' ? fit.filter(({ region }) => elsewhere(region).length > 0) : fit;
+  if (liars.length === 0) return null;
+  // A manifest is said at boot, so whoever lies about itself does best to begin with it.
+  const fromUs = fc.oneof(fc.constant(0), momentOf(ground));
+  return fc
+    .tuple(fc.constantFrom(...liars), fromUs, momentOf(ground), ppmOf(1_000_000, 100_000), fc.nat())
+    .map(([{ name, region }, begins, ends, sharePpm, word]) => {
+      const others = elsewhere(region);
+      return {
+        node: name,
+        as: role,
+        fromUs: begins,
+        untilUs: Math.max(begins + 1, ends),
+        sharePpm,
+        region: role === 'region-liar' ? others[word % others.length] : '',
+      };
+    });
+}
