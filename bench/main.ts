@@ -28,6 +28,10 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'what a node weighs that does not run yet, bytes  [--nodes N]',
     load: () => import('./idle.ts'),
   },
+  decide: {
+    summary: 'one routing decision, against sorting the candidates  [--candidates N]',
+    load: () => import('./decide.ts'),
+  },
   steps: {
     summary: 'what a step of the core costs by kind of envelope, µs  [FILE]',
     load: () => import('./steps.ts'),

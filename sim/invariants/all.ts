@@ -1,5 +1,6 @@
 import type { Lineage } from '../lineage.ts';
 import { AnswersDerived } from './answers-derived.ts';
+import { BreakersBounded } from './breakers-bounded.ts';
 import { ClocksSteady } from './clocks-steady.ts';
 import { ContentsDeclared } from './contents-declared.ts';
 import { CutsRespected } from './cuts-respected.ts';
@@ -16,6 +17,7 @@ import { RefusedForCause } from './refused-for-cause.ts';
 import { RegionsHonoured } from './regions-honoured.ts';
 import { TablesBounded } from './tables-bounded.ts';
 import { TrustHonoured } from './trust-honoured.ts';
+import { WorkOnce } from './work-once.ts';
 
 /** Every promise there is, made anew for each run. They hold in any weather, unless a scenario says otherwise. */
 export function createInvariants(lineage: Lineage, isChecking: boolean): Invariant[] {
@@ -26,6 +28,8 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new RegionsHonoured(lineage),
     new AnswersDerived(lineage),
     new DeadlinesKept(lineage),
+    new BreakersBounded(lineage),
+    new WorkOnce(lineage),
     new TablesBounded(lineage),
     new MessagesConserved(lineage),
     new CutsRespected(lineage),

@@ -105,7 +105,7 @@ function keyOf({ machines }: World, { index }: UserRequest, node: number): numbe
 }
 
 /** R3-4: the hard filters, over what was told of a node. */
-function isEligible(world: World, { want }: UserRequest, candidate: Candidate): boolean {
+export function isEligible(world: World, { want }: UserRequest, candidate: Candidate): boolean {
   const model = world.scenario.models.find(({ name }) => name === want.model);
   const { region, trust, gpuMemoryBytes, isOffered, load } = candidate;
   return (

@@ -16,7 +16,8 @@ export class TablesBounded extends Invariant {
   }
 
   private judge(world: World, { node, spec }: Machine): void {
-    const { maxSearches, maxRemembered, maxClusters, maxPeerings, maxRecalled } = node.config.parameters;
+    const { parameters } = node.config;
+    const { maxSearches, maxRemembered, maxClusters, maxPeerings, maxRecalled, maxTargets } = parameters;
     const { gateway, index, compute, bridge } = node;
     const { name } = spec;
     if (gateway !== null) {
@@ -30,6 +31,12 @@ export class TablesBounded extends Invariant {
         'answers of index nodes',
       );
     }
+    const searchers = [gateway?.searcher, bridge?.outward, bridge?.inward];
+    for (const searcher of searchers)
+      if (searcher !== undefined)
+        this.compare(world, name, maxTargets, searcher.targets.size, 'peers judged');
+    for (const role of [compute, bridge])
+      if (role !== null) this.compare(world, name, maxRemembered, role.answered.size, 'remembered answers');
     if (index !== null) {
       const { maxDirectory, maxEvidence } = node.config.parameters;
       this.compare(world, name, maxDirectory, index.directory.size, 'nodes in its directory');

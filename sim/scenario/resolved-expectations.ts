@@ -8,6 +8,8 @@ export const INVARIANTS = [
   'regions-honoured',
   'answers-derived',
   'deadlines-kept',
+  'breakers-bounded',
+  'work-once',
   'tables-bounded',
   'messages-conserved',
   'cuts-respected',

@@ -160,6 +160,7 @@ describe('the invariant', () => {
       const invariant = new ContentsDeclared(lineage);
       const { node } = world.machines[FRANCE_FRONT];
       node.gateway = null;
+      node.bridge = null;
       for (const machine of world.machines) machine.isUp = machine.index === FRANCE_FRONT;
       node.signature = `for ${worldly.want.prompt.hash}`;
       invariant.onTick(world);

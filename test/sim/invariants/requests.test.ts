@@ -1,20 +1,32 @@
 import { expect } from 'chai';
+import { ACCELERATOR } from '../../../core/base/peers.ts';
 import {
   ANSWER,
   ASK,
   FIND,
   FOUND,
+  INFER,
+  INFERRED,
   NOTED,
+  NOTE_ASKED,
   NOTE_OUTCOME,
   REFUSED,
   RUN,
   type Candidate,
 } from '../../../core/machine/kinds.ts';
-import { OVERLOADED, NO_CAPABLE_NODE, OK, UNKNOWN_MODEL } from '../../../core/routing/outcomes.ts';
+import {
+  OVERLOADED,
+  NO_CAPABLE_NODE,
+  OK,
+  STRIKE_EJECTED,
+  UNKNOWN_MODEL,
+} from '../../../core/routing/outcomes.ts';
+import { BreakersBounded } from '../../../sim/invariants/breakers-bounded.ts';
 import { DeadlinesKept } from '../../../sim/invariants/deadlines-kept.ts';
 import type { Invariant } from '../../../sim/invariants/invariant.ts';
 import { OneOutcome } from '../../../sim/invariants/one-outcome.ts';
 import { RefusedForCause } from '../../../sim/invariants/refused-for-cause.ts';
+import { WorkOnce } from '../../../sim/invariants/work-once.ts';
 import { FRANCE_FRONT, said, setStage, US_COMPUTE, US_FRONT, type Stage } from './stage.ts';
 
 const outcome = (code: number) => ({ note: NOTE_OUTCOME, code });
@@ -119,6 +131,89 @@ describe('the invariant', () => {
 
     it('sees a model called unknown that there is', () => {
       expect(play([], { code: UNKNOWN_MODEL })).to.deep.equal([1, 1]);
+    });
+  });
+
+  describe('breakers-bounded', () => {
+    const load = { room: 4, draining: false };
+    const nodes = (count: number) =>
+      Array.from({ length: count }, (_, peer) => ({
+        peer,
+        region: 'eu/fr',
+        trust: 4,
+        gpuMemoryBytes: 24e9,
+        isOffered: true,
+        load,
+      })) as unknown as Candidate[];
+
+    /** A gateway hears of so many nodes, passes over the first as failing, and asks the last. */
+    function play(candidates: Candidate[], ejected: number) {
+      const { world, lineage, worldly } = stage;
+      const invariant = new BreakersBounded(lineage);
+      const by = { from: FRANCE_FRONT, to: FRANCE_FRONT };
+      const chosen = candidates.length - 1;
+      invariant.onSent(world, said(worldly, { kind: FIND, ...by, attempt: 1, body: {} }));
+      invariant.onHandled(world, said(worldly, { kind: FOUND, ...by, attempt: 1, body: { candidates } }));
+      invariant.onSent(world, said(worldly, { kind: RUN, ...by, to: chosen, body: worldly.want }));
+      const struck = candidates
+        .slice(0, ejected)
+        .map(({ peer }) => ({ peer, cluster: 'france', reason: STRIKE_EJECTED }));
+      const body = { note: NOTE_ASKED, stage: 1, struck, chosen, code: 0, model: 'b' };
+      invariant.onNoted(world, said(worldly, { kind: NOTED, from: FRANCE_FRONT, body }));
+      return [invariant.checked, invariant.violated];
+    }
+
+    for (const [size, ejected, violated] of [
+      [2, 1, 0],
+      [3, 2, 1],
+      [9, 4, 0],
+      [9, 5, 1],
+      [10, 9, 0],
+      [10, 10, 1],
+      [1, 1, 1],
+    ])
+      it(`${violated === 1 ? 'sees' : 'accepts'} ${ejected} of ${size} passed over`, () =>
+        expect(play(nodes(size), ejected)).to.deep.equal([1, violated]));
+
+    it('counts only those that could have been asked', () => {
+      const some = nodes(4).map((node, i) => (i < 2 ? { ...node, trust: 0 } : node));
+      expect(play(some, 3)).to.deep.equal([1, 0]);
+      expect(play(some, 4)).to.deep.equal([1, 1]);
+    });
+  });
+
+  describe('work-once', () => {
+    /** A node is asked under these attempts, and runs so often; some of the runs fail. */
+    function play(attempts: number[], runs: number, failed = 0) {
+      const { world, lineage, worldly } = stage;
+      const invariant = new WorkOnce(lineage);
+      const to = US_COMPUTE;
+      for (const attempt of attempts) {
+        const run = { kind: RUN, from: US_FRONT, to, attempt, body: worldly.want };
+        invariant.onHandled(world, said(worldly, run));
+      }
+      for (let n = 1; n <= runs; n++) {
+        invariant.onSent(world, said(worldly, { kind: INFER, from: to, n, body: worldly.want }));
+        if (n > failed) continue;
+        const body = { answer: null };
+        invariant.onHandled(world, said(worldly, { kind: INFERRED, from: ACCELERATOR, to, n, body }));
+      }
+      return [invariant.checked, invariant.violated];
+    }
+
+    it('sees that a duplicate was run', () => expect(play([1, 1], 2)).to.deep.equal([2, 1]));
+
+    it('accepts one run for each asking, and another where one has failed', () => {
+      expect(play([1, 2], 2)).to.deep.equal([2, 0]);
+      expect(play([1, 1], 1)).to.deep.equal([1, 0]);
+      expect(play([1], 2, 1)).to.deep.equal([2, 0]);
+    });
+
+    it('begins anew with each life of the node: what it remembered is gone', () => {
+      const { world } = stage;
+      expect(play([1], 1)).to.deep.equal([1, 0]);
+      world.machines[US_COMPUTE].lives++;
+      expect(play([1], 1)).to.deep.equal([1, 0]);
     });
   });
 
