@@ -32,6 +32,10 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'one routing decision, against sorting the candidates  [--candidates N]',
     load: () => import('./decide.ts'),
   },
+  policy: {
+    summary: 'a decision where data may be, against a look-up in a map, µs',
+    load: () => import('./policy.ts'),
+  },
   steps: {
     summary: 'what a step of the core costs by kind of envelope, µs  [FILE]',
     load: () => import('./steps.ts'),
