@@ -115,6 +115,7 @@ export default tseslint.config(
     files: ['sim/**/*.ts'],
     ignores: [
       'sim/files.ts',
+      'sim/cluster-discovery.ts',
       'sim/scenario/**',
       'sim/pool*.ts',
       'sim/nemesis.ts',
@@ -136,6 +137,7 @@ export default tseslint.config(
   {
     files: [
       'sim/files.ts',
+      'sim/cluster-discovery.ts',
       'sim/scenario/**/*.ts',
       'sim/pool*.ts',
       'sim/nemesis.ts',

@@ -4,7 +4,7 @@ import { DETECTORS, type NodeConfig } from '../core/machine/config.ts';
 import { attestationShape, manifestShape, MAX_MODELS, name } from '../core/cluster/manifest.ts';
 import { PARAMETERS } from '../core/machine/parameters.ts';
 import { integer, list, optional, peer, record, text, type Shape } from '../core/machine/shape.ts';
-import { address, certificateShape, genesisShape, seedShape } from '../core/trust/documents.ts';
+import { address, certificateShape, genesisShape, MAX_SEEDS, seedShape } from '../core/trust/documents.ts';
 import type { Parameters } from '../core/machine/parameters.ts';
 import type { ModelFile, Provider } from './accelerator.ts';
 import type { LiveIds, RosterEntry } from './identity.ts';
@@ -37,7 +37,8 @@ const nodeConfigShape = record({
   genesis: genesisShape,
   certificate: optional(certificateShape),
   address,
-  seeds: list(seedShape, 64),
+  seeds: list(seedShape, MAX_SEEDS),
+  orderedBy: list(peer, 16),
   attestations: list(attestationShape, 8),
   attestors: list(peer, 256),
   detector: text(16),

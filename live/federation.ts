@@ -17,7 +17,7 @@ import { CONFIG_FILE, writeNodeConfig, type LiveConfig } from './config.ts';
 import { writeDurably } from './durable-file.ts';
 import { hashFnv1a32, writeEmbeddingModel } from './embedding-model.ts';
 import { lockFolder } from './folder-lock.ts';
-import { LiveIds, openIdentity, signHash, type Identity, type RosterEntry } from './identity.ts';
+import { idOfConsole, LiveIds, openIdentity, signHash, type Identity, type RosterEntry } from './identity.ts';
 import { FRAME_PERIOD_MS, LiveRecorder } from './live-recorder.ts';
 import { NodeChild } from './node-child.ts';
 
@@ -314,6 +314,9 @@ function configureLive(
     ...config,
     // It is where the node listens, on a port that may be free only then.
     address: '',
+    // Whoever starts the nodes tells them where the others listen.
+    seeds: config.seeds.map(({ peer }) => ({ peer, address: '' })),
+    orderedBy: [...config.orderedBy, ids.peerOf(idOfConsole(ids.idOf(config.manifest.id)))],
     certificate:
       config.certificate === null
         ? null

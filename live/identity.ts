@@ -57,6 +57,11 @@ export function idOfUser(gatewayId: string): string {
   return hashBytes(`user of ${gatewayId}`);
 }
 
+/** The id of whoever runs a node, inside its process. */
+export function idOfConsole(nodeId: string): string {
+  return hashBytes(`console of ${nodeId}`);
+}
+
 /** Names by id, for people: those on the roster, and the users of gateways. */
 export function namesOf(roster: readonly RosterEntry[]): Map<string, string> {
   return new Map(

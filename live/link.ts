@@ -106,6 +106,15 @@ export function urlOf(address: string): URL {
   return url;
 }
 
+/** Whether something can be reached by it at all; what others call their address may be anything. */
+export function isAddress(text: string): boolean {
+  try {
+    return text !== '' && urlOf(text).host !== '';
+  } catch {
+    return false;
+  }
+}
+
 /** The URLs of all machines that a name stands for. */
 async function resolveAddress(address: string): Promise<string[]> {
   const url = urlOf(address);

@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server as HttpServer } from 'n
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { addressOf } from '../core/cluster/detector.ts';
 import { ACCELERATOR, DISK, NETWORK } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import type { Boot } from '../core/machine/node.ts';
@@ -53,6 +54,8 @@ export class LiveNode {
   readonly journal: JournalWriter;
   /** Set before `start` by whoever asks through this node. */
   user: LocalUser | null = null;
+  /** Whoever gives it orders from inside its process. */
+  console: LocalUser | null = null;
   private readonly accelerator: Accelerator | null;
   private readonly boot: Boot;
   private readonly events: LiveNodeEvents;
@@ -129,6 +132,7 @@ export class LiveNode {
       ids: this.ids,
       contents: this.contents,
       address: nodeConfig.address,
+      addressOf: (id) => addressOf(this.driver.node, this.ids.peerOf(id)),
       deliver: (envelope, bytes) => this.driver.deliver(envelope, bytes),
     });
     this.network = new NetworkDevice(this.ids, this.transport);
@@ -150,6 +154,7 @@ export class LiveNode {
     this.driver.stop();
     this.journal.close((hash) => signHash(this.identity, hash));
     this.user?.close();
+    this.console?.close();
     // Last answers leave before their connections end.
     await nextTurn();
     this.http.closeAllConnections();
@@ -157,7 +162,8 @@ export class LiveNode {
   }
 
   private send(envelope: Envelope, bytes: Uint8Array): void {
-    if (this.user !== null && envelope.to === this.user.peer) this.user.receive(envelope);
+    if (envelope.to === this.user?.peer) this.user.receive(envelope);
+    else if (envelope.to === this.console?.peer) this.console.receive(envelope);
     else this.transport.send(envelope, bytes);
   }
 
@@ -191,7 +197,7 @@ function listen(http: HttpServer, { host, port }: LiveConfig): Promise<void> {
 /** NodeConfig as JSON; one that does not say where others reach the node is completed by where it listens. */
 function withAddress({ host, node }: LiveConfig, port: number): unknown {
   const fields = fieldsOf(node, 'node');
-  return fields['address'] === '' ? { ...fields, address: `http://${host}:${port}` } : node;
+  return fields['address'] === '' ? { ...fields, address: `http://${host}:${port}` } : fields;
 }
 
 function drawSeedWords(): number[] {

@@ -2,7 +2,7 @@ import type { Envelope } from '../core/machine/envelope.ts';
 import { DIAL, DIALLED, type Dial, type Dialled, type Route } from '../core/machine/kinds.ts';
 import type { Device, Respond } from './device.ts';
 import type { LiveIds } from './identity.ts';
-import { dial } from './link.ts';
+import { dial, isAddress } from './link.ts';
 import type { Transport } from './transport.ts';
 
 /** Dials under way at most; further ones fail at once. */
@@ -42,12 +42,8 @@ export class NetworkDevice implements Device {
     } satisfies Dialled);
   }
 
-  /** An address that is none leads nowhere: whoever has it cannot be reached, which is its own fault. */
+  /** An address that is none leads nowhere, and does not take the place of one that leads somewhere. */
   private route({ peer, address }: Route): void {
-    try {
-      this.transport.route(this.ids.idOf(peer), address);
-    } catch {
-      this.transport.route(this.ids.idOf(peer), null);
-    }
+    if (isAddress(address)) this.transport.route(this.ids.idOf(peer), address);
   }
 }

@@ -18,7 +18,7 @@ import {
   type Identity,
   type LiveIds,
 } from './identity.ts';
-import { Link, MAX_UNSENT, urlOf, type FrameArguments } from './link.ts';
+import { isAddress, Link, MAX_UNSENT, urlOf, type FrameArguments } from './link.ts';
 
 /** One frame: an envelope and the contents it names. */
 const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + 2 * MAX_CONTENT_BYTES;
@@ -41,6 +41,8 @@ export interface TransportOptions {
   readonly contents: Contents;
   /** Where this node listens, as it tells others. */
   readonly address: string;
+  /** Where a member of the node's cluster listens, as the node knows; '' if it does not. */
+  readonly addressOf: (id: string) => string;
   /** Takes a verified envelope, whose contents are held; or says why not. */
   readonly deliver: (envelope: Envelope, bytes: Uint8Array) => string | null;
 }
@@ -78,17 +80,9 @@ export class Transport {
     });
   }
 
-  /** Says where a node listens: an address, or null if nowhere. Connections are made when first needed. Throws if it is none. */
-  route(id: string, address: string | null): void {
-    if (id === this.options.identity.id) return;
-    const url = address === null ? null : urlOf(address).href;
-    const link = this.links.get(id);
-    if (link !== undefined && link.address !== url) {
-      link.close();
-      this.links.delete(id);
-    }
-    if (url === null) this.addresses.delete(id);
-    else this.addresses.set(id, url);
+  /** Says where a node listens. Connections are made when first needed. Throws if it is no address. */
+  route(id: string, address: string): void {
+    if (id !== this.options.identity.id) this.addresses.set(id, urlOf(address).href);
   }
 
   /** Sends an envelope, or drops it and counts why. */
@@ -116,7 +110,7 @@ export class Transport {
       if (held === undefined) return 'content no longer held';
       contents.push(held);
     }
-    const address = this.addresses.get(to);
+    const address = this.addressOf(to);
     const back = this.returns.get(to);
     if (address === undefined && back?.connected !== true) return 'no address';
     const frame: FrameArguments = [identity.publicKey, bytes, signFrame(identity, bytes), contents];
@@ -128,8 +122,18 @@ export class Transport {
     return null;
   }
 
+  /** What the node knows of members holds before what the transport was told. */
+  private addressOf(id: string): string | undefined {
+    const told = this.options.addressOf(id);
+    return isAddress(told) ? told : this.addresses.get(id);
+  }
+
   private linkTo(id: string, address: string): Link {
     let link = this.links.get(id);
+    if (link !== undefined && link.address !== address) {
+      link.close();
+      link = undefined;
+    }
     if (link === undefined) {
       const onLost = (reason: string): void => this.countLost(id, reason);
       link = new Link(address, onLost, (frame) => this.receive(frame, null));
@@ -183,7 +187,7 @@ export class Transport {
     const { ids, identity } = this.options;
     if (!ids.verifyFrame(publicKey, bytes, signature)) return 'bad signature';
     const from = idOfPublicKey(publicKey);
-    const isKnown = ids.knows(from) || this.addresses.has(from);
+    const isKnown = ids.knows(from) || this.addressOf(from) !== undefined;
     const envelope = new Envelope();
     const refusal = decodeEnvelope(bytes, isKnown ? ids : ids.forStrangers, envelope);
     if (refusal !== null) return refusal;
@@ -193,7 +197,7 @@ export class Transport {
     if (typeOfKind(envelope.kind) === typeOfKind(STORE)) return 'device envelope';
     const fault = this.takeContents(envelope, contents);
     if (fault !== null) return fault;
-    if (over !== null && !this.addresses.has(from)) this.rememberReturn(from, over);
+    if (over !== null && this.addressOf(from) === undefined) this.rememberReturn(from, over);
     return this.options.deliver(envelope, bytes);
   }
 

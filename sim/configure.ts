@@ -99,8 +99,11 @@ export function configureNodes(
       ),
       genesis,
       certificate:
-        node.isAdmitted === false ? null : certify(pure, genesis, cast.nodes[i], 0, ATTESTED_UNTIL_US, sign),
+        node.isAdmitted === false || node.joinsUs !== undefined
+          ? null
+          : certify(pure, genesis, cast.nodes[i], 0, ATTESTED_UNTIL_US, sign),
       address: node.name,
+      orderedBy: cast.operators.get(node.cluster)!,
       attestors: attestors.get(node.cluster)!,
       detector: detectors.get(node.cluster)!,
       seeds: seeds.get(node.cluster)!,

@@ -54,7 +54,7 @@ export class Transport {
     const word = network.wordOf(envelope, machine.key, world.keyOf(to), originKey, world.nowUs);
     const leftUs = atUs + transferUs(machine, envelope);
     if (to >= machines.length) {
-      const delayUs = network.delayUs(machine.region, world.users.regionOf(to), word);
+      const delayUs = network.delayUs(machine.region, world.regionOfPeer(to), word);
       this.pushArrival(machine.peer, leftUs + delayUs, envelope);
       return;
     }
@@ -122,8 +122,8 @@ export class Transport {
   }
 
   private clusterOf(peer: Peer): number {
-    const { machines, users } = this.world;
-    return peer < machines.length ? machines[peer].cluster : users.clusterOf(peer);
+    const { world } = this;
+    return peer < world.machines.length ? world.machines[peer].cluster : world.clusterOfPeer(peer);
   }
 
   /** See `World.census`. */

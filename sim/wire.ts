@@ -81,6 +81,7 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
       issuer: own(attestation.issuer),
     })),
     attestors: config.attestors.map(own),
+    orderedBy: config.orderedBy.map(own),
     indexNodes: config.indexNodes.map(own),
     record: renumber(optional(clusterRecordShape), config.record, own),
     peerings: renumber(agreedShape, config.peerings, own),

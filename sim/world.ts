@@ -14,6 +14,7 @@ import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, type Roots } from './seeds.ts';
 import { ALARM, SERVE, Stepper } from './stepper.ts';
+import { Operators } from './operators.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
 import { createTally, type Census, type Tally } from './tally.ts';
@@ -28,6 +29,7 @@ const FAULT = 3;
 const USER = 4;
 const TICK = 5;
 const VILLAIN = 7;
+const OPERATOR = 8;
 
 /** Faults act before all else at their time; ticks of the world's own bookkeeping after all else. */
 const FAULT_SOURCE = -1;
@@ -45,6 +47,7 @@ export class World {
   /** Those that run here: all of them, unless this is a part of a world. */
   readonly own: readonly Machine[];
   readonly network: Network;
+  readonly operators: Operators;
   readonly users: Users;
   readonly faults: Faults;
   readonly villains: readonly Villain[];
@@ -85,6 +88,7 @@ export class World {
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
     this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name), isChecking);
     this.own = this.machines.filter((machine) => this.owns(machine));
+    this.operators = new Operators(this);
     this.users = new Users(this);
     this.faults = new Faults(this);
     this.villains = (scenario.malice ?? []).map((role) => {
@@ -165,6 +169,19 @@ export class World {
     this.schedule.push(atUs, FAULT_SOURCE, slot, FAULT, slot);
   }
 
+  scheduleOperator(atUs: number, source: Peer, slot: number): void {
+    this.pushFrom(source, atUs, OPERATOR, slot);
+  }
+
+  /** Where a peer that is no node is: a user or an operator. */
+  regionOfPeer(peer: Peer): number {
+    return this.operators.holds(peer) ? this.operators.regionOf(peer) : this.users.regionOf(peer);
+  }
+
+  clusterOfPeer(peer: Peer): number {
+    return this.operators.holds(peer) ? this.operators.clusterOf(peer) : this.users.clusterOf(peer);
+  }
+
   scheduleUser(atUs: number, source: Peer, slot: number): void {
     this.schedule.push(atUs, source, this.counters[source]++, USER, slot);
   }
@@ -199,6 +216,7 @@ export class World {
   /** Boots everything and lays the first events. */
   start(): void {
     for (const machine of this.own) this.stepper.boot(machine);
+    this.operators.start();
     this.users.start();
     this.faults.start();
     for (const machine of this.own) this.scheduleTick(machine);
@@ -222,6 +240,9 @@ export class World {
       case USER:
         this.users.act(slot);
         return;
+      case OPERATOR:
+        this.operators.act(slot);
+        return;
       case TICK:
         this.closeWindow();
         return;
@@ -242,7 +263,8 @@ export class World {
       return;
     }
     this.noteHandled(envelope, slot);
-    this.users.receive(envelope);
+    if (this.operators.holds(envelope.to)) this.operators.receive(envelope);
+    else this.users.receive(envelope);
     this.transport.pool.release(slot);
   }
 

@@ -42,6 +42,8 @@ export interface NodeSpec {
   readonly agreements?: (cast: Cast) => Partial<Pick<NodeConfig, 'record' | 'peerings' | 'seedBridges'>>;
   readonly detector?: DetectorName;
   readonly parameters?: Partial<Parameters>;
+  /** Names of nodes that it asks to be let in. */
+  readonly seeds?: readonly string[];
   /** Operators of its cluster, all of whom must sign; 1. */
   readonly operators?: number;
   /** False: without a certificate. */
@@ -112,6 +114,8 @@ export class Rig {
   isInferring = true;
   /** Whether an envelope is lost. */
   drops: (envelope: Envelope) => boolean = () => false;
+  /** Names of nodes that nobody can dial. */
+  readonly unreachable = new Set<string>();
   private readonly out = new Outbox();
 
   /** `order` is the order of numbers; names in it that are no nodes are users and attestors. */
@@ -321,7 +325,9 @@ export class Rig {
 
   /** Who listens at an address: the node of that name, if it is up. */
   private dial({ peer, address }: kinds.Dial): kinds.Dialled {
-    const found = [...this.stations.values()].find(({ name, isUp }) => name === address && isUp);
+    const found = [...this.stations.values()].find(
+      ({ name, isUp }) => name === address && isUp && !this.unreachable.has(name),
+    );
     if (found === undefined) return { peer: null, isReached: false, detail: `nobody answers at ${address}` };
     const { self } = found.node;
     if (peer === null || peer === self) return { peer: self, isReached: true, detail: '' };
@@ -474,9 +480,13 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     certificate: spec.isAdmitted === false ? null : certifyFor(cast, genesis, self),
     address: spec.name,
     detector: spec.detector ?? 'swim',
-    seeds: specs
-      .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
-      .map(({ name }) => ({ peer: cast.peer(name), address: name })),
+    seeds: (
+      spec.seeds ??
+      specs
+        .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
+        .map(({ name }) => name)
+    ).map((name) => ({ peer: cast.peer(name), address: name })),
+    orderedBy: [cast.peer(`operator 1 of ${spec.cluster}`)],
     indexNodes: specs
       .filter(({ cluster, types }) => cluster === spec.cluster && types.includes('index'))
       .map(({ name }) => cast.peer(name)),
@@ -487,4 +497,14 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     queueLimit: spec.queueLimit ?? 4,
     parameters: { ...DEFAULT_PARAMETERS, ...spec.parameters },
   };
+}
+
+/** A rig of clusters that only hear heartbeats: nobody there knows who is a member, so strangers are heard. */
+export class OpenRig extends Rig {
+  constructor(specs: readonly NodeSpec[] = FEDERATION, order: readonly string[] = namesOf(specs)) {
+    super(
+      specs.map((spec) => ({ ...spec, detector: 'heartbeat' })),
+      order,
+    );
+  }
 }

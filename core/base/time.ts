@@ -2,6 +2,7 @@
 export const MS_US = 1_000;
 export const SECOND_US = 1_000_000;
 export const MINUTE_US = 60 * SECOND_US;
+export const HOUR_US = 60 * MINUTE_US;
 
 /** Later than any time a node can see; what `wakeAtUs` holds when there is nothing to wake for. */
 export const NEVER_US = Number.MAX_SAFE_INTEGER;

@@ -1,12 +1,20 @@
-import type { Peer } from '../base/peers.ts';
+import { NETWORK, type Peer } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import * as kinds from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import type { Certificate } from '../trust/documents.ts';
+import { certificateOf, hasLeft } from './affiliation.ts';
 import { startExchange } from './exchange.ts';
 import type { NodeType } from './manifest.ts';
 import { bitOfType, isLiveState } from './member.ts';
-import { nextMembershipUs, onMembershipAlarm, startMembership } from './membership.ts';
+import {
+  announceLeave,
+  isLeaveSpread,
+  nextMembershipUs,
+  onMembershipAlarm,
+  startMembership,
+} from './membership.ts';
 import { onGossip } from './news.ts';
 import { announceTo, firstToHear } from './presence.ts';
 import { onAck, onNack, onPing, onPingReq } from './probe.ts';
@@ -19,10 +27,12 @@ import { dropMember } from './registry.ts';
  * heartbeats.
  */
 export function startDetector(node: Node, now: Now, out: Outbox): void {
+  // Who has yet to be admitted, or has left, is no member.
+  if (certificateOf(node) === null || hasLeft(node)) return;
   if (node.config.detector === 'heartbeat') {
     for (const index of firstToHear(node, node.config.indexNodes)) announceTo(node, out, index);
-  } else if (node.config.certificate !== null) {
-    // Who has yet to be admitted is no member.
+  } else {
+    routeKnown(node, out);
     startMembership(node, now, out);
   }
 }
@@ -64,6 +74,46 @@ export function onDetectorAlarm(node: Node, now: Now, out: Outbox): void {
 
 export function nextDetectorUs(node: Node): number {
   return node.membership === null ? NEVER_US : nextMembershipUs(node, node.membership);
+}
+
+/** Whether the node is a member, as far as it can tell. */
+export function isStarted(node: Node): boolean {
+  if (certificateOf(node) === null || hasLeft(node)) return false;
+  return node.config.detector === 'heartbeat' || node.membership !== null;
+}
+
+/** Says to all that this node leaves. */
+export function sayDeparture(node: Node, now: Now): void {
+  if (node.membership !== null) announceLeave(node, node.membership, now);
+}
+
+/** Whether all that can be told have been told that this node leaves. */
+export function isDepartureSpread({ membership }: Node): boolean {
+  return membership === null || isLeaveSpread(membership);
+}
+
+export function stopDetector(node: Node): void {
+  node.membership = null;
+}
+
+/** The certificate of a live member, or null. */
+export function knownCertificate({ membership }: Node, peer: Peer): Certificate | null {
+  const row = membership?.table.find(peer) ?? -1;
+  return row < 0 || !membership!.table.isLiveAt(row) ? null : membership!.table.certificateAt(row);
+}
+
+/** Where a member listens; '' if that is not known. */
+export function addressOf({ membership }: Node, peer: Peer): string {
+  const row = membership?.table.find(peer) ?? -1;
+  return row < 0 ? '' : membership!.table.addressAt(row);
+}
+
+/** Tells the driver where those are whom the node asks first; all others it finds in the table. */
+function routeKnown(node: Node, out: Outbox): void {
+  for (const { peer, address } of [...node.config.seeds, ...node.known]) {
+    if (peer === null || address === '') continue;
+    out.send(kinds.ROUTE, node.self, NETWORK, node.self, node.bootCount, node.nextN++, 0, { peer, address });
+  }
 }
 
 const NO_PEERS: readonly Peer[] = [];

@@ -5,6 +5,7 @@ import { MAX_KNOWN, MEMBERSHIP_KEY, recordOf, type DiskRecord } from '../machine
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { STORE, type Stored } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import type { Seed } from '../trust/documents.ts';
 import { changeScore } from './health.ts';
 import { ALIVE, LEFT, type Member } from './member.ts';
 import { denied, spread } from './membership.ts';
@@ -69,11 +70,13 @@ export function onMembershipStored(node: Node, now: Now, out: Outbox, envelope: 
 /** Sees to it that its disk remembers some of the members, in case that no seed is there at the next boot (R5.1-1). */
 export function rememberMembers(node: Node, membership: Membership, out: Outbox): void {
   const { table } = membership;
-  const known: number[] = [];
+  const known: Seed[] = [];
   for (let row = 1; row < table.count && known.length < MAX_KNOWN; row++) {
-    if (table.isLiveAt(row)) known.push(table.peerAt(row));
+    if (table.isLiveAt(row)) known.push({ peer: table.peerAt(row), address: table.addressAt(row) });
   }
-  const isSame = known.length === node.known.length && known.every((peer, i) => node.known[i] === peer);
+  const isSame =
+    known.length === node.known.length &&
+    known.every(({ peer, address }, i) => node.known[i].peer === peer && node.known[i].address === address);
   // Alone, it keeps whom it knew: those are whom it asks.
   if (isSame || known.length === 0 || membership.storing !== 0) return;
   node.known = known;

@@ -61,6 +61,8 @@ export const membershipShape = record({
   outages: outagesShape,
   nextGossipUs: integer,
   nextSyncUs: integer,
+  /** Before then no stranger is asked who it is. */
+  nextStrangerUs: integer,
   /** How often it has asked in vain for any other member. */
   joinTries: integer,
   /** Sayings that were not believed: of newcomers that are not admitted or find no room, or by strangers. */
@@ -95,6 +97,7 @@ export function createMembership(table: MemberTable, nowUs: number): Membership 
     outages: [],
     nextGossipUs: NEVER_US,
     nextSyncUs: NEVER_US,
+    nextStrangerUs: 0,
     joinTries: 0,
     refused: 0,
   };

@@ -5,6 +5,7 @@ import { NOTE_DEAD, NOTE_LEFT, NOTE_REFUTED, NOTE_SUSPECTED } from '../machine/k
 import type { Node } from '../machine/node-state.ts';
 import { note } from '../machine/speech.ts';
 import { isAdmitted } from '../trust/admission.ts';
+import { certificateOf } from './affiliation.ts';
 import { onMemberChanged } from './detector.ts';
 import { joinCluster, onPushPullAlarm } from './push-pull.ts';
 import { beginOutage, endOutage } from './health.ts';
@@ -29,7 +30,8 @@ import { confirmationsNeeded, suspicionLastsUs, suspicionTimeoutUs, type Suspici
 /** Begins with the node alone in its table, and asks those whom it knew or was told of for the others. */
 export function startMembership(node: Node, now: Now, out: Outbox): void {
   const table = new MemberTable();
-  const { manifest, address, certificate } = node.config;
+  const { manifest, address } = node.config;
+  const certificate = certificateOf(node);
   const types = typesOf(manifest);
   table.add(node.self, node.pure.rank(node.self), node.incarnation, ALIVE, types, address, certificate);
   const membership = createMembership(table, now.monoUs);
@@ -256,7 +258,8 @@ function revive(
   if (!table.isLiveAt(row)) comeBack(membership, now, peer);
   table.set(row, node.pure.rank(peer), incarnation, ALIVE, types, address);
   membership.queue.drop(peer);
-  spread(node, membership, now, peer, peer);
+  // Whoever came while it was away has never heard of it.
+  spread(node, membership, now, peer, peer, !isLiveState(before));
   if (before !== ALIVE) changed(node, membership, peer, types, before, ALIVE, now, out);
 }
 

@@ -83,7 +83,9 @@ export function onNewsAlarm(node: Node, membership: Membership, now: Now, out: O
     const body = takeNews(node, membership, MAX_SAYINGS);
     out.send(GOSSIP, node.self, to, node.self, node.bootCount, node.nextN++, 0, body);
   }
-  const isAlone = membership.table.liveCount < 2;
+  const { table } = membership;
+  // A node that leaves is not among the living, and still has others to tell.
+  const isAlone = table.liveCount === (table.isLiveAt(0) ? 1 : 0);
   membership.nextGossipUs = membership.queue.size > 0 && !isAlone ? now.monoUs + gossipUs : NEVER_US;
 }
 

@@ -1,3 +1,4 @@
+import type { Application } from './affiliation-bodies.ts';
 import type { Peer } from '../base/peers.ts';
 import { drawBelow, drawSome } from '../base/rng.ts';
 import type { Now } from '../base/time.ts';
@@ -60,6 +61,12 @@ export function onPresenceAlarm(node: Node, now: Now, out: Outbox): void {
   if (now.monoUs < node.presence.nextBeatUs) return;
   beat(node, out);
   node.presence.nextBeatUs = now.monoUs + node.config.parameters.heartbeatUs;
+}
+
+/** What a newcomer says of itself. */
+export function ownApplication(node: Node): Application {
+  const { manifest, address } = node.config;
+  return { manifest, version: versionOf(node), signature: node.signature, address };
 }
 
 function beat(node: Node, out: Outbox): void {

@@ -46,7 +46,7 @@ export function joinCluster(node: Node, membership: Membership, now: Now, out: O
 function acquaintancesOf(node: Node): Peer[] {
   const peers: Peer[] = [];
   for (const { peer } of node.config.seeds) if (peer !== null && peer !== node.self) peers.push(peer);
-  for (const peer of node.known) if (!peers.includes(peer)) peers.push(peer);
+  for (const { peer } of node.known) if (peer !== null && !peers.includes(peer)) peers.push(peer);
   return peers;
 }
 
@@ -71,6 +71,16 @@ function drawLost(node: Node, { table, departed }: Membership): Peer | null {
   const lost = acquaintancesOf(node).filter((peer) => table.find(peer) < 0);
   for (const { peer } of departed) if (table.stateAt(table.find(peer)) === DEAD) lost.push(peer);
   return lost.length === 0 ? null : lost[drawBelow(node.random, lost.length)];
+}
+
+/**
+ * Somebody speaks as a member does, and this node does not know it: it may itself have just come back, and have missed who
+ * came. So it asks, now and then; who is a member answers with its certificate.
+ */
+export function askStranger(node: Node, membership: Membership, now: Now, out: Outbox, from: Peer): void {
+  if (now.monoUs < membership.nextStrangerUs || membership.isLeaving) return;
+  membership.nextStrangerUs = now.monoUs + node.config.parameters.joinUs;
+  askMembers(node, membership, out, from);
 }
 
 function askMembers(node: Node, membership: Membership, out: Outbox, to: Peer): void {
@@ -115,17 +125,22 @@ export function onMembers(
 ): void {
   const { rows, isLast, wantsBack, liveHigh, liveLow } = envelope.body as Members;
   const { table } = membership;
-  const isMember = table.find(envelope.from) >= 0;
-  if (!isMember && !acquaintancesOf(node).includes(envelope.from)) {
-    membership.refused++;
-    return;
+  const { from } = envelope;
+  if (table.find(from) < 0 && !acquaintancesOf(node).includes(from)) {
+    // Whoever is not known is heard on others when its own certificate has been seen.
+    const own = rows.find(({ peer, state }) => peer === from && state === ALIVE);
+    if (own !== undefined) hearOf(node, membership, now, out, own);
+    if (table.find(from) < 0) {
+      membership.refused++;
+      return;
+    }
   }
   for (const told of rows) if (told.state === ALIVE) hearOf(node, membership, now, out, told);
   // Accusations come last: by then those who make them are known.
   for (const told of rows) if (told.state !== ALIVE) hearOf(node, membership, now, out, told);
   const isSame = table.liveHigh === liveHigh && table.liveLow === liveLow;
   if (isLast) rememberMembers(node, membership, out);
-  if (isLast && wantsBack && !isSame) sendTable(node, membership, out, envelope.from, false);
+  if (isLast && wantsBack && !isSame) sendTable(node, membership, out, from, false);
 }
 
 /** Sends all rows, the departed too: whoever is wrongly among those can deny it. */

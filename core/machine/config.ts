@@ -37,6 +37,8 @@ export interface NodeConfig {
   readonly address: string;
   /** Where it asks to be let in, and for the members of its cluster, besides those it knew last (R5.1-1). */
   readonly seeds: readonly Seed[];
+  /** Who may tell it to join and to leave: whoever runs it. */
+  readonly orderedBy: readonly Peer[];
   readonly attestations: readonly Attestation[];
   /** Whose attestations count in this cluster (R4-4). */
   readonly attestors: readonly Peer[];

@@ -1,5 +1,6 @@
 import { agentRecordShape } from '../roles/agent-plan.ts';
-import { integer, list, optional, peer, record, text, type Of } from './shape.ts';
+import { certificateShape, seedShape } from '../trust/documents.ts';
+import { flag, integer, list, optional, record, text, type Of } from './shape.ts';
 
 /** What a node holds on its disk: records by key, each of one sort. Keys are texts, `node` or `agent/…`, compared by code units. */
 export const MAX_DISK_KEY_BYTES = 160;
@@ -13,21 +14,27 @@ export const NODE_KEY = 'node';
 /** The most members that a node remembers over its boots. */
 export const MAX_KNOWN = 16;
 /** What it must know of its cluster: no incarnation below this one has it ever used, and whom to ask who is there (R5.1-1). */
-export const membershipRecordShape = record({ incarnation: integer, known: list(peer, MAX_KNOWN) });
+export const membershipRecordShape = record({ incarnation: integer, known: list(seedShape, MAX_KNOWN) });
 export type MembershipRecord = Readonly<Of<typeof membershipRecordShape>>;
 export const MEMBERSHIP_KEY = 'membership';
+
+/** How it has come to belong to its cluster, or to leave it, since it was configured. */
+export const affiliationRecordShape = record({ certificate: optional(certificateShape), hasLeft: flag });
+export type AffiliationRecord = Readonly<Of<typeof affiliationRecordShape>>;
+export const AFFILIATION_KEY = 'affiliation';
 
 /** One field a sort of record; all but one are null. */
 export const diskRecordShape = record({
   node: optional(nodeRecordShape),
   membership: optional(membershipRecordShape),
   agent: optional(agentRecordShape),
+  affiliation: optional(affiliationRecordShape),
 });
 export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
 
 /** A record of one sort. */
 export function recordOf(sort: Partial<DiskRecord>): DiskRecord {
-  return { node: null, membership: null, agent: null, ...sort };
+  return { node: null, membership: null, agent: null, affiliation: null, ...sort };
 }
 
 export const diskEntryShape = record({ key: diskKey, record: diskRecordShape });

@@ -1,3 +1,4 @@
+import { approveShape, joinedShape, joinShape, pendingShape } from '../cluster/affiliation-bodies.ts';
 import { clusterRecordShape, peeringShape, revocationShape } from '../cluster/border-documents.ts';
 import { loadShape, manifestVersionShape, MAX_MODELS, name } from '../cluster/manifest.ts';
 import {
@@ -75,6 +76,9 @@ export interface KindEntry {
   /** What a step of this kind costs a node of speed 1, µs; see `bench steps`. */
   readonly costUs: number;
   readonly section: string;
+  /** Whether only members of a cluster, and bridges of its peerings, may say it to one another; or users, too. */
+  readonly isForMembers: boolean;
+  readonly isOfUsers: boolean;
 }
 
 export const struckShape = record({ peer, cluster: name, reason: upTo(STRIKES.length - 1) });
@@ -282,6 +286,9 @@ export const PEERING = ANNOUNCE * 32 + 5;
 export const ASK = REQUEST * 32;
 export const RUN = REQUEST * 32 + 1;
 export const CROSS = REQUEST * 32 + 2;
+export const JOIN = REQUEST * 32 + 3;
+export const LEAVE = REQUEST * 32 + 4;
+export const APPROVE = REQUEST * 32 + 5;
 export const AGENT = REQUEST * 32 + 6;
 export const AGENT_STOP = REQUEST * 32 + 7;
 export const STEP = REQUEST * 32 + 8;
@@ -296,6 +303,9 @@ export const AGENTS_FOUND = RESPONSE * 32 + 11;
 export const STEP_RESULT = RESPONSE * 32 + 12;
 export const ROWS = REPLICATE * 32 + 1;
 export const MEMBERS = REPLICATE * 32;
+export const JOINED = RESPONSE * 32 + 5;
+export const PENDING = RESPONSE * 32 + 6;
+export const LEFT = RESPONSE * 32 + 7;
 export const BEAT = HEARTBEAT * 32;
 export const SESSION = HEARTBEAT * 32 + 1;
 export const PING = HEARTBEAT * 32 + 2;
@@ -318,6 +328,9 @@ export const ROUTE = DEVICE * 32 + 11;
 
 /** Checking the Ed25519 signature of another node: 71 µs measured (`bench steps`), rounded up. */
 const CHECK_US = 75;
+
+/** What a cluster's own nodes do for one another (R5.1-2). What answers, and what introduces, is not among it. */
+const FOR_MEMBERS: readonly number[] = [ASK, RUN, CROSS, FIND, FIND_OFFERS, MANIFEST, BEAT, DIRECTORY, ROWS];
 
 const KIND_COUNT = TYPES.length * 32;
 
@@ -343,6 +356,8 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
       class: messageClass,
       costUs,
       section,
+      isForMembers: FOR_MEMBERS.includes(kind),
+      isOfUsers: kind === ASK,
     };
   };
   add(FIND, 'find', 'gateway or bridge → index', findBody, REQUESTS, CHECK_US + 15, '§5.2, R3-3');
@@ -415,6 +430,20 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(NOTED, 'noted', 'node → OBSERVER', notedBody, TELEMETRY, 0, 'R5.3-1');
   add(SIGN, 'sign', 'node → KEYS', signBody, CONTROL, 0, 'R4-3');
   add(SIGNED, 'signed', 'KEYS → node', signedBody, DEVICES, 20, 'R4-3');
+  add(JOIN, 'join', 'newcomer → member; operator → own node', joinShape, CONTROL, 4 * CHECK_US, 'R5.1-2');
+  add(LEAVE, 'leave', 'operator → own node', record({}), CONTROL, CHECK_US + 5, 'R5.1-3');
+  add(APPROVE, 'approve', 'operator → sponsor', approveShape, CONTROL, 2 * CHECK_US, 'R5.1-2');
+  add(JOINED, 'joined', 'sponsor → newcomer; node → operator', joinedShape, CONTROL, 2 * CHECK_US, 'R5.1-2');
+  add(
+    PENDING,
+    'pending',
+    'sponsor → newcomer; node → operator',
+    pendingShape,
+    CONTROL,
+    CHECK_US + 5,
+    'R5.1-2',
+  );
+  add(LEFT, 'left', 'node → operator', record({}), CONTROL, CHECK_US + 5, 'R5.1-3');
   add(DIAL, 'dial', 'node → NETWORK', dialBody, CONTROL, 0, 'R5.1-2');
   add(DIALLED, 'dialled', 'NETWORK → node', dialledBody, DEVICES, 10, 'R5.1-2');
   add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');

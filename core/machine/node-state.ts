@@ -3,16 +3,19 @@ import { NEVER_US } from '../base/time.ts';
 import { createRandom } from '../base/rng.ts';
 import { Digest } from '../base/digest.ts';
 import { membershipShape } from '../cluster/membership-state.ts';
+import { REFUSALS } from '../cluster/admittance.ts';
+import { affiliationShape } from '../cluster/affiliation.ts';
 import { presenceShape } from '../cluster/presence.ts';
 import { agentHostShape } from '../roles/agent-host.ts';
 import { bridgeShape } from '../roles/bridge.ts';
 import { computeShape } from '../roles/compute.ts';
 import { gatewayShape } from '../roles/gateway.ts';
 import { indexNodeShape } from '../roles/index-node.ts';
+import { seedShape } from '../trust/documents.ts';
 import type { NodeConfig } from './config.ts';
 import { cloneValue, diffValues, foldValue, type Rank } from './snapshot.ts';
 import { MAX_KNOWN } from './disk-records.ts';
-import { integer, list, optional, peer, record, text, upTo, word, type Of } from './shape.ts';
+import { integer, list, optional, record, text, upTo, word, type Of } from './shape.ts';
 
 /** A node is down until it is booted, loads what its disk kept, stores and signs what it will say, and is ready. */
 export const DOWN = 0;
@@ -32,7 +35,7 @@ export const nodeStateShape = record({
   /** This boot's incarnations as a member of its cluster begin here, and above all of earlier boots. */
   incarnation: integer,
   /** Members that its disk remembers. */
-  known: list(peer, MAX_KNOWN),
+  known: list(seedShape, MAX_KNOWN),
   signature: text(256),
   random: record({ a: word, b: word, c: word, d: word }),
   /** When the driver is to call `wake`, by the steady clock of this boot. Waking early is harmless. */
@@ -44,6 +47,10 @@ export const nodeStateShape = record({
   /** Envelopes that came too late, or answered what was never asked. */
   late: integer,
   presence: presenceShape,
+  /** What was not taken in, by reason: see REFUSALS. */
+  refusals: list(integer, REFUSALS.length),
+  /** Null until something has happened. */
+  affiliation: optional(affiliationShape),
   /** Null until the node is ready, and where the cluster only hears heartbeats. */
   membership: optional(membershipShape),
   gateway: optional(gatewayShape),
@@ -80,6 +87,8 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     ignored: 0,
     late: 0,
     presence: { nextBeatUs: NEVER_US, beats: 0, attestations: [] },
+    refusals: REFUSALS.map(() => 0),
+    affiliation: null,
     membership: null,
     gateway: null,
     index: null,

@@ -1,6 +1,15 @@
 import { ACCELERATOR, DISK, KEYS } from '../base/peers.ts';
 import { createRandom } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
+import { isTurnedAway } from '../cluster/admittance.ts';
+import {
+  hasLeft,
+  isDeparting,
+  nextAffiliationUs,
+  onAffiliationStored,
+  restoreAffiliation,
+} from '../cluster/affiliation.ts';
+import { onAffiliation, onAffiliationAlarm } from '../cluster/affiliation-dialogue.ts';
 import {
   isIndexNode,
   nextDetectorUs,
@@ -9,6 +18,7 @@ import {
   startDetector,
 } from '../cluster/detector.ts';
 import { INCARNATIONS, membershipRecordOf, onMembershipStored } from '../cluster/incarnation.ts';
+import { progressLeaving } from '../cluster/leaving.ts';
 import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
@@ -24,7 +34,7 @@ import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
 import { DISK_FINE } from './disk-conditions.ts';
-import { MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
+import { AFFILIATION_KEY, MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
 import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
@@ -50,6 +60,8 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.retryAtUs = NEVER_US;
   node.presence = { nextBeatUs: NEVER_US, beats: 0, attestations: [] };
   node.membership = null;
+  node.affiliation = null;
+  node.refusals.fill(0);
   node.gateway = hasType(manifest, 'gateway') ? gateways.createGateway() : null;
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
   node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
@@ -62,7 +74,9 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
 /** Takes in one envelope. */
 export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
   if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
-  else if (!receiveByRole(node, now, envelope, out)) node.ignored++;
+  else if (!isTurnedAway(node, now, out, envelope) && !receiveByRole(node, now, envelope, out))
+    node.ignored++;
+  if (isDeparting(node)) progressLeaving(node, now, out);
   setAlarm(node);
 }
 
@@ -71,11 +85,13 @@ export function wake(node: Node, now: Now, out: Outbox): void {
   if (node.phase === READY) {
     onPresenceAlarm(node, now, out);
     onDetectorAlarm(node, now, out);
+    if (node.affiliation !== null) onAffiliationAlarm(node, now, out, node.affiliation);
     if (node.gateway !== null) gateways.onGatewayAlarm(node, node.gateway, now, out);
     if (node.index !== null) indexes.onIndexAlarm(node, node.index, now, out);
     if (node.compute !== null) computes.onComputeAlarm(node, node.compute, now, out);
     if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
     agents.onAgentsAlarm(node, now, out);
+    if (isDeparting(node)) progressLeaving(node, now, out);
   } else if (now.monoUs >= node.retryAtUs) {
     node.retryAtUs = NEVER_US;
     if (node.phase === LOADING) load(node, out, '');
@@ -176,7 +192,8 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return true;
     case kinds.STORED:
       if (envelope.from !== DISK) return false;
-      if (onMembershipStored(node, now, out, envelope)) return true;
+      if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, out, envelope))
+        return true;
       agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
       return true;
     case kinds.INFERRED:
@@ -189,8 +206,16 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.ANSWER:
     case kinds.REFUSED:
     case kinds.AGENT_STATE:
+      if (envelope.origin === node.self && onAffiliation(node, now, out, envelope)) return true;
       receiveAnswer(node, now, envelope, out);
       return true;
+    case kinds.JOIN:
+    case kinds.LEAVE:
+    case kinds.APPROVE:
+    case kinds.JOINED:
+    case kinds.PENDING:
+    case kinds.DIALLED:
+      return onAffiliation(node, now, out, envelope);
     case kinds.PING:
     case kinds.ACK:
     case kinds.PING_REQ:
@@ -284,7 +309,7 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
   } else if (node.phase === SIGNING && envelope.kind === kinds.SIGNED) {
     node.signature = (envelope.body as kinds.Signed).signature;
     node.phase = READY;
-    startPresence(node, now);
+    if (!hasLeft(node)) startPresence(node, now);
     startDetector(node, now, out);
     if (node.index !== null) indexes.startIndexNode(node, node.index, now);
     if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
@@ -331,6 +356,7 @@ function forget(node: Node): void {
   node.agents = null;
   node.incarnation = 0;
   node.known = [];
+  node.affiliation = null;
 }
 
 /** Takes over a record that the disk has kept. */
@@ -342,6 +368,8 @@ function restore(node: Node, key: string, record: DiskRecord): void {
   } else if (key === MEMBERSHIP_KEY && record.membership !== null) {
     node.incarnation = record.membership.incarnation;
     node.known = [...record.membership.known];
+  } else if (key === AFFILIATION_KEY && record.affiliation !== null) {
+    restoreAffiliation(node, record.affiliation);
   }
 }
 
@@ -371,7 +399,7 @@ function askDevice(node: Node, out: Outbox, kind: number, device: number, body: 
 /** All deadlines of a node reduce to one. */
 function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
-  let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), node.retryAtUs);
+  let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), nextAffiliationUs(node), node.retryAtUs);
   nextUs = Math.min(nextUs, agents.nextAgentUs(node));
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher));

@@ -1,4 +1,4 @@
-import { MINUTE_US, MS_US, SECOND_US } from '../base/time.ts';
+import { HOUR_US, MINUTE_US, MS_US, SECOND_US } from '../base/time.ts';
 
 export interface ParameterEntry {
   readonly default: number;
@@ -173,6 +173,29 @@ export const PARAMETERS = {
     'own',
     'members known at most; the departed make room, then newcomers are refused',
   ),
+  joinWaitUs: us(
+    10 * SECOND_US,
+    MINUTE_US,
+    'own',
+    'whom a newcomer has asked to let it in, and who has not answered by then, is passed over',
+  ),
+  joinRounds: count(3, 64, 'own', 'so often a newcomer asks all whom it knows before it gives up'),
+  ticketUs: us(24 * HOUR_US, 720 * HOUR_US, 'own', 'an application that waits for operators is kept so long'),
+  pollTicketUs: us(
+    30 * SECOND_US,
+    HOUR_US,
+    'own',
+    'whoever waits for operators asks its sponsor this often how things stand',
+  ),
+  maxTickets: count(256, 4_096, 'own', 'applications that a sponsor keeps at most; more are refused'),
+  admissionUs: us(
+    8_760 * HOUR_US,
+    87_600 * HOUR_US,
+    'own',
+    'what operators sign for an applicant holds so long',
+  ),
+  drainUs: us(MINUTE_US, 10 * MINUTE_US, 'R5.1-3', 'a node that leaves finishes what it has begun within it'),
+  leaveUs: us(5 * SECOND_US, MINUTE_US, 'own', 'a node that leaves says so for at most so long'),
 } as const satisfies Record<string, ParameterEntry>;
 
 export type ParameterName = keyof typeof PARAMETERS;

@@ -3,7 +3,7 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import { agreementsShape, agreementWith, createAgreements } from '../cluster/agreements.ts';
 import { onBorderAlarm, startBorder } from '../cluster/border.ts';
 import { clusterDirectoryShape, createClusterDirectory, recordOf } from '../cluster/cluster-directory.ts';
-import { indexNodesOf, memberStateOf } from '../cluster/detector.ts';
+import { indexNodesOf } from '../cluster/detector.ts';
 import {
   createSessions,
   isExportedTo,
@@ -18,7 +18,7 @@ import type { Node } from '../machine/node-state.ts';
 import { reply } from '../machine/speech.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
-import { NO_ELIGIBLE_NODE, NOT_READY, OVERLOADED } from '../routing/outcomes.ts';
+import { NO_ELIGIBLE_NODE, OVERLOADED } from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
 import {
   createMemory,
@@ -74,7 +74,7 @@ export function startBridge(node: Node, bridge: Bridge, now: Now, out: Outbox): 
 
 export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envelope: Envelope): void {
   const { want, path } = envelope.body as Cross;
-  const isFromOutside = path.length > 0 || !isInside(node, bridge, envelope.from);
+  const isFromOutside = path.length > 0 || sessionWith(bridge.sessions, envelope.from) !== null;
   const refused = isFromOutside ? findBorderFault(node, bridge, now, envelope.from, want, path) : null;
   if (refused !== null) {
     replyOutcome(node, out, envelope, refused);
@@ -102,13 +102,6 @@ export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envel
   else replyOutcome(node, out, envelope, outcome);
 }
 
-/** Whether a request without a path may be one of this cluster: nobody else's is taken out to others (R5.2-4). */
-function isInside(node: Node, bridge: Bridge, from: Peer): boolean {
-  if (sessionWith(bridge.sessions, from) !== null) return false;
-  // In a cluster of very many nobody knows all members.
-  return node.membership === null || from === node.self || memberStateOf(node, from) !== null;
-}
-
 /** Why a request of another cluster may not come in, or null. What is refused here has had no effect. */
 function findBorderFault(
   node: Node,
@@ -121,9 +114,6 @@ function findBorderFault(
   const session = sessionWith(bridge.sessions, from);
   if (session === null || agreementWith(bridge.agreements, session.genesis, now) === null) {
     bridge.refused++;
-    // A member of whom this bridge has yet to hear may ask another.
-    if (path.length === 0)
-      return refusal(NOT_READY, 'whoever brings the request is no member that is known', []);
     return refusal(NO_ELIGIBLE_NODE, 'no peering is in force with whoever brings the request', []);
   }
   // It has come from where its user is, in one crossing, or it has come in a circle.

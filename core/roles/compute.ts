@@ -1,5 +1,6 @@
 import { ACCELERATOR } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
+import { isDeparting } from '../cluster/affiliation.ts';
 import type { Load } from '../cluster/manifest.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ANSWER, INFER, REFUSED, WORKING, type Answer, type Inferred } from '../machine/kinds.ts';
@@ -13,6 +14,7 @@ import {
   isRetryable,
   NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
+  NOT_READY,
   OVERLOADED,
   STAGE_CLUSTER,
   type ErrorCode,
@@ -167,7 +169,7 @@ export function loadOf(node: Node): Load {
     freeMemoryBytes: Math.max(0, (config.manifest.compute?.gpuMemoryBytes ?? 0) - reserved),
     installedModels: config.installedModels as string[],
     loadedModels: config.installedModels as string[],
-    draining: false,
+    draining: isDeparting(node),
   };
 }
 
@@ -192,6 +194,7 @@ function findReason(
   now: Now,
   want: Want,
 ): { code: ErrorCode; detail: string } | null {
+  if (isDeparting(node)) return { code: NOT_READY, detail: 'the node is leaving its cluster' };
   if (want.timeLeftUs === 0 || isTooLate(want, now))
     return { code: DEADLINE_EXCEEDED, detail: 'no time is left' };
   if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))

@@ -4,7 +4,15 @@ import { CLUSTERS, FIND_CLUSTERS, NOTE_OUTCOME } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { record, type Of } from '../machine/shape.ts';
 import { noteRequest, reply } from '../machine/speech.ts';
-import { CONSENT_REQUIRED, NOT_ADMITTED, OK, STAGE_CLUSTER, UNKNOWN_MODEL } from '../routing/outcomes.ts';
+import { isDeparting } from '../cluster/affiliation.ts';
+import {
+  CONSENT_REQUIRED,
+  NOT_ADMITTED,
+  NOT_READY,
+  OK,
+  STAGE_CLUSTER,
+  UNKNOWN_MODEL,
+} from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
 import { closeSearch, onSearchDue, onSearcherAlarm, openSearch } from '../routing/search.ts';
 import {
@@ -142,6 +150,7 @@ function findFault(
     return refusal(NOT_ADMITTED, 'a request is brought by whoever it is of', []);
   const { origin, originBoot, n } = envelope;
   if (gateway.searcher.searches.holds(origin, originBoot, n)) return null;
+  if (isDeparting(node)) return refusal(NOT_READY, 'the node is leaving its cluster', []);
   if (!node.config.models.some(({ name }) => name === want.model))
     return refusal(UNKNOWN_MODEL, `the federation knows no model ${want.model}`, []);
   // Asking anybody to take an agent on hands out what it is about: the owner's consent comes first (R5.3-4).

@@ -1,18 +1,18 @@
 import type { Peer, Pure } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
 import { Encoder } from '../machine/codec.ts';
-import { integer, peer, record, text } from '../machine/shape.ts';
-import type { Certificate, Genesis, OperatorSignature } from './documents.ts';
+import {
+  termsShape,
+  type AdmissionTerms,
+  type Certificate,
+  type Genesis,
+  type OperatorSignature,
+} from './documents.ts';
 import { genesisHash } from './genesis.ts';
-
-const signedShape = record({ genesis: text(128), subject: peer, fromWallUs: integer, untilWallUs: integer });
-
-/** What operators sign of a certificate: all but the signatures. */
-export type AdmissionTerms = Omit<Certificate, 'signatures'>;
 
 /** The hash that operators sign to admit a node. */
 export function admissionHash(pure: Pure, terms: AdmissionTerms): string {
-  return pure.hash(new Encoder(pure).document(signedShape, terms));
+  return pure.hash(new Encoder(pure).document(termsShape, terms));
 }
 
 /**
@@ -54,8 +54,7 @@ export function countSigners(
   terms: AdmissionTerms,
   signatures: readonly OperatorSignature[],
 ): number {
-  const { genesis: hash, subject, fromWallUs, untilWallUs } = terms;
-  const signed = admissionHash(pure, { genesis: hash, subject, fromWallUs, untilWallUs });
+  const signed = admissionHash(pure, terms);
   const signers = new Set<Peer>();
   for (const { operator, signature } of signatures) {
     if (signers.has(operator) || !genesis.operators.includes(operator)) continue;

@@ -19,12 +19,19 @@ export type Genesis = Readonly<Of<typeof genesisShape>>;
 export const operatorSignatureShape = record({ operator: peer, signature: text(256) });
 export type OperatorSignature = Readonly<Of<typeof operatorSignatureShape>>;
 
-export const certificateShape = record({
+const terms = {
   /** The hash of the genesis record of the cluster. */
   genesis: text(128),
   subject: peer,
   fromWallUs: integer,
   untilWallUs: integer,
+};
+/** What operators sign of a certificate: all but the signatures. */
+export const termsShape = record(terms);
+export type AdmissionTerms = Readonly<Of<typeof termsShape>>;
+
+export const certificateShape = record({
+  ...terms,
   /** In any order; each operator counts once. */
   signatures: list(operatorSignatureShape, MAX_OPERATORS),
 });
@@ -33,4 +40,6 @@ export type Certificate = Readonly<Of<typeof certificateShape>>;
 
 /** Where a node asks to be let in. Who is there may be unknown until somebody answers. */
 export const seedShape = record({ peer: optional(peer), address });
+/** Seeds of one node at most. */
+export const MAX_SEEDS = 64;
 export type Seed = Readonly<Of<typeof seedShape>>;

@@ -1,4 +1,5 @@
 import type { Lineage } from '../lineage.ts';
+import { AdmissionHonoured } from './admission-honoured.ts';
 import { AnswersDerived } from './answers-derived.ts';
 import { BreakersBounded } from './breakers-bounded.ts';
 import { ClocksSteady } from './clocks-steady.ts';
@@ -33,6 +34,7 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new TablesBounded(lineage),
     new MessagesConserved(lineage),
     new CutsRespected(lineage),
+    new AdmissionHonoured(lineage),
     new ClocksSteady(lineage),
     new ExportsHonoured(lineage),
     new OneCrossing(lineage),

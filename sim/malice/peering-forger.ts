@@ -40,14 +40,20 @@ export class PeeringForger implements Malice {
     if (envelope.kind !== CROSS || this.own === null) return true;
     const cross = envelope.body as Cross;
     if (cross.path.length > 0) return true;
+    const path = [this.own.genesis.cluster];
     const { kind, origin, originBoot, n, attempt } = envelope;
-    // As one of its own cluster, and as if the other were its own.
-    for (const path of [[this.own.genesis.cluster], []]) {
-      for (const to of this.bridges()) {
-        const body: Cross = { want: cross.want, path };
-        scene.send({ kind, from: scene.self, to, origin, originBoot, n, attempt, body });
-        scene.touch();
-      }
+    for (const to of this.bridges()) {
+      scene.send({
+        kind,
+        from: scene.self,
+        to,
+        origin,
+        originBoot,
+        n,
+        attempt,
+        body: { want: cross.want, path },
+      });
+      scene.touch();
     }
     return true;
   }

@@ -143,6 +143,8 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     queueLimit: all.queue ?? DEFAULTS.queue,
     bandwidthBytesPerSecond: all.bandwidth ?? DEFAULTS.bandwidthBytesPerSecond,
     speedPpm: all.speed ?? DEFAULTS.speedPpm,
+    ...(all.joins === undefined ? {} : { joinsUs: all.joins }),
+    ...(all.leaves === undefined ? {} : { leavesUs: all.leaves }),
     ...(all.unreachable === true ? { isUnreachable: true as const } : {}),
     ...(all.admitted === false ? { isAdmitted: false as const } : {}),
   };

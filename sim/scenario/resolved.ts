@@ -114,6 +114,9 @@ export interface ResolvedNode {
   readonly bandwidthBytesPerSecond: number;
   /** 1,000,000: as fast as the costs in the protocol table and the models' token rates say. */
   readonly speedPpm: number;
+  /** Its operator tells it to join then, and to leave; absent: it is there from the start, and stays. */
+  readonly joinsUs?: number;
+  readonly leavesUs?: number;
   /** Nobody can dial it: it stands behind a wall. */
   readonly isUnreachable?: true;
   /** False: its cluster's operators have not admitted it, and it has no certificate. Absent: they have. */

@@ -111,6 +111,10 @@ const nodeFields = {
     100_000_000,
     'a speed from 1% to 10000%',
   ).optional(),
+  joins: durationField(
+    'When its operator tells it to join. Default: it is a member from the start.',
+  ).optional(),
+  leaves: durationField('When its operator tells it to leave. Default never.').optional(),
   unreachable: flagField('Whether its address cannot be dialled. Default false.').optional(),
   admitted: flagField(
     'Whether the operators of its cluster have admitted it: a node that is not has no certificate. Default true.',

@@ -292,10 +292,19 @@ describe('the transport when a peer is out of reach', function () {
       ids,
       contents,
       address: '',
+      addressOf: () => '',
       deliver,
     });
     const http = createServer();
-    const receiver = new Transport({ http, identity: there!, ids, contents, address: '', deliver });
+    const receiver = new Transport({
+      http,
+      identity: there!,
+      ids,
+      contents,
+      address: '',
+      addressOf: () => '',
+      deliver,
+    });
     // A port that is free now, and where the peer will listen later.
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
     const { port } = http.address() as AddressInfo;

@@ -29,7 +29,15 @@ describe('dialling', function () {
     const http = createServer();
     const url = await listen(http);
     const contents = new Contents();
-    const options = { http, identity, ids, contents, deliver: () => null, address: address || url };
+    const options = {
+      http,
+      identity,
+      ids,
+      contents,
+      deliver: () => null,
+      address: address || url,
+      addressOf: () => '',
+    };
     const transport = new Transport(options);
     closed.push(() => transport.close());
     return url;

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import { io, type Socket } from 'socket.io-client';
 import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
-import { BEAT, FIND, FOUND, INFERRED, RUN } from '../../core/machine/kinds.ts';
+import { BEAT, FIND, INFERRED, REFUSED, RUN, type Refused } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
+import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { hashBytes, LiveIds, openIdentity, signFrame, type Identity } from '../../live/identity.ts';
 import { replayJournal } from '../../live/replay.ts';
@@ -133,7 +134,7 @@ describe('the transport between live nodes', function () {
     const answers: unknown[][] = [];
     const own = io(federation.nodes[0]!.url, { transports: ['websocket'], forceNew: true });
     own.on('envelope', (...frame: unknown[]) => answers.push(frame));
-    const find = { model: 'near', withBridges: false };
+    const find = { model: 'near', withBridges: false, minTrust: 1, allowedRegions: [] };
     const asked = envelopeOf(FIND, find, { from, origin: from, to: ids.peerOf(gateway.id) });
     own.emit('envelope', ...signed(asked, stranger));
     expect(await until(() => answers.length > 0, 5_000)).to.equal(true);
@@ -142,7 +143,8 @@ describe('the transport between live nodes', function () {
     expect(ids.verifyFrame(publicKey, bytes, signature)).to.equal(true);
     const answer = new Envelope();
     expect(decodeEnvelope(bytes, ids, answer)).to.equal(null);
-    expect([answer.kind, answer.to]).to.deep.equal([FOUND, from]);
+    expect([answer.kind, answer.to]).to.deep.equal([REFUSED, from]);
+    expect((answer.body as Refused).code, 'it is no member').to.equal(NOT_ADMITTED);
     own.disconnect();
   });
 

@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '1ac40392655c9627', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '3f8ef42e66506919', verdict: 'pass' },
-  'quickstart.yaml': { digest: '7e8a7328b7628787', verdict: 'pass' },
+  'canary.yaml': { digest: 'c31aea844605d1ed', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: '3f44fd8670016edc', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'c18bead3a4ffbf5f', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {

@@ -3,7 +3,15 @@ import { hashManifest } from '../../core/cluster/presence.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { NOT_READY } from '../../core/routing/outcomes.ts';
-import { envelopeOf, FEDERATION, manifestOf, namesOf, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
+import {
+  envelopeOf,
+  FEDERATION,
+  manifestOf,
+  namesOf,
+  OpenRig as Rig,
+  SECOND_US,
+  type NodeSpec,
+} from '../rig.ts';
 
 const [front, compute1, compute2] = FEDERATION;
 const index = (number: number): NodeSpec => ({

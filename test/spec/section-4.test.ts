@@ -7,7 +7,15 @@ import { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { findFault } from '../../core/cluster/validation.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
-import { attest, envelopeOf, FEDERATION, manifestOf, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
+import {
+  attest,
+  envelopeOf,
+  FEDERATION,
+  manifestOf,
+  OpenRig as Rig,
+  SECOND_US,
+  type NodeSpec,
+} from '../rig.ts';
 
 /** France of one front and one compute node that claims and has been attested such trust. */
 function withTrust(claimedTrust: number, attestedTrust: number, region = 'eu/fr'): Rig {

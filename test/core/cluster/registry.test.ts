@@ -13,7 +13,7 @@ import {
   FEDERATION,
   manifestOf,
   namesOf,
-  Rig,
+  OpenRig as Rig,
   SECOND_US,
   type NodeSpec,
 } from '../../rig.ts';

@@ -47,14 +47,15 @@ describe('a node that is booted', () => {
     const sent = rig.deliver(rig.wire.shift()!);
     expect(node.phase).to.equal(READY);
     expect(names(sent)).to.deep.equal([
+      'DEVICE/route',
       'ANNOUNCE/manifest',
       'DEVICE/route',
       'ANNOUNCE/cluster',
       'DEVICE/noted',
       'DEVICE/noted',
     ]);
-    expect(rig.cast.verify(node.self, hash, (sent[0].body as kinds.Announcement).signature)).to.equal(true);
-    const notes = sent.slice(3).map(({ to, body }) => [to, (body as kinds.Noted).note]);
+    expect(rig.cast.verify(node.self, hash, (sent[1].body as kinds.Announcement).signature)).to.equal(true);
+    const notes = sent.slice(4).map(({ to, body }) => [to, (body as kinds.Noted).note]);
     expect(notes).to.deep.equal([
       [OBSERVER, kinds.NOTE_ALONE],
       [OBSERVER, kinds.NOTE_READY],

@@ -73,13 +73,6 @@ describe('a bridge', () => {
     });
   }
 
-  it('takes nothing out for whoever is no member, and lets members of whom it has yet to hear ask another', () => {
-    const rig = new Rig().start();
-    const [refused, ...none] = cross(rig, 'mallory', 'brazil-front', []);
-    expect([codeOf(refused), none]).to.deep.equal(['NOT_READY', []]);
-    expect(rig.node('brazil-front').bridge!.refused).to.equal(1);
-  });
-
   it('holds a request once: a duplicate hears that it works, another asker nothing', () => {
     const rig = new Rig().start();
     cross(rig, 'compute-1', 'front', []);

@@ -4,7 +4,7 @@ import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import * as outcomes from '../../../core/routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US, type Want } from '../../../core/routing/want.ts';
-import { envelopeOf, FEDERATION, Rig, SECOND_US } from '../../rig.ts';
+import { envelopeOf, FEDERATION, OpenRig as Rig, SECOND_US } from '../../rig.ts';
 
 /** A compute node of one slot that lets one job wait. */
 function startSmall(): Rig {

@@ -10,7 +10,7 @@ import {
   FEDERATION,
   manifestOf,
   namesOf,
-  Rig,
+  OpenRig as Rig,
   SECOND_US,
   type NodeSpec,
 } from '../../rig.ts';

@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import { FIND, NOTE_LEFT, NOTE_SUSPECTED, PING, RUN } from '../../core/machine/kinds.ts';
+import { AdmissionHonoured } from '../../sim/invariants/admission-honoured.ts';
+import { Lineage } from '../../sim/lineage.ts';
+import { Simulation, simulate } from '../../sim/simulate.ts';
+import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
+import type { World } from '../../sim/world.ts';
+import { envelopeOf } from '../rig.ts';
+import { tinyNode, tinyScenario } from './tiny-scenario.ts';
+
+/** The tiny federation with one more compute node in France. */
+function withNewcomer(
+  changes: Partial<ResolvedNode>,
+  rest: Partial<ResolvedScenario> = {},
+): ResolvedScenario {
+  const newcomer = { ...tinyNode('france/newcomer', 'france', 'eu/fr', ['compute'], ['a']), ...changes };
+  return tinyScenario({ faults: [], nodes: [...tinyScenario().nodes, newcomer], ...rest });
+}
+
+function servedBy(world: World, name: string): number {
+  const { peer } = world.machines.find(({ spec }) => spec.name === name)!;
+  return world.users.requests.filter(({ answer }) => answer?.servedBy === peer).length;
+}
+
+describe('admission, simulated', () => {
+  it('R5.1-2: a node that joins later serves from then on, with a promise checked on every word', () => {
+    const { world, checker } = simulate(withNewcomer({ joinsUs: 10e6 }));
+    expect(servedBy(world, 'france/newcomer')).to.be.greaterThan(0);
+    const first = world.users.requests.find(({ answer }) => answer?.servedBy === 4)!;
+    expect(first.askedUs).to.be.greaterThan(9e6);
+    expect(checker.verdict(world, true).reasons.join()).not.to.match(/admi/);
+  });
+
+  it('R5.1-2: one that nobody has admitted waits for ever, and serves nobody', () => {
+    const { world } = simulate(withNewcomer({ joinsUs: 10e6, isAdmitted: false }));
+    const { node } = world.machines[4];
+    expect([node.membership, servedBy(world, 'france/newcomer')]).to.deep.equal([null, 0]);
+    expect(node.affiliation!.joining!.pending, 'it has a ticket').not.to.equal(null);
+  });
+
+  it('R5.1-2: one that cannot be dialled is refused, certificate or not', () => {
+    const { world } = simulate(withNewcomer({ joinsUs: 10e6, isUnreachable: true }));
+    const { node } = world.machines[4];
+    expect([node.membership, node.affiliation!.joining]).to.deep.equal([null, null]);
+    expect(servedBy(world, 'france/newcomer')).to.equal(0);
+  });
+
+  it('R5.1-3: a node leaves under load; no request is lost, and nobody suspects it', () => {
+    const notes: number[] = [];
+    const scenario = withNewcomer(
+      { leavesUs: 20e6 },
+      { expectations: { okAtLeastPpm: 0, sometimes: [], never: [] } },
+    );
+    const onNoted = (_: World, { body }: { body: unknown }) => notes.push((body as { note: number }).note);
+    const { world } = simulate(scenario, { watchers: [{ onNoted }] });
+    expect(servedBy(world, 'france/newcomer')).to.be.greaterThan(0);
+    const late = world.users.requests.filter(
+      ({ answer, askedUs }) => answer?.servedBy === 4 && askedUs > 22e6,
+    );
+    expect(late).to.deep.equal([]);
+    expect(world.users.requests.filter(({ want, code }) => want.model === 'a' && code !== 0)).to.deep.equal(
+      [],
+    );
+    expect(notes, 'nobody is suspected').not.to.include(NOTE_SUSPECTED);
+    expect(notes, 'it has left').to.include(NOTE_LEFT);
+  });
+
+  it('operators approve in the world, which then counts the node as admitted', () => {
+    const simulation = new Simulation(withNewcomer({ isAdmitted: false }));
+    const { world } = simulation;
+    const heard: number[] = [];
+    while (world.nowUs < 5e6) simulation.advance();
+    world.operators.join(world.machines[4], ({ kind, body }) => {
+      heard.push(kind);
+      if (heard.length === 1) world.operators.approve(body as never);
+    });
+    while (!simulation.isDone) simulation.advance();
+    expect(heard).to.have.length(2);
+    expect(world.operators.admitted.has(4)).to.equal(true);
+    expect(servedBy(world, 'france/newcomer')).to.be.greaterThan(0);
+    expect(simulation.verdict().reasons.join()).not.to.match(/admitted/);
+  });
+
+  it('has the same digest with own numbers in each node, bytes in between and maps turned around', () => {
+    const scenario = withNewcomer({ joinsUs: 10e6, leavesUs: 30e6 });
+    const plain = simulate(scenario).world.digest();
+    expect(simulate(scenario, { isChecking: true }).world.digest()).to.equal(plain);
+  });
+});
+
+describe('the invariant admission-honoured', () => {
+  it('sees members speak to one whom nobody has admitted, and that one answer', () => {
+    const world = new Simulation(withNewcomer({ isAdmitted: false })).world;
+    const invariant = new AdmissionHonoured(new Lineage());
+    for (const kind of [PING, FIND, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 1, {}));
+    expect([invariant.checked, invariant.violated]).to.deep.equal([3, 0]);
+    for (const kind of [PING, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 4, {}));
+    invariant.onSent(world, envelopeOf(99, 4, 0, {}));
+    invariant.onSent(world, envelopeOf(99, 1, 0, {}));
+    expect([invariant.checked, invariant.violated]).to.deep.equal([7, 3]);
+    expect(invariant.breaches[0].what).to.match(/france\/front speaks to france\/newcomer, which nobody has/);
+  });
+});
