@@ -31,6 +31,14 @@ const BENCHMARKS: Record<string, Benchmark> = {
   decide: {
     summary: 'one routing decision, against sorting the candidates  [--candidates N]',
     load: () => import('./decide.ts'),
+  swim: {
+    summary:
+      'how soon crashes are told, and how often wrongly  [--seeds N] [--members 3,5,…] [--frozen SEEDS] [--hours H]',
+    load: () => import('./swim.ts'),
+  },
+  membership: {
+    summary: 'what simulating the membership of one cluster costs  [--members N] [--seconds S]',
+    load: () => import('./membership.ts'),
   },
   policy: {
     summary: 'a decision where data may be, against a look-up in a map, µs',

@@ -43,6 +43,11 @@ export class GossipQueue implements Own {
     this.items.length = kept;
   }
 
+  /** Drops all that is to be said of others. */
+  keepOnly(peer: Peer): void {
+    this.items = this.items.filter((item) => item.peer === peer);
+  }
+
   /** The first of all items, at most `most` and as long as `takes` says so; those said `limit` times are dropped. */
   take(most: number, limit: number, takes: (item: Queued) => boolean): void {
     let count = 0;

@@ -203,7 +203,10 @@ function confirm(node: Node, membership: Membership, now: Now, peer: Peer, accus
   const { accusers, needed, startUs, leastUs, mostUs } = suspicion;
   if (accusers.length > needed || accusers.includes(accuser)) return;
   accusers.push(accuser);
-  suspicion.dueUs = startUs + suspicionLastsUs(accusers.length - 1, needed, leastUs, mostUs);
+  // Who was cut off may hear all accusers at once, long after the first: the accused must still have time to deny it.
+  const graceUs = now.monoUs + node.config.parameters.probeTimeoutUs;
+  const lastsUs = suspicionLastsUs(accusers.length - 1, needed, leastUs, mostUs);
+  suspicion.dueUs = Math.min(suspicion.dueUs, Math.max(startUs + lastsUs, graceUs));
   spread(node, membership, now, peer, accuser);
 }
 

@@ -10,9 +10,9 @@ import { roughSizeBytes, type Member } from './member.ts';
 import { hearOf, memberAt, sayerOf } from './membership.ts';
 import type { Membership } from './membership-state.ts';
 
-/** What a probe carries beside itself, and what a message of news fits into: a packet. */
+/** What a probe carries beside itself: it stays within a packet. A message of news carries as many as it may. */
 export const MAX_PIGGYBACK = 8;
-const MAX_SAYINGS_BYTES = 1_400;
+const MAX_PIGGYBACK_BYTES = 1_400;
 
 /** Most messages carry nothing, all of them this. */
 const NO_NEWS: Sayings = Object.freeze({ items: Object.freeze([]) as unknown as Sayings['items'] });
@@ -32,7 +32,7 @@ export function takeNews(node: Node, membership: Membership, most: number, about
     const row = table.find(peer);
     const item = memberAt(table, row, from === peer ? null : from, isNew);
     sizeBytes += roughSizeBytes(item);
-    if (sizeBytes > MAX_SAYINGS_BYTES && items.length > 0) return false;
+    if (most === MAX_PIGGYBACK && sizeBytes > MAX_PIGGYBACK_BYTES && items.length > 0) return false;
     items.push(item);
     return true;
   });

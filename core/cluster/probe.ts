@@ -96,6 +96,10 @@ function endProbe(node: Node, membership: Membership, now: Now, out: Outbox): vo
   membership.score = changeScore(membership.score, change, node.config.parameters.healthMax);
   table.noteProbe(row, PROBED_IN_VAIN);
   accuse(node, membership, now, out, row, table.incarnationAt(row), node.self);
+  // Not at its next turn but now, so that it can deny it: if it was this node that did not hear, its denial comes first.
+  if (node.config.parameters.buddy === 0 || !isDoubted(table, row)) return;
+  const body = takeNews(node, membership, MAX_PIGGYBACK, row);
+  out.send(PING, node.self, target, node.self, node.bootCount, node.nextN++, 0, body);
 }
 
 export function onPing(node: Node, membership: Membership, now: Now, out: Outbox, envelope: Envelope): void {

@@ -135,9 +135,12 @@ export function onMembers(
       return;
     }
   }
+  const wasAlone = table.liveCount < 2;
   for (const told of rows) if (told.state === ALIVE) hearOf(node, membership, now, out, told);
   // Accusations come last: by then those who make them are known.
   for (const told of rows) if (told.state !== ALIVE) hearOf(node, membership, now, out, told);
+  // A newcomer has nothing to tell but itself.
+  if (wasAlone) membership.queue.keepOnly(node.self);
   const isSame = table.liveHigh === liveHigh && table.liveLow === liveLow;
   if (isLast) rememberMembers(node, membership, out);
   if (isLast && wantsBack && !isSame) sendTable(node, membership, out, from, false);
