@@ -31,6 +31,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   decide: {
     summary: 'one routing decision, against sorting the candidates  [--candidates N]',
     load: () => import('./decide.ts'),
+  },
   swim: {
     summary:
       'how soon crashes are told, and how often wrongly  [--seeds N] [--members 3,5,…] [--frozen SEEDS] [--hours H]',

@@ -32,9 +32,9 @@ export function measure(args: readonly string[]): Figures {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const seeds = Number(values.seeds);
   const figures: Figures = {};
-  if (values.members !== "0")
-  for (const members of values.members.split(',').map(Number))
-    figures[`crash, N = ${members}`] = measureCrash(members, seeds);
+  if (values.members !== '0')
+    for (const members of values.members.split(',').map(Number))
+      figures[`crash, N = ${members}`] = measureCrash(members, seeds);
   const frozen = Number(values.frozen);
   figures['false deaths without Lifeguard'] = measureFreezes(frozen, PLAIN);
   figures['false deaths with Lifeguard'] = measureFreezes(frozen, {});

@@ -134,6 +134,8 @@ export function addMember(node: Node, membership: Membership, now: Now, out: Out
   }
   const row = table.add(peer, node.pure.rank(peer), incarnation, ALIVE, types, address, certificate);
   spread(node, membership, now, peer, peer, true);
+  // Whoever knew of nobody to ask has somebody now.
+  if (membership.nextSyncUs === NEVER_US) membership.nextSyncUs = now.monoUs + node.config.parameters.syncUs;
   changed(node, membership, peer, types, null, ALIVE, now, out);
   return row;
 }
