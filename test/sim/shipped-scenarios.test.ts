@@ -9,9 +9,9 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: 'c31aea844605d1ed', verdict: 'violated' },
-  'pilot-three-clusters.yaml': { digest: '3f44fd8670016edc', verdict: 'pass' },
-  'quickstart.yaml': { digest: 'c18bead3a4ffbf5f', verdict: 'pass' },
+  'canary.yaml': { digest: '108ac0e8a31b9e79', verdict: 'violated' },
+  'pilot-three-clusters.yaml': { digest: '92e851b5739bf04f', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'f613fde68d1f0de5', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
