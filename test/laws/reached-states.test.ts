@@ -139,7 +139,7 @@ describe('laws of a node in whatever state it comes to', () => {
   );
 
   law(
-    'a request has one terminal outcome, whatever is lost, repeated or overtaken (R5.3-2)',
+    'R5.3-2: a request has one terminal outcome, whatever is lost, repeated or overtaken',
     scripts({ withStrays: false, withCrashes: false, maxLength: 60 }),
     (script) => {
       const rig = startMixed();
