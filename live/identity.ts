@@ -18,6 +18,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rankOfId, type Ids, type Peer, type Pure } from '../core/base/peers.ts';
 import { writeDurably } from './durable-file.ts';
+import type { FramePlace } from './frames.ts';
 
 const KEY_FILE = 'key.pem';
 /** Told apart, so that no signature on a document can be taken for one on a frame of the transport. */
@@ -100,9 +101,15 @@ export function signHash(identity: Identity, hash: string): string {
   return sign(null, message, identity.privateKey).toString('base64') + KEY_MARK + identity.publicKey;
 }
 
-/** Signs the bytes of an envelope for the way to another node: 64 bytes. */
-export function signFrame(identity: Identity, bytes: Uint8Array): Buffer {
-  return sign(null, Buffer.concat([FRAME_DOMAIN, bytes]), identity.privateKey);
+/** Signs the bytes of an envelope for its place on the way to another node: 64 bytes. */
+export function signFrame(identity: Identity, place: FramePlace, bytes: Uint8Array): Buffer {
+  return sign(null, frameMessage(place, bytes), identity.privateKey);
+}
+
+function frameMessage({ nonce, n }: FramePlace, bytes: Uint8Array): Buffer {
+  const order = Buffer.alloc(8);
+  order.writeBigUInt64BE(BigInt(n));
+  return Buffer.concat([FRAME_DOMAIN, nonce, order, bytes]);
 }
 
 /** Answers a challenge: that this is the key of whoever listens at the address. */
@@ -177,8 +184,8 @@ export class LiveIds implements Pure {
     return this.check(publicKey, message, Buffer.from(signature.slice(0, mark), 'base64'));
   }
 
-  verifyFrame(publicKey: string, bytes: Uint8Array, signature: Uint8Array): boolean {
-    return this.check(publicKey, Buffer.concat([FRAME_DOMAIN, bytes]), signature);
+  verifyFrame(publicKey: string, place: FramePlace, bytes: Uint8Array, signature: Uint8Array): boolean {
+    return this.check(publicKey, frameMessage(place, bytes), signature);
   }
 
   verifyHello(publicKey: string, challenge: Uint8Array, address: string, signature: Uint8Array): boolean {

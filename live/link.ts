@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { io, type Socket } from 'socket.io-client';
+import { Hearer, readNonce, Speaker, type FrameArguments, type FramePlace, type Parcel } from './frames.ts';
 import { idOfPublicKey, type LiveIds } from './identity.ts';
 
-/** Frames that wait for a connection: at most so many a peer, and none older than this; old ones go first. */
+/** Parcels that wait for a connection: at most so many a peer, and none older than this; old ones go first. */
 const MAX_QUEUED = 256;
 const MAX_QUEUED_MS = 5_000;
 /** Frames that a connection has taken and not yet put on the wire; beyond, further ones are dropped. */
@@ -15,61 +16,74 @@ const CHALLENGE_BYTES = 32;
 /** Addresses of one name that are tried. */
 const MAX_RECORDS = 8;
 
-export type FrameArguments = [
-  publicKey: string,
-  bytes: Uint8Array,
-  signature: Uint8Array,
-  contents: Uint8Array[],
-];
-
-interface QueuedFrame {
-  readonly frame: FrameArguments;
+interface QueuedParcel {
+  readonly parcel: Parcel;
   readonly sinceMs: number;
+}
+
+export interface LinkEvents {
+  /** Signs what is about to be said. */
+  seal(parcel: Parcel, place: FramePlace): FrameArguments;
+  /** What was taken to be sent never left. */
+  onLost(reason: string): void;
+  /** What the other side says over this connection, which it does if it knows no other way. */
+  onFrame(frame: unknown[], hearer: Hearer): void;
 }
 
 /** The connection to one peer: made when first needed, and again when it is lost. */
 export class Link {
   readonly address: string;
   private readonly socket: Socket;
-  private readonly onLost: (reason: string) => void;
-  private queue: QueuedFrame[] = [];
+  private readonly events: LinkEvents;
+  private hearer = new Hearer();
+  /** Null until the other side has given its nonce. */
+  private speaker: Speaker | null = null;
+  private queue: QueuedParcel[] = [];
 
-  /** @param onFrame what the other side says over this connection, which it does if it knows no other way */
-  constructor(address: string, onLost: (reason: string) => void, onFrame: (frame: unknown[]) => void) {
+  constructor(address: string, events: LinkEvents) {
     this.address = address;
-    this.onLost = onLost;
-    this.socket = connect(address, true);
-    this.socket.on('connect', () => this.flush());
-    this.socket.on('envelope', (...frame: unknown[]) => onFrame(frame));
+    this.events = events;
+    this.socket = connect(address, true, (give) => {
+      this.hearer = new Hearer();
+      give({ nonce: Buffer.from(this.hearer.nonce).toString('hex') });
+    });
+    this.socket.on('disconnect', () => (this.speaker = null));
+    this.socket.on('nonce', (sent: unknown) => this.startSpeaking(sent));
+    this.socket.on('envelope', (...frame: unknown[]) => events.onFrame(frame, this.hearer));
   }
 
-  /** Null if the frame was taken, or why not. */
-  send(frame: FrameArguments): string | null {
-    if (this.socket.connected) return this.emit(frame) ? null : 'peer too slow';
-    this.queue.push({ frame, sinceMs: performance.now() });
+  /** Null if it was taken, or why not. */
+  send(parcel: Parcel): string | null {
+    if (this.speaker !== null) return this.emit(parcel, this.speaker) ? null : 'peer too slow';
+    this.queue.push({ parcel, sinceMs: performance.now() });
     if (this.queue.length > MAX_QUEUED) {
       this.queue.shift();
-      this.onLost('peer out of reach');
+      this.events.onLost('peer out of reach');
     }
     return null;
   }
 
   close(): void {
+    this.speaker = null;
     this.socket.disconnect();
   }
 
-  private flush(): void {
+  private startSpeaking(sent: unknown): void {
+    const nonce = readNonce(sent);
+    if (nonce === null || this.speaker !== null || !this.socket.connected) return;
+    this.speaker = new Speaker(nonce);
     const waiting = this.queue;
     this.queue = [];
-    for (const { frame, sinceMs } of waiting) {
+    for (const { parcel, sinceMs } of waiting) {
       const isOld = performance.now() - sinceMs > MAX_QUEUED_MS;
-      if (isOld || !this.emit(frame)) this.onLost(isOld ? 'peer out of reach' : 'peer too slow');
+      if (isOld || !this.emit(parcel, this.speaker))
+        this.events.onLost(isOld ? 'peer out of reach' : 'peer too slow');
     }
   }
 
-  private emit(frame: FrameArguments): boolean {
+  private emit(parcel: Parcel, speaker: Speaker): boolean {
     if (this.socket.io.engine.writeBuffer.length >= MAX_UNSENT) return false;
-    this.socket.emit('envelope', ...frame);
+    this.socket.emit('envelope', ...this.events.seal(parcel, speaker.nextPlace()));
     return true;
   }
 }
@@ -158,8 +172,15 @@ function dialUrl(url: string, address: string, wanted: string | null, ids: LiveI
   });
 }
 
-function connect(address: string, isLasting: boolean): Socket {
+type GiveHandshake = (handshake: { readonly nonce: string }) => void;
+
+function connect(
+  address: string,
+  isLasting: boolean,
+  auth: (give: GiveHandshake) => void = (give) => give({ nonce: '' }),
+): Socket {
   return io(urlOf(address).href, {
+    auth,
     transports: ['websocket'],
     reconnection: isLasting,
     reconnectionDelay: 100,

@@ -1,6 +1,6 @@
 /**
- * Envelopes between live nodes, over socket.io. Each goes as one frame: who sends it, its bytes, the sender's
- * signature over them, and the contents that it names. What cannot be trusted is refused with a reason and counted;
+ * Envelopes between live nodes, over socket.io. Each goes as one frame: who sends it, its place in the order, its bytes, the
+ * sender's signature over them (see frames.ts), and the contents that it names. What cannot be trusted is refused with a reason and counted;
  * nothing that a peer sends can throw here.
  */
 import type { Server as HttpServer } from 'node:http';
@@ -10,6 +10,7 @@ import { Envelope } from '../core/machine/envelope.ts';
 import { KINDS, STORE, typeOfKind } from '../core/machine/kinds.ts';
 import { visitRefs, type Ref } from '../core/machine/shape.ts';
 import { isContentOf, MAX_CONTENT_BYTES, type Contents } from './contents.ts';
+import { Hearer, readNonce, Speaker, type FrameArguments, type FramePlace, type Parcel } from './frames.ts';
 import {
   idOfPublicKey,
   PeerTableFull,
@@ -18,7 +19,7 @@ import {
   type Identity,
   type LiveIds,
 } from './identity.ts';
-import { isAddress, Link, MAX_UNSENT, urlOf, type FrameArguments } from './link.ts';
+import { isAddress, Link, MAX_UNSENT, urlOf } from './link.ts';
 
 /** One frame: an envelope and the contents it names. */
 const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + 2 * MAX_CONTENT_BYTES;
@@ -47,6 +48,12 @@ export interface TransportOptions {
   readonly deliver: (envelope: Envelope, bytes: Uint8Array) => string | null;
 }
 
+/** A connection that somebody made to us, and our end of it to speak over; null if they do not want to hear. */
+interface Return {
+  readonly socket: Socket;
+  readonly speaker: Speaker | null;
+}
+
 export class Transport {
   /** Frames that came and were not delivered, by reason. */
   readonly refused = new Map<string, number>();
@@ -61,7 +68,7 @@ export class Transport {
   /** Where others listen: URLs by id. */
   private readonly addresses = new Map<string, string>();
   /** By id: over which connection somebody last spoke who has no address here. */
-  private readonly returns = new Map<string, Socket>();
+  private readonly returns = new Map<string, Return>();
 
   constructor(options: TransportOptions) {
     this.options = options;
@@ -73,7 +80,14 @@ export class Transport {
     });
     this.server.on('connection', (socket) => {
       let hellos = 0;
-      socket.on('envelope', (...frame: unknown[]) => this.receive(frame, socket));
+      const hearer = new Hearer();
+      const nonce = readNonce(socket.handshake.auth['nonce']);
+      const back = { socket, speaker: nonce === null ? null : new Speaker(nonce) };
+      socket.on('envelope', (...frame: unknown[]) => this.receive(frame, hearer, back));
+      socket.emit('nonce', hearer.nonce);
+      socket.conn.on('close', (_reason, cause) => {
+        if (isOversize(cause)) increment(this.refused, 'frame too large');
+      });
       socket.on('hello', (challenge: unknown, respond: unknown) => {
         if (hellos++ < MAX_HELLOS) this.proveSelf(challenge, respond);
       });
@@ -87,9 +101,8 @@ export class Transport {
 
   /** Sends an envelope, or drops it and counts why. */
   send(envelope: Envelope, bytes: Uint8Array): void {
-    const { identity, ids } = this.options;
-    const to = ids.idOf(envelope.to);
-    const reason = this.trySend(envelope, bytes, to, identity);
+    const to = this.options.ids.idOf(envelope.to);
+    const reason = this.trySend(envelope, bytes, to);
     const count = this.countOf(to);
     count.sent++;
     if (reason === null) return;
@@ -102,7 +115,7 @@ export class Transport {
     await this.server.close();
   }
 
-  private trySend(envelope: Envelope, bytes: Uint8Array, to: string, identity: Identity): string | null {
+  private trySend(envelope: Envelope, bytes: Uint8Array, to: string): string | null {
     if (bytes.length > MAX_ENVELOPE_BYTES) return 'too large';
     const contents: Uint8Array[] = [];
     for (const content of refsOf(envelope)) {
@@ -112,14 +125,20 @@ export class Transport {
     }
     const address = this.addressOf(to);
     const back = this.returns.get(to);
-    if (address === undefined && back?.connected !== true) return 'no address';
-    const frame: FrameArguments = [identity.publicKey, bytes, signFrame(identity, bytes), contents];
-    if (address !== undefined) return this.linkTo(to, address).send(frame);
+    if (address === undefined && back?.socket.connected !== true) return 'no address';
+    const parcel = { bytes, contents };
+    if (address !== undefined) return this.linkTo(to, address).send(parcel);
+    const { socket, speaker } = back!;
     // Private only in the types of engine.io.
-    const { writeBuffer } = back!.conn as unknown as { readonly writeBuffer: readonly unknown[] };
+    const { writeBuffer } = socket.conn as unknown as { readonly writeBuffer: readonly unknown[] };
     if (writeBuffer.length >= MAX_UNSENT) return 'peer too slow';
-    back!.emit('envelope', ...frame);
+    socket.emit('envelope', ...this.seal(parcel, speaker!.nextPlace()));
     return null;
+  }
+
+  private seal({ bytes, contents }: Parcel, place: FramePlace): FrameArguments {
+    const { identity } = this.options;
+    return [identity.publicKey, place.n, bytes, signFrame(identity, place, bytes), contents];
   }
 
   /** What the node knows of members holds before what the transport was told. */
@@ -135,8 +154,11 @@ export class Transport {
       link = undefined;
     }
     if (link === undefined) {
-      const onLost = (reason: string): void => this.countLost(id, reason);
-      link = new Link(address, onLost, (frame) => this.receive(frame, null));
+      link = new Link(address, {
+        seal: (parcel, place) => this.seal(parcel, place),
+        onLost: (reason) => this.countLost(id, reason),
+        onFrame: (frame, hearer) => this.receive(frame, hearer, null),
+      });
       this.links.set(id, link);
     }
     return link;
@@ -162,10 +184,10 @@ export class Transport {
     increment(this.unsent, reason);
   }
 
-  private receive(frame: unknown[], over: Socket | null): void {
+  private receive(frame: unknown[], hearer: Hearer, back: Return | null): void {
     let reason: string | null;
     try {
-      reason = this.tryReceive(frame, over);
+      reason = this.tryReceive(frame, hearer, back);
     } catch (error) {
       if (!(error instanceof PeerTableFull)) throw error;
       reason = 'too many peers';
@@ -175,17 +197,19 @@ export class Transport {
   }
 
   /** Null if the envelope was delivered, or why it was refused. */
-  private tryReceive(frame: unknown[], over: Socket | null): string | null {
-    const [publicKey, bytes, signature, contents] = frame;
+  private tryReceive(frame: unknown[], hearer: Hearer, back: Return | null): string | null {
+    const [publicKey, n, bytes, signature, contents] = frame;
     if (
       typeof publicKey !== 'string' ||
+      !isPlace(n) ||
       !(bytes instanceof Uint8Array) ||
       !(signature instanceof Uint8Array) ||
       !Array.isArray(contents)
     )
       return 'malformed frame';
     const { ids, identity } = this.options;
-    if (!ids.verifyFrame(publicKey, bytes, signature)) return 'bad signature';
+    if (!ids.verifyFrame(publicKey, hearer.placeOf(n), bytes, signature)) return 'bad signature';
+    if (!hearer.admits(n)) return 'said before';
     const from = idOfPublicKey(publicKey);
     const isKnown = ids.knows(from) || this.addressOf(from) !== undefined;
     const envelope = new Envelope();
@@ -197,13 +221,14 @@ export class Transport {
     if (typeOfKind(envelope.kind) === typeOfKind(STORE)) return 'device envelope';
     const fault = this.takeContents(envelope, contents);
     if (fault !== null) return fault;
-    if (over !== null && this.addressOf(from) === undefined) this.rememberReturn(from, over);
+    if (back !== null && back.speaker !== null && this.addressOf(from) === undefined)
+      this.rememberReturn(from, back);
     return this.options.deliver(envelope, bytes);
   }
 
-  private rememberReturn(from: string, over: Socket): void {
+  private rememberReturn(from: string, back: Return): void {
     this.returns.delete(from);
-    this.returns.set(from, over);
+    this.returns.set(from, back);
     if (this.returns.size > MAX_RETURNS) this.returns.delete(this.returns.keys().next().value!);
   }
 
@@ -229,6 +254,15 @@ function refsOf(envelope: Envelope): Ref[] {
   const found = new Map<string, Ref>();
   if (entry.hasRefs) visitRefs(entry.body, envelope.body, (content) => found.set(content.hash, content));
   return [...found.values()];
+}
+
+function isPlace(n: unknown): n is number {
+  return Number.isSafeInteger(n) && (n as number) > 0;
+}
+
+/** Whether a connection was ended because more came at once than a frame may be; nothing of it was kept. */
+function isOversize(cause: unknown): boolean {
+  return cause instanceof Error && /max payload size/i.test(cause.message);
 }
 
 function increment(counts: Map<string, number>, reason: string): void {

@@ -199,8 +199,15 @@ describe('the devices of a live node', function () {
       false,
     );
     const frame = Buffer.from(document);
-    expect(ids.verifyFrame(identity.publicKey, frame, Buffer.from(signature, 'base64'))).to.equal(false);
-    expect(ids.verifyFrame(identity.publicKey, frame, signFrame(identity, frame))).to.equal(true);
+    const place = { nonce: Buffer.alloc(32), n: 1 };
+    const { publicKey } = identity;
+    expect(ids.verifyFrame(publicKey, place, frame, Buffer.from(signature, 'base64'))).to.equal(false);
+    const sealed = signFrame(identity, place, frame);
+    expect(ids.verifyFrame(publicKey, place, frame, sealed)).to.equal(true);
+    expect(ids.verifyFrame(publicKey, { ...place, n: 2 }, frame, sealed), 'elsewhere').to.equal(false);
+    expect(ids.verifyFrame(publicKey, { ...place, nonce: Buffer.alloc(32, 1) }, frame, sealed)).to.equal(
+      false,
+    );
     expect(signHash(identity, document)).to.equal(signature);
     expect(ids.rank(self)).to.equal(rankOfId(identity.id));
     const other = openIdentity(join(folder, 'other'));

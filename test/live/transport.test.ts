@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { io, type Socket } from 'socket.io-client';
-import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
+import { decodeEnvelope, Encoder, MAX_ENVELOPE_BYTES, WIRE_VERSION } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import { BEAT, FIND, INFERRED, REFUSED, RUN, type Refused } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
 import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
+import { Hearer, readNonce, Speaker } from '../../live/frames.ts';
 import { hashBytes, LiveIds, openIdentity, signFrame, type Identity } from '../../live/identity.ts';
 import { replayJournal } from '../../live/replay.ts';
 import { ask, askUntil, journalsOf, makeFolder, pilotNode, pilotOf, removeFolder, until } from './pilot.ts';
@@ -22,6 +23,27 @@ const LOAD = {
   draining: false,
 };
 
+/** A connection to a node, held by whoever speaks over it and has no address. */
+interface Voice {
+  readonly socket: Socket;
+  readonly speaker: Speaker;
+  readonly hearer: Hearer;
+}
+
+async function openVoice(url: string): Promise<Voice> {
+  const hearer = new Hearer();
+  const auth = { nonce: Buffer.from(hearer.nonce).toString('hex') };
+  const socket = io(url, { transports: ['websocket'], forceNew: true, auth });
+  const nonce = await new Promise<unknown>((resolve) => socket.once('nonce', resolve));
+  return { socket, speaker: new Speaker(readNonce(nonce)!), hearer };
+}
+
+/** A frame as `signer` would say it next over the connection. */
+function signed(voice: Voice, bytes: Uint8Array, signer: Identity, contents: unknown = []): unknown[] {
+  const place = voice.speaker.nextPlace();
+  return [signer.publicKey, place.n, bytes, signFrame(signer, place, bytes), contents];
+}
+
 describe('the transport between live nodes', function () {
   this.timeout(30_000);
   const folder = makeFolder();
@@ -30,7 +52,7 @@ describe('the transport between live nodes', function () {
   let compute: Identity;
   let ids: LiveIds;
   let encoder: Encoder;
-  let socket: Socket;
+  let voice: Voice;
 
   before(async () => {
     federation = await startFederation(
@@ -49,12 +71,11 @@ describe('the transport between live nodes', function () {
     }));
     ids = new LiveIds(roster);
     encoder = new Encoder(ids);
-    socket = io(federation.nodes[1]!.url, { transports: ['websocket'], forceNew: true });
-    await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+    voice = await openVoice(federation.nodes[1]!.url);
   });
 
   after(async () => {
-    socket?.disconnect();
+    voice?.socket.disconnect();
     await federation?.stop();
     removeFolder(folder);
   });
@@ -88,7 +109,7 @@ describe('the transport between live nodes', function () {
   /** Sends a frame as the gateway would, and returns which counts of the node rose. */
   async function send(...frame: unknown[]): Promise<Record<string, number>> {
     const before = await readCounts();
-    socket.emit('envelope', ...frame);
+    voice.socket.emit('envelope', ...frame);
     let risen: Record<string, number> = {};
     const endMs = performance.now() + 5_000;
     while (Object.keys(risen).length === 0 && performance.now() < endMs) {
@@ -107,12 +128,6 @@ describe('the transport between live nodes', function () {
     return counts;
   }
 
-  const signed = (bytes: Uint8Array, signer: Identity, contents: unknown = []): unknown[] => [
-    signer.publicKey,
-    bytes,
-    signFrame(signer, bytes),
-    contents,
-  ];
   const prompt = Buffer.from('what the gateway was told');
   const reference = (): Ref => ({ hash: hashBytes(prompt), sizeBytes: prompt.length, keyId: 0 });
 
@@ -122,7 +137,7 @@ describe('the transport between live nodes', function () {
       return Number(/^watershed_ignored_total (\d+)$/m.exec(text)![1]);
     };
     const before = await receivedOf();
-    socket.emit('envelope', ...signed(beat(), gateway));
+    voice.socket.emit('envelope', ...signed(voice, beat(), gateway));
     let after = before;
     for (let i = 0; i < 50 && after === before; i++) after = await receivedOf();
     expect(after, 'a compute node takes a heartbeat in, and ignores it').to.equal(before + 1);
@@ -132,51 +147,88 @@ describe('the transport between live nodes', function () {
     const stranger = openIdentity(`${folder}/stranger`);
     const from = ids.peerOf(stranger.id);
     const answers: unknown[][] = [];
-    const own = io(federation.nodes[0]!.url, { transports: ['websocket'], forceNew: true });
-    own.on('envelope', (...frame: unknown[]) => answers.push(frame));
+    const own = await openVoice(federation.nodes[0]!.url);
+    own.socket.on('envelope', (...frame: unknown[]) => answers.push(frame));
     const find = { model: 'near', withBridges: false, minTrust: 1, allowedRegions: [] };
     const asked = envelopeOf(FIND, find, { from, origin: from, to: ids.peerOf(gateway.id) });
-    own.emit('envelope', ...signed(asked, stranger));
-    expect(await until(() => answers.length > 0, 5_000)).to.equal(true);
-    const [publicKey, bytes, signature] = answers[0] as [string, Uint8Array, Uint8Array];
+    own.socket.emit('envelope', ...signed(own, asked, stranger));
+    const isAnswered = await until(() => answers.length > 0, 5_000);
+    own.socket.disconnect();
+    expect(isAnswered).to.equal(true);
+    const [publicKey, n, bytes, signature] = answers[0] as [string, number, Uint8Array, Uint8Array];
     expect(publicKey).to.equal(gateway.publicKey);
-    expect(ids.verifyFrame(publicKey, bytes, signature)).to.equal(true);
+    expect(ids.verifyFrame(publicKey, own.hearer.placeOf(n), bytes, signature)).to.equal(true);
     const answer = new Envelope();
     expect(decodeEnvelope(bytes, ids, answer)).to.equal(null);
     expect([answer.kind, answer.to]).to.deep.equal([REFUSED, from]);
     expect((answer.body as Refused).code, 'it is no member').to.equal(NOT_ADMITTED);
-    own.disconnect();
   });
 
   it('refuses frames that are not what they say, each with its reason', async () => {
     const stranger = openIdentity(`${folder}/stranger`);
-    const forged = signFrame(stranger, beat());
     const foreign = ids.peerOf(hashBytes('somebody else'));
-    const wrong = Uint8Array.from(beat());
-    wrong[0] = 0;
+    const changed = (at: number, value: number): Uint8Array =>
+      Uint8Array.from(beat()).fill(value, at, at + 1);
+    const sign = (bytes: Uint8Array, signer: Identity, contents?: unknown): unknown[] =>
+      signed(voice, bytes, signer, contents);
+    const forged = sign(beat(), stranger)[3];
     const cases: [string, unknown[]][] = [
       ['malformed frame', []],
-      ['malformed frame', [gateway.publicKey, 'text', forged, []]],
-      ['malformed frame', [gateway.publicKey, beat(), forged, 'no list']],
-      ['wrong sender', signed(beat(), stranger)],
-      ['bad signature', ['no key', beat(), signFrame(gateway, beat()), []]],
-      ['bad signature', [gateway.publicKey, beat(), forged, []]],
-      ['bad signature', [gateway.publicKey, beat(), Buffer.alloc(3), []]],
-      ['bad signature', [gateway.publicKey, beat({ n: 2 }), signFrame(gateway, beat()), []]],
-      ['bad-magic', signed(wrong, gateway)],
-      ['truncated', signed(beat().slice(0, 60), gateway)],
-      ['wrong sender', signed(beat(), compute)],
-      ['wrong sender', signed(beat({ from: -2 }), gateway)],
-      ['wrong receiver', signed(beat({ to: foreign }), gateway)],
-      ['wrong origin', signed(beat({ origin: -1 }), gateway)],
-      ['device envelope', signed(inferred(), gateway)],
-      ['content missing', signed(run(reference()), gateway)],
-      ['content missing', signed(beat(), gateway, [prompt])],
-      ['other content', signed(run(reference()), gateway, [Buffer.from('something else, as long')])],
-      ['other content', signed(run({ ...reference(), sizeBytes: 1 }), gateway, [prompt])],
-      ['malformed frame', signed(run(reference()), gateway, ['text'])],
+      ['malformed frame', sign(beat(), gateway).with(1, -1)],
+      ['malformed frame', sign(beat(), gateway).with(1, 'first')],
+      ['malformed frame', sign(beat(), gateway).with(2, 'text')],
+      ['malformed frame', sign(beat(), gateway, 'no list')],
+      ['wrong sender', sign(beat(), stranger)],
+      ['bad signature', sign(beat(), gateway).with(0, 'no key')],
+      ['bad signature', sign(beat(), gateway).with(3, forged)],
+      ['bad signature', sign(beat(), gateway).with(3, Buffer.alloc(3))],
+      ['bad signature', sign(beat(), gateway).with(2, beat({ n: 2 }))],
+      ['bad signature', sign(beat(), gateway).with(1, 1_000_000)],
+      ['bad-magic', sign(changed(0, 0), gateway)],
+      ['bad-version', sign(changed(1, WIRE_VERSION + 1), gateway)],
+      ['unknown-operation', sign(changed(2, 31), gateway)],
+      ['too-large', sign(new Uint8Array(MAX_ENVELOPE_BYTES + 1), gateway)],
+      ['truncated', sign(beat().slice(0, 60), gateway)],
+      ['wrong sender', sign(beat(), compute)],
+      ['wrong sender', sign(beat({ from: -2 }), gateway)],
+      ['wrong receiver', sign(beat({ to: foreign }), gateway)],
+      ['wrong origin', sign(beat({ origin: -1 }), gateway)],
+      ['device envelope', sign(inferred(), gateway)],
+      ['content missing', sign(run(reference()), gateway)],
+      ['content missing', sign(beat(), gateway, [prompt])],
+      ['other content', sign(run(reference()), gateway, [Buffer.from('something else, as long')])],
+      ['other content', sign(run({ ...reference(), sizeBytes: 1 }), gateway, [prompt])],
+      ['malformed frame', sign(run(reference()), gateway, ['text'])],
     ];
     for (const [reason, frame] of cases) expect(await send(...frame), reason).to.deep.equal({ [reason]: 1 });
+  });
+
+  it('refuses what was said before, over this connection or another', async () => {
+    const said = signed(voice, beat(), gateway);
+    voice.socket.emit('envelope', ...said);
+    expect(await send(...said)).to.deep.equal({ 'said before': 1 });
+    const earlier = signed(voice, beat(), gateway);
+    expect(await send(...signed(voice, Uint8Array.from(beat()).fill(31, 2, 3), gateway))).to.deep.equal({
+      'unknown-operation': 1,
+    });
+    expect(await send(...earlier), 'overtaken').to.deep.equal({ 'said before': 1 });
+    const other = await openVoice(federation.nodes[1]!.url);
+    other.speaker.nextPlace();
+    const overheard = signed(other, beat(), gateway);
+    expect(await send(...overheard)).to.deep.equal({ 'bad signature': 1 });
+    other.socket.disconnect();
+  });
+
+  it('ends a connection over which too much comes at once, and counts it', async () => {
+    const other = await openVoice(federation.nodes[1]!.url);
+    const ended = new Promise((resolve) => other.socket.once('disconnect', resolve));
+    const before = await readCounts();
+    other.socket.emit('envelope', ...signed(other, beat(), gateway, [new Uint8Array(8 * 1024 * 1024)]));
+    await ended;
+    other.socket.disconnect();
+    const count = async (): Promise<number> =>
+      ((await readCounts())['frame too large'] ?? 0) - (before['frame too large'] ?? 0);
+    expect(await count()).to.equal(1);
   });
 
   it('serves on after all of that, and none of it reached the node', async () => {
