@@ -76,7 +76,8 @@ describe('laws of indexes: what is kept up to date equals what is made anew', ()
           entries += searches.size;
         }
         return entries;
-      }) > script.length / 2,
+      }) >
+      script.length / 2,
     { seed: 41, runs: 60 },
   );
 
@@ -88,7 +89,8 @@ describe('laws of indexes: what is kept up to date equals what is made anew', ()
         const searchers = searchersOf(node);
         for (const searcher of searchers) expectCounted(searcher);
         return searchers.reduce((sum, { searches }) => sum + searches.size, 0);
-      }) > script.length / 2,
+      }) >
+      script.length / 2,
     { seed: 42, runs: 100 },
   );
 
