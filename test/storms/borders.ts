@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { expect } from 'chai';
 import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
 import { Envelope, Outbox } from '../../core/machine/envelope.ts';
-import { CLUSTER_NEWS, nameOfKind, STORE, typeOfKind } from '../../core/machine/kinds.ts';
+import * as kinds from '../../core/machine/kinds.ts';
+import { nameOfKind, STORE, typeOfKind } from '../../core/machine/kinds.ts';
 import { receive, wake } from '../../core/machine/node.ts';
 import { cloneNode, foldNode, READY, type Node } from '../../core/machine/node-state.ts';
 import type { Now } from '../../core/base/time.ts';
@@ -155,8 +156,11 @@ class BorderStorm {
 /** What a node counts of what it refuses, and of the time that it spends on checking it, wherever that stands in its state. */
 const COUNTERS = new Set(['ignored', 'late', 'refused', 'crowded']);
 const CHECKS = new Set(['checks', 'checksSinceUs']);
-/** A list whose items are judged one by one: some may be taken and others refused. */
-const ITEMIZED = new Set([CLUSTER_NEWS]);
+/** What holds a list whose items are judged one by one: some may be taken and others refused. */
+const ITEMIZED = new Set([
+  ...[kinds.CLUSTER_NEWS, kinds.ROWS, kinds.FIND_MEMBERS, kinds.MEMBERS],
+  ...[kinds.PING, kinds.PING_REQ, kinds.ACK, kinds.NACK, kinds.GOSSIP],
+]);
 
 /** How much a node has refused. */
 function countsOf(state: object): number {
