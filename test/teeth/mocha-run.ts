@@ -38,7 +38,17 @@ const running = new Set<ChildProcess>();
 
 /** Ends what is still running, at once. */
 export function killRuns(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) killGroup(child);
+}
+
+/** Mocha runs the tests in a child of its own, which would outlive it: the whole group goes. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Runs tests in a process of their own. */
@@ -50,6 +60,8 @@ export async function runMocha(request: RunRequest): Promise<RunResult> {
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'pipe'],
+    // A group of its own, so that it can be ended as a whole.
+    detached: true,
   });
   running.add(child);
   let complaint = '';
@@ -57,7 +69,7 @@ export async function runMocha(request: RunRequest): Promise<RunResult> {
   let isOverdue = false;
   const limit = setTimeout(() => {
     isOverdue = true;
-    child.kill('SIGKILL');
+    killGroup(child);
   }, limitMs);
   await new Promise<void>((resolve) => child.once('close', () => resolve()));
   clearTimeout(limit);
