@@ -17,6 +17,7 @@ export function printSummary(
   for (const line of wrap(about, 78)) say(line);
   say();
   printRequests(summary, say);
+  printAgents(summary, say);
   printLatencies(summary, say);
   printFaults(summary, say);
   printMessages(summary, say);
@@ -79,6 +80,16 @@ function printRequests({ requests, outcomesByPhase }: Summary, say: Say): void {
     say(row(code, errors[code], total) + span(code));
   }
   if (open > 0) say(row('still open', open, total));
+  say();
+}
+
+function printAgents({ agents }: Summary, say: Say): void {
+  if (agents === undefined) return;
+  const { total, open, ended } = agents;
+  say(`Agents   ${pad(formatNumber(total), 11)}`);
+  for (const how of Object.keys(ended).sort((left, right) => ended[right] - ended[left]))
+    say(row(how, ended[how], total));
+  if (open > 0) say(row('still at work', open, total));
   say();
 }
 

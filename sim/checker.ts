@@ -1,5 +1,6 @@
 import type { Envelope } from '../core/machine/envelope.ts';
-import { FOUND, ASK, INFER, INFERRED, KINDS, NOTES, type Noted } from '../core/machine/kinds.ts';
+import { AGENT, FOUND, ASK, INFER, INFERRED, KINDS, NOTES, type Noted } from '../core/machine/kinds.ts';
+import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 import { ERROR_CODES, STAGES } from '../core/routing/outcomes.ts';
 import { CalmWatch } from './calm.ts';
 import { GoalWatch } from './goals.ts';
@@ -69,7 +70,7 @@ export class Checker implements Watcher {
     this.isContent = Uint8Array.from(KINDS, (entry) =>
       entry !== undefined && (entry.hasRefs || entry.kind === FOUND) ? 1 : 0,
     );
-    for (const kind of [ASK, INFER, INFERRED]) this.isContent[kind] = 1;
+    for (const kind of [AGENT, ASK, INFER, INFERRED]) this.isContent[kind] = 1;
   }
 
   onHandled(world: World, envelope: Envelope, _event: number, cause: number): void {
@@ -124,6 +125,11 @@ export class Checker implements Watcher {
     for (const { code, answer } of world.users.requests) {
       if (code >= 0) count(ERROR_CODES[code], 1);
       if (answer !== null) count(`served-${STAGES[answer.stage]}`, 1);
+    }
+    for (const { state, begunUs, code } of world.owners.agents) {
+      if (begunUs > 0) count('agent-begun', 1);
+      if (state !== null && state.state !== 0) count(`agent-${AGENT_STATES[state.state]}`, 1);
+      else if (code > 0) count(ERROR_CODES[code], 1);
     }
     NOTES.forEach((note, i) => count(`noted-${note}`, this.noteCounts[i]));
     return seen;

@@ -1,6 +1,7 @@
 import { ACCELERATOR, type Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import {
+  AGENT,
   ASK,
   FOUND,
   INFER,
@@ -22,12 +23,25 @@ export interface Copy {
   readonly place: 'memory' | 'disk';
 }
 
+/** What somebody wants done with an agent: prompts go into it as they go into a request. */
+export interface AgentTask {
+  /** Its place among the agents that were asked for. */
+  readonly agent: number;
+  /** How it is called in reports. */
+  readonly label: string;
+  readonly cluster: number;
+  readonly want: Pick<Want, 'model' | 'minTrust' | 'allowedRegions'>;
+}
+
+/** On whose account a content is there. */
+export type Asked = UserRequest | AgentTask;
+
 /** There are two for each request of a run, so that what is empty or the same is shared. Lists are replaced, not changed. */
 interface Content {
   /** What it was made from; none: a user wrote it. */
   inputs: readonly string[];
   /** Whose prompts went into it. */
-  requests: readonly UserRequest[];
+  requests: readonly Asked[];
   /** Nodes whose devices have made it. */
   makers: readonly number[];
   /** Nodes that were given it, each followed by the life in which that was the last time. */
@@ -57,7 +71,7 @@ export class Lineage {
   }
 
   /** The requests whose prompts went into a content. */
-  requestsOf(hash: string): readonly UserRequest[] {
+  requestsOf(hash: string): readonly Asked[] {
     return this.contents.get(hash)?.requests ?? NONE;
   }
 
@@ -87,6 +101,9 @@ export class Lineage {
     if (kind === ASK && from >= world.machines.length) {
       const request = world.users.requestOf(envelope);
       if (request !== null) this.mintPrompt((envelope.body as Want).prompt.hash, request);
+    } else if (kind === AGENT && from >= world.machines.length) {
+      const task = world.owners.agentOf(envelope)?.asked ?? null;
+      if (task !== null) for (const { hash } of refsIn(kind, envelope.body)) this.mintPrompt(hash, task);
     } else if (kind === INFER) {
       const { lives: life } = world.machines[from];
       this.jobs.set(jobOf(world, from, envelope), { life, prompt: (envelope.body as Infer).prompt.hash });
@@ -106,7 +123,7 @@ export class Lineage {
   }
 
   /** A user writes a prompt. */
-  mintPrompt(hash: string, request: UserRequest): void {
+  mintPrompt(hash: string, request: Asked): void {
     if (this.contents.has(hash)) return;
     this.contents.set(hash, createContent([request]));
   }
@@ -142,7 +159,7 @@ export class Lineage {
 
 const NONE: readonly never[] = [];
 
-function createContent(requests: readonly UserRequest[]): Content {
+function createContent(requests: readonly Asked[]): Content {
   return { inputs: NONE, requests, makers: NONE, holders: [] };
 }
 

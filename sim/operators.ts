@@ -106,6 +106,9 @@ export class Operators {
     listener?.(envelope);
   }
 
+  /** Nothing runs there: an order to it is as good as never given. */
+  onConnectionRefused(): void {}
+
   private certificateFor({ peer, node, wire }: Machine): Certificate {
     const { identities } = this.world;
     const genesis = { ...node.config.genesis };

@@ -87,7 +87,7 @@ export class Stepper {
     const envelope = world.transport.pool.at(slot);
     const isOfEarlierLife = envelope.from < 0 && world.transport.pool.causeOf(slot) < machine.bootEvent;
     if (!machine.isUp || isOfEarlierLife) {
-      if (envelope.from >= world.machines.length) world.users.onConnectionRefused(envelope);
+      if (envelope.from >= world.machines.length) world.people(envelope.from).onConnectionRefused(envelope);
       world.drop(slot, 'down');
       return;
     }

@@ -1,4 +1,5 @@
 import { KINDS } from '../core/machine/kinds.ts';
+import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import type { Checker, InvariantCount, Verdict } from './checker.ts';
 import { findSinglePoints } from './topology.ts';
@@ -36,6 +37,12 @@ export interface Summary {
     readonly errors: Readonly<Record<string, number>>;
     readonly open: number;
     readonly servedBy: { readonly local: number; readonly cluster: number; readonly federation: number };
+  };
+  /** Agents that were asked for, by how they ended for their owners; absent if there were none. */
+  readonly agents?: {
+    readonly total: number;
+    readonly open: number;
+    readonly ended: Readonly<Record<string, number>>;
   };
   readonly latencyMs: Latencies;
   /** Of the requests asked before, during and after the faults, by home region of the user. */
@@ -98,6 +105,7 @@ export function summarize(
       open: users.open,
       servedBy,
     },
+    ...(world.owners.agents.length > 0 ? { agents: countAgents(world) } : {}),
     latencyMs: latenciesOf(ended),
     latencyMsByRegion: Object.fromEntries(
       scenario.clusters.map(({ region }, cluster) => [
@@ -133,6 +141,18 @@ function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] 
   const sessions = machines.flatMap(({ isUp, node }) => (isUp ? (node.bridge?.sessions.sessions ?? []) : []));
   const up = sessions.filter((session) => session.isUp).length;
   return { peerings: inForce.length, sessionsUp: up, sessionsDown: sessions.length - up };
+}
+
+/** By state, or by the error of those that did not begin or of which nobody knows. */
+function countAgents({ owners }: World): NonNullable<Summary['agents']> {
+  const ended: Record<string, number> = {};
+  for (const { endedUs, state, code } of owners.agents) {
+    if (endedUs === 0) continue;
+    const isKnown = state !== null && state.state !== 0;
+    const how = isKnown ? AGENT_STATES[state.state] : ERROR_CODES[code];
+    ended[how] = (ended[how] ?? 0) + 1;
+  }
+  return { total: owners.agents.length, open: owners.open, ended };
 }
 
 /** From the first beginning of a fault to the last end of one, as they truly came; without bounds where none has come. */

@@ -54,7 +54,7 @@ export class Transport {
     const word = network.wordOf(envelope, machine.key, world.keyOf(to), originKey, world.nowUs);
     const leftUs = atUs + transferUs(machine, envelope);
     if (to >= machines.length) {
-      const delayUs = network.delayUs(machine.region, world.regionOfPeer(to), word);
+      const delayUs = network.delayUs(machine.region, world.people(to).regionOf(to), word);
       this.pushArrival(machine.peer, leftUs + delayUs, envelope);
       return;
     }
@@ -122,8 +122,8 @@ export class Transport {
   }
 
   private clusterOf(peer: Peer): number {
-    const { world } = this;
-    return peer < world.machines.length ? world.machines[peer].cluster : world.clusterOfPeer(peer);
+    const { machines } = this.world;
+    return peer < machines.length ? machines[peer].cluster : this.world.people(peer).clusterOf(peer);
   }
 
   /** See `World.census`. */

@@ -15,6 +15,7 @@ import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, type Roots } from './seeds.ts';
 import { ALARM, SERVE, Stepper } from './stepper.ts';
 import { Operators } from './operators.ts';
+import { Owners } from './owners.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
 import { createTally, type Census, type Tally } from './tally.ts';
@@ -30,6 +31,7 @@ const USER = 4;
 const TICK = 5;
 const VILLAIN = 7;
 const OPERATOR = 8;
+const OWNER = 9;
 
 /** Faults act before all else at their time; ticks of the world's own bookkeeping after all else. */
 const FAULT_SOURCE = -1;
@@ -49,6 +51,7 @@ export class World {
   readonly network: Network;
   readonly operators: Operators;
   readonly users: Users;
+  readonly owners: Owners;
   readonly faults: Faults;
   readonly villains: readonly Villain[];
   readonly tally: Tally;
@@ -90,6 +93,7 @@ export class World {
     this.own = this.machines.filter((machine) => this.owns(machine));
     this.operators = new Operators(this);
     this.users = new Users(this);
+    this.owners = new Owners(this, this.keys.length);
     this.faults = new Faults(this);
     this.villains = (scenario.malice ?? []).map((role) => {
       const machine = this.machines.find(({ spec }) => spec.name === role.node)!;
@@ -173,17 +177,18 @@ export class World {
     this.pushFrom(source, atUs, OPERATOR, slot);
   }
 
-  /** Where a peer that is no node is: a user or an operator. */
-  regionOfPeer(peer: Peer): number {
-    return this.operators.holds(peer) ? this.operators.regionOf(peer) : this.users.regionOf(peer);
-  }
-
-  clusterOfPeer(peer: Peer): number {
-    return this.operators.holds(peer) ? this.operators.clusterOf(peer) : this.users.clusterOf(peer);
-  }
-
   scheduleUser(atUs: number, source: Peer, slot: number): void {
     this.schedule.push(atUs, source, this.counters[source]++, USER, slot);
+  }
+
+  scheduleOwner(atUs: number, source: Peer, slot: number): void {
+    this.schedule.push(atUs, source, this.counters[source]++, OWNER, slot);
+  }
+
+  /** Those to whom somebody belongs who is no node: operators, users who ask, or owners of agents. */
+  people(peer: Peer): Operators | Users | Owners {
+    if (peer >= this.owners.firstPeer) return this.owners;
+    return this.operators.holds(peer) ? this.operators : this.users;
   }
 
   /** Counts an envelope that a node or a user sends. */
@@ -218,6 +223,7 @@ export class World {
     for (const machine of this.own) this.stepper.boot(machine);
     this.operators.start();
     this.users.start();
+    this.owners.start();
     this.faults.start();
     for (const machine of this.own) this.scheduleTick(machine);
     this.schedule.push(WINDOW_US, TICK_SOURCE, 0, TICK, 0);
@@ -243,6 +249,9 @@ export class World {
       case OPERATOR:
         this.operators.act(slot);
         return;
+      case OWNER:
+        this.owners.act(slot);
+        return;
       case TICK:
         this.closeWindow();
         return;
@@ -263,8 +272,7 @@ export class World {
       return;
     }
     this.noteHandled(envelope, slot);
-    if (this.operators.holds(envelope.to)) this.operators.receive(envelope);
-    else this.users.receive(envelope);
+    this.people(envelope.to).receive(envelope);
     this.transport.pool.release(slot);
   }
 

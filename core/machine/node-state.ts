@@ -6,7 +6,7 @@ import { membershipShape } from '../cluster/membership-state.ts';
 import { REFUSALS } from '../cluster/admittance.ts';
 import { affiliationShape } from '../cluster/affiliation.ts';
 import { presenceShape } from '../cluster/presence.ts';
-import { agentHostShape } from '../roles/agent-host.ts';
+import { agentHostShape } from '../roles/agent-state.ts';
 import { bridgeShape } from '../roles/bridge.ts';
 import { computeShape } from '../roles/compute.ts';
 import { gatewayShape } from '../roles/gateway.ts';

@@ -110,7 +110,8 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return true;
     case kinds.RUN:
       if (compute === null) return false;
-      computes.onRun(node, compute, now, out, envelope);
+      if (envelope.from === node.self && !agents.isWanted(node, envelope)) node.late++;
+      else computes.onRun(node, compute, now, out, envelope);
       return true;
     case kinds.CROSS:
       if (bridge === null) return false;

@@ -16,14 +16,11 @@ import {
   type Refused,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { RequestTable } from '../machine/request-table.ts';
-import { flag, integer, list, own, peer, record, ref, shared, upTo, type Of } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import {
   CONSENT_REQUIRED,
   DEADLINE_EXCEEDED,
-  ERROR_CODES,
   isRetryable,
   NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
@@ -38,64 +35,29 @@ import {
   AGENT_EXHAUSTED,
   AGENT_FAILED,
   AGENT_REVOKED,
-  AGENT_STATES,
   AGENT_STOPPED,
   MAX_LISTED,
-  MAX_STEPS,
-  planShape,
   type AgentRecord,
-  type AgentState,
   type AskStep,
   type Plan,
   type StopAgent,
 } from './agent-plan.ts';
 import { agentKey, findPlanFault } from './agent-proposal.ts';
+import {
+  agentOfRecord,
+  createAgent,
+  findAgent,
+  FIRST_ATTEMPT,
+  hostOf,
+  leftOf,
+  recordOfAgent,
+  stateOf,
+  type Agent,
+} from './agent-state.ts';
+import { dropWaiting } from './compute.ts';
 
-/** An agent at work here, or one that has ended and is remembered. */
-const entryShape = record({
-  key: integer,
-  /** The request that began it names it: origin is its owner. */
-  origin: peer,
-  originBoot: integer,
-  n: integer,
-  desk: peer,
-  plan: shared(planShape),
-  state: upTo(AGENT_STATES.length - 1),
-  code: upTo(ERROR_CODES.length - 1),
-  results: list(shared(record({ answer: ref, generatedTokens: integer })), MAX_STEPS),
-  spentTokens: integer,
-  /** What was left of its time at `sinceUs`. */
-  leftUs: integer,
-  sinceUs: integer,
-  /** Names the run of its step that is under way; 0: none is. */
-  attempt: integer,
-  tries: integer,
-  /** The STORE that is under way, 0: none; and whether something has changed since. */
-  storing: integer,
-  isChanged: flag,
-  isOnDisk: flag,
-  /** How many of its results its owner has been sent. */
-  released: integer,
-  /** Who waits to be told how it does, once that is on disk. */
-  waiting: list(record({ asker: peer, attempt: integer }), 4),
-});
-type Agent = Of<typeof entryShape>;
-
-/** Agents of a compute node (R4-6): jobs of steps, with a checkpoint on disk after each. */
-export const agentHostShape = record({
-  agents: own(() => new RequestTable(entryShape)),
-  nextAttempt: integer,
-});
-type AgentHost = Of<typeof agentHostShape>;
-
-/** Runs of steps are told from other runs of the same request by attempts that no search reaches. */
-const FIRST_ATTEMPT = 1 << 16;
 /** A step that could not be run, and a checkpoint that could not be written, are tried again after so long. */
 const RETRY_US = 1_000_000;
-
-function hostOf(node: Node): AgentHost {
-  return (node.agents ??= { agents: new RequestTable(entryShape), nextAttempt: FIRST_ATTEMPT });
-}
 
 /** Takes on an agent, or says why not. It is begun when it is on disk, and its asker is told then. */
 export function onAgent(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
@@ -112,34 +74,15 @@ export function onAgent(node: Node, now: Now, out: Outbox, envelope: Envelope): 
     refuse(node, out, envelope, fault.code, fault.detail);
     return;
   }
-  const agent: Agent = {
-    key: agents.takeKey(),
-    origin,
-    originBoot,
-    n,
-    desk: asker,
-    plan,
-    state: AGENT_BEGUN,
-    code: OK,
-    results: [],
-    spentTokens: 0,
-    leftUs: plan.plan.budgetUs,
-    sinceUs: now.monoUs,
-    attempt: 0,
-    tries: 0,
-    storing: 0,
-    isChanged: false,
-    isOnDisk: false,
-    released: 0,
-    waiting: [{ asker, attempt }],
-  };
+  const agent = createAgent(agents.takeKey(), envelope, plan, now);
+  agent.waiting.push({ asker, attempt });
   agents.add(agent, now.monoUs + agent.leftUs);
   save(node, agent, now, out);
 }
 
 /** The owner stops an agent or withdraws the consent: no further step begins, and what is at work is not used. */
 export function onStopAgent(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
-  const agent = find(node, envelope);
+  const agent = findAgent(node, envelope);
   if (agent === undefined) {
     refuse(node, out, envelope, NO_ELIGIBLE_NODE, 'there is no such agent here');
     return;
@@ -159,16 +102,21 @@ export function onListAgents(node: Node, now: Now, out: Outbox, envelope: Envelo
 /** What a step has made, for an owner who has not had it. */
 export function onAskStep(node: Node, out: Outbox, envelope: Envelope): void {
   const { step } = envelope.body as AskStep;
-  const agent = find(node, envelope);
+  const agent = findAgent(node, envelope);
   // What is not on disk yet might be made anew, and otherwise, after a crash.
   const result = agent === undefined || step >= agent.released ? undefined : agent.results[step];
   if (result === undefined) refuse(node, out, envelope, NO_ELIGIBLE_NODE, 'there is no such result here');
   else reply(node, out, envelope, STEP_RESULT, { host: node.self, step, ...result });
 }
 
+/** Whether a run that a node asks of itself is still wanted: a step may have been given up since. */
+export function isWanted(node: Node, envelope: Envelope): boolean {
+  return envelope.attempt < FIRST_ATTEMPT || findAgent(node, envelope)?.attempt === envelope.attempt;
+}
+
 /** Of what a node says to itself: how a step went. False if no agent waits for it. */
 export function onStepAnswered(node: Node, now: Now, out: Outbox, envelope: Envelope): boolean {
-  const agent = find(node, envelope);
+  const agent = findAgent(node, envelope);
   if (agent === undefined || envelope.attempt < FIRST_ATTEMPT) return false;
   // A step of an agent that has been stopped meanwhile has been for nothing.
   if (agent.attempt !== envelope.attempt) return true;
@@ -230,30 +178,7 @@ export function nextAgentUs(node: Node): number {
 /** Takes over what the disk has kept of an agent. It goes on when the node is ready. */
 export function restoreAgent(node: Node, kept: AgentRecord): void {
   const { agents } = hostOf(node);
-  const { owner, ownerBoot, n, desk, plan, state, code, results, spentTokens, leftUs } = kept;
-  const agent: Agent = {
-    key: agents.takeKey(),
-    origin: owner,
-    originBoot: ownerBoot,
-    n,
-    desk,
-    plan,
-    state,
-    code,
-    results: [...results],
-    spentTokens,
-    leftUs,
-    sinceUs: 0,
-    attempt: 0,
-    tries: 0,
-    storing: 0,
-    isChanged: false,
-    isOnDisk: true,
-    // Whether the owner was sent the last one nobody knows: it comes again, the same.
-    released: Math.max(0, results.length - 1),
-    waiting: [],
-  };
-  agents.add(agent, NEVER_US);
+  agents.add(agentOfRecord(agents.takeKey(), kept), NEVER_US);
 }
 
 /** Lets the agents that the disk has kept go on. */
@@ -328,6 +253,8 @@ function findFault(
 }
 
 function end(node: Node, agent: Agent, now: Now, out: Outbox, state: number, code: ErrorCode): void {
+  // A step that waits for its turn would still be given what it is no longer to have.
+  if (agent.attempt !== 0 && node.compute !== null) dropWaiting(node.compute, agent, agent.attempt);
   agent.state = state;
   agent.code = code;
   agent.attempt = 0;
@@ -340,10 +267,7 @@ function save(node: Node, agent: Agent, now: Now, out: Outbox): void {
   agent.sinceUs = now.monoUs;
   agent.isChanged = agent.storing !== 0;
   if (agent.isChanged) return;
-  const { origin: owner, originBoot: ownerBoot, n, desk, plan, state, code, spentTokens, leftUs } = agent;
-  const results = agent.results.slice();
-  const kept: AgentRecord = { owner, ownerBoot, n, desk, plan, state, code, results, spentTokens, leftUs };
-  agent.storing = write(node, agent, kept, out);
+  agent.storing = write(node, agent, recordOfAgent(agent), out);
   setDue(node, agent, NEVER_US);
 }
 
@@ -400,19 +324,6 @@ function tellWhenStored(node: Node, out: Outbox, agent: Agent, asker: Peer, atte
   out.send(AGENT_STATE, node.self, asker, origin, originBoot, n, attempt, state);
 }
 
-/** @param now null: as it was at the last checkpoint */
-function stateOf(node: Node, agent: Agent, now: Now | null): AgentState {
-  const { origin: owner, originBoot: ownerBoot, n, state, code, results, spentTokens } = agent;
-  const leftUs = now === null || state !== AGENT_BEGUN ? agent.leftUs : leftOf(agent, now);
-  const step = results.length;
-  const steps = agent.plan.plan.steps.length;
-  return { owner, ownerBoot, n, host: node.self, state, code, step, steps, spentTokens, leftUs };
-}
-
-function leftOf({ leftUs, sinceUs, state }: Agent, now: Now): number {
-  return state === AGENT_BEGUN ? Math.max(0, leftUs - (now.monoUs - sinceUs)) : leftUs;
-}
-
 /** An agent that has ended is remembered for as long as somebody may ask for it to be begun again (R5.3-3). */
 function forgetAtUs(node: Node, { plan }: Agent, now: Now): number {
   const mayBeAskedUs = plan.beginByWallUs + 2 * WALL_SKEW_BOUND_US - now.wallUs;
@@ -429,10 +340,6 @@ function setDue(node: Node, agent: Agent, dueUs: number): void {
   const endsUs = agent.state === AGENT_BEGUN ? agent.sinceUs + agent.leftUs : NEVER_US;
   const isResting = dueUs === NEVER_US || agent.storing !== 0;
   node.agents!.agents.deadlines.set(agent.key, isResting ? NEVER_US : Math.min(dueUs, endsUs));
-}
-
-function find(node: Node, { origin, originBoot, n }: Envelope): Agent | undefined {
-  return node.agents?.agents.get(origin, originBoot, n);
 }
 
 function refuse(node: Node, out: Outbox, envelope: Envelope, code: ErrorCode, detail: string): void {

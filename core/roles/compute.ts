@@ -99,6 +99,21 @@ export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envel
   startJobs(node, compute, now, out);
 }
 
+/** Forgets a job that nobody wants any more, if it has not been started. */
+export function dropWaiting(compute: Compute, { origin, originBoot, n }: RequestId, attempt: number): void {
+  const at = compute.jobs.findIndex(
+    (job) =>
+      !job.isStarted &&
+      job.attempt === attempt &&
+      job.n === n &&
+      job.origin === origin &&
+      job.originBoot === originBoot,
+  );
+  if (at >= 0) compute.jobs.splice(at, 1);
+}
+
+type RequestId = Pick<Envelope, 'origin' | 'originBoot' | 'n'>;
+
 export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): void {
   const at = compute.jobs.findIndex((job) => job.isStarted && job.number === envelope.n);
   if (envelope.originBoot !== node.bootCount || at < 0) {

@@ -1,5 +1,8 @@
 import type { Lineage } from '../lineage.ts';
 import { AdmissionHonoured } from './admission-honoured.ts';
+import { AgentStepsOnce } from './agent-steps-once.ts';
+import { AgentsConsented } from './agents-consented.ts';
+import { AgentsStopped } from './agents-stopped.ts';
 import { AnswersDerived } from './answers-derived.ts';
 import { BreakersBounded } from './breakers-bounded.ts';
 import { ClocksSteady } from './clocks-steady.ts';
@@ -28,6 +31,9 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new TrustHonoured(lineage),
     new RegionsHonoured(lineage),
     new AnswersDerived(lineage),
+    new AgentsConsented(lineage),
+    new AgentsStopped(lineage),
+    new AgentStepsOnce(lineage),
     new DeadlinesKept(lineage),
     new BreakersBounded(lineage),
     new WorkOnce(lineage),

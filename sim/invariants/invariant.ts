@@ -1,7 +1,6 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
-import type { Lineage } from '../lineage.ts';
+import type { Asked, Lineage } from '../lineage.ts';
 import type { Machine } from '../machine.ts';
-import type { UserRequest } from '../users.ts';
 import type { World } from '../world.ts';
 
 /** The code on the wire of a request that ended well; all others are errors. */
@@ -64,8 +63,8 @@ export abstract class Invariant {
 }
 
 /** How a request is called in reports. */
-export function labelOf({ index, want }: UserRequest): string {
-  return `request r${index + 1} for ${want.model}`;
+export function labelOf(asked: Asked): string {
+  return 'label' in asked ? asked.label : `request r${asked.index + 1} for ${asked.want.model}`;
 }
 
 /** A selector covers a region, and all regions below it: `eu` covers `eu/fr`, not `europe`. */

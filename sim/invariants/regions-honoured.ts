@@ -1,7 +1,7 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { KINDS, RUN, STORE } from '../../core/machine/kinds.ts';
+import type { Asked } from '../lineage.ts';
 import type { Machine } from '../machine.ts';
-import type { UserRequest } from '../users.ts';
 import type { World } from '../world.ts';
 import { refsIn } from './contents.ts';
 import { Invariant, isCovered, labelOf } from './invariant.ts';
@@ -34,7 +34,7 @@ export class RegionsHonoured extends Invariant {
     }
   }
 
-  private judge(world: World, { spec, cluster }: Machine, kind: number, request: UserRequest): void {
+  private judge(world: World, { spec, cluster }: Machine, kind: number, request: Asked): void {
     const { allowedRegions } = request.want;
     if (isCovered(spec.region, allowedRegions)) return;
     const isAtHome = kind !== RUN && cluster === request.cluster;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { NOTES } from '../../core/machine/kinds.ts';
+import { AGENT_STATES } from '../../core/roles/agent-plan.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
 import {
   chanceField,
@@ -22,6 +23,7 @@ export const WITNESSES: readonly string[] = [
   ...ERROR_CODES,
   ...STAGES.map((stage) => `served-${stage}`),
   ...NOTES.map((note) => `noted-${note}`),
+  ...AGENT_STATES.map((state) => `agent-${state}`),
 ];
 
 const errorCode = choiceField('An error code.', FAILURES);
@@ -49,8 +51,8 @@ const levelSchema = mapField('What users get at least.', {
 export const expectSchema = mapField('What is to come of it.', {
   okAtLeast: chanceField('Least share of requests that end well. Default 0%.').optional(),
   sometimes: listField(
-    'What must be seen, or the story did not happen: outcomes of requests, served- and a stage, noted- and a note.',
-    choiceField('An outcome, a stage or a note.', WITNESSES as [string, ...string[]]),
+    'What must be seen, or the story did not happen: outcomes of requests, served- and a stage, noted- and a note, agent- and a state.',
+    choiceField('An outcome, a stage, a note or the state of an agent.', WITNESSES as [string, ...string[]]),
   ).optional(),
   never: listField('Errors that must not be seen. Default [INTERNAL].', errorCode).optional(),
   always: listField(

@@ -1,13 +1,7 @@
 import type { Problems } from './problems.ts';
 import type { ResolvedNode } from './resolved.ts';
-import {
-  TRUST_LEVELS,
-  type Cluster,
-  type Group,
-  type Model,
-  type Template,
-  type TrustLevel,
-} from './schema.ts';
+import { type Cluster, type Group, type Model, type Template } from './schema.ts';
+import { TRUST_LEVELS, type TrustLevel } from './word-fields.ts';
 import type { Item, Items } from './sections.ts';
 import type { Place } from './source.ts';
 

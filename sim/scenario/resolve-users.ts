@@ -62,7 +62,7 @@ export function resolveUsers({ place, value }: Item<Users>, town: Town): Resolve
   }));
 }
 
-function checkGateway(name: string, place: Place, words: readonly string[], town: Town): void {
+export function checkGateway(name: string, place: Place, words: readonly string[], town: Town): void {
   const nodes = town.nodes.get(name) ?? null;
   if (nodes === null || nodes.some(({ types }) => types.includes('gateway'))) return;
   const i = words.indexOf(name);
@@ -113,22 +113,25 @@ function resolveAsk(
 ): ResolvedAsk {
   if (!town.models.has(model))
     town.problems.addUnknown(place.at('model'), 'model', model, town.models.keys());
-  if (Array.isArray(regions)) {
-    regions.forEach((selector, i) =>
-      checkSelector(place.at('regions', i), selector, town.regions, town.problems),
-    );
-  }
   return {
     model,
     weight: weight ?? 1,
     minTrust: trustOf(minTrust ?? 'experimental'),
-    allowedRegions:
-      regions === 'anywhere'
-        ? [...new Set([...town.regions.keys()].map((path) => path.split('/')[0]))]
-        : Array.isArray(regions)
-          ? regions
-          : [town.clusters.get(cluster)?.value?.region ?? ''],
+    allowedRegions: resolveRegions(regions, place.at('regions'), cluster, town),
   };
+}
+
+/** Where something may be computed for people of a cluster; without a word: in the region of the cluster. */
+export function resolveRegions(
+  regions: readonly string[] | 'home' | 'anywhere' | undefined,
+  place: Place,
+  cluster: string,
+  town: Town,
+): string[] {
+  if (regions === 'anywhere') return [...new Set([...town.regions.keys()].map((path) => path.split('/')[0]))];
+  if (regions === undefined || regions === 'home') return [town.clusters.get(cluster)?.value?.region ?? ''];
+  regions.forEach((selector, i) => checkSelector(place.at(i), selector, town.regions, town.problems));
+  return [...regions];
 }
 
 /** Scales a table so that its mean is 1,000,000 ppm: then the rate is kept, whatever its shape. Null if it is all zero. */

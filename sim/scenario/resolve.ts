@@ -14,6 +14,8 @@ import { resolveNetwork, resolveRegions } from './resolve-network.ts';
 import { resolveNodes } from './resolve-nodes.ts';
 import { exportsOf, resolvePeerings } from './resolve-peerings.ts';
 import { resolveUsers } from './resolve-users.ts';
+import { agentsSchema } from './agents-schema.ts';
+import { resolveAgents } from './resolve-agents.ts';
 import type {
   ResolvedCluster,
   ResolvedModel,
@@ -84,6 +86,7 @@ export function resolveSections(
   const durationUs = duration ?? Number.MAX_SAFE_INTEGER;
   const town = { durationUs, regions, models, demands, clusters, nodes, problems };
   const workloads = reader.listed('users', usersSchema).flatMap((users) => resolveUsers(users, town));
+  const agents = reader.listed('agents', agentsSchema).flatMap((owned) => resolveAgents(owned, town));
   const faults = resolveFaults(reader.listed('faults', faultSchema), town);
   const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
   const swarm = resolveSwarm(reader.single('swarm', swarmSchema), town);
@@ -106,6 +109,7 @@ export function resolveSections(
     nodes: [...nodes.values()].flatMap((ofCluster) => ofCluster!),
     peerings,
     workloads,
+    ...(agents.length > 0 ? { agents } : {}),
     faults,
     ...(malice.length > 0 ? { malice } : {}),
     ...(swarm === null ? {} : { swarm }),

@@ -1,5 +1,6 @@
 import type { DetectorName } from '../../core/machine/config.ts';
 import type { Parameters } from '../../core/machine/parameters.ts';
+import type { ResolvedAgents } from './resolved-agents.ts';
 import type { ResolvedCalm, ResolvedExpectations } from './resolved-expectations.ts';
 import type { ResolvedFault } from './resolved-faults.ts';
 import type { ResolvedMalice } from './resolved-malice.ts';
@@ -34,6 +35,8 @@ export interface ResolvedScenario {
   readonly nodes: readonly ResolvedNode[];
   readonly peerings: readonly ResolvedPeering[];
   readonly workloads: readonly ResolvedWorkload[];
+  /** Who has agents act for them; absent: nobody. */
+  readonly agents?: readonly ResolvedAgents[];
   /** In order of time. */
   readonly faults: readonly ResolvedFault[];
   /** Nodes that are malicious; absent: none. */

@@ -4,6 +4,7 @@ import { DETECTORS } from '../../core/machine/config.ts';
 import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/machine/parameters.ts';
 import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
 import { MAX_OPERATORS } from '../../core/trust/documents.ts';
+import { agentsSchema } from './agents-schema.ts';
 import { calmSchema, expectSchema } from './expect-schema.ts';
 import {
   bandwidthField,
@@ -30,18 +31,12 @@ import { maliceSchema } from './malice-schema.ts';
 import { pairField, placesField } from './place-fields.ts';
 import { swarmSchema } from './swarm-schema.ts';
 import { formatDuration } from './units.ts';
+import { modelName, regionPath, regionsField, TRUST_LEVELS, trustLevel } from './word-fields.ts';
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
 
-export const TRUST_LEVELS = ['experimental', 'peer', 'community', 'verified'] as const;
-export type TrustLevel = (typeof TRUST_LEVELS)[number];
 const EXACT_NAME = 'a name in small letters, digits and hyphens, as us-east';
-const EXACT_REGION = 'a region, as eu/fr';
-const EXACT_MODEL = 'the name of a model, as lifeos/sense-maker-v1';
 
-const trustLevel = (about: string) => choiceField(about, TRUST_LEVELS);
-const regionPath = (about: string) => wordField(about, REGION, EXACT_REGION);
-const modelName = (about: string) => wordField(about, MODEL, EXACT_MODEL);
 const text = (about: string) => textField(about);
 
 export const regionSchema = mapField('A region of the world.', {
@@ -204,19 +199,9 @@ const askSchema = mapField('What is asked for.', {
   model: modelName('The model asked.'),
   weight: countField('How often, in proportion to the others. Default 1.', 1, 1_000_000).optional(),
   minTrust: trustLevel('The least trust of whoever sees the prompt. Default experimental.').optional(),
-  regions: z
-    .union(
-      [
-        z.enum(['home', 'anywhere']),
-        listField('Regions.', regionPath('A region, or the beginning of its path.'), 1),
-      ],
-      { error: 'home, anywhere, or a list of regions' },
-    )
-    .meta({
-      description:
-        'Where it may be computed: home (the region of the cluster asked), anywhere, or regions. Default home.',
-    })
-    .optional(),
+  regions: regionsField(
+    'Where it may be computed: home (the region of the cluster asked), anywhere, or regions. Default home.',
+  ).optional(),
 });
 
 /** The mean time between two requests of one cluster: a rate above is a slip of the pen. */
@@ -302,6 +287,7 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   clusters: namedField('Clusters, by name.', NAME, clusterSchema),
   peerings: peeringsSchema.optional(),
   users: listField('Who asks.', usersSchema).optional(),
+  agents: listField('Who has agents act for them.', agentsSchema).optional(),
   faults: listField('What goes wrong.', faultSchema).optional(),
   malice: listField('Who is malicious.', maliceSchema).optional(),
   swarm: swarmSchema.optional(),
