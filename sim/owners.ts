@@ -63,6 +63,8 @@ const LOOK_US = 5_000_000;
 const PATIENCE_US = 30_000_000;
 /** An agent is to begin within so long. */
 const BEGIN_US = 20_000_000;
+/** Who changes its mind does so within so long. */
+const LATEST_INTERRUPTION_US = 10_000_000;
 const BYTES_PER_TOKEN = 4;
 
 /** Words of chance of an agent are told apart by these. */
@@ -150,12 +152,18 @@ export class Owners {
     }
   }
 
-  /** Nothing listens there. What was begun goes on without its desk; a start may or may not have come through. */
+  /**
+   * Nothing listens there. What was begun goes on without its desk. A start that was said once has reached nobody and is said
+   * to the next gateway; one that was said before may have begun the agent.
+   */
   onConnectionRefused(envelope: Envelope): void {
     const agent = this.agentOf(envelope);
     if (agent === null || agent.endedUs > 0) return;
     agent.gateway++;
-    if (agent.state === null) this.end(agent, UNKNOWN_OUTCOME);
+    if (agent.state !== null) return;
+    const { gateways } = this.groups[agent.group];
+    if (agent.attempt === agent.gateway && agent.gateway < gateways.length) this.say(agent, AGENT, agent.plan);
+    else this.end(agent, UNKNOWN_OUTCOME);
   }
 
   private begin(i: number): void {
@@ -185,7 +193,7 @@ export class Owners {
       },
       askedUs: this.world.nowUs,
       interruption: isStopped ? 'stop' : isRevoked ? 'revoke' : 'none',
-      interruptsAfterUs: Math.floor((draw(WHEN) * Math.min(budgetUs, 20_000_000)) / 4294967296),
+      interruptsAfterUs: Math.floor((draw(WHEN) * Math.min(budgetUs, LATEST_INTERRUPTION_US)) / 4294967296),
       stopAskedUs: Infinity,
       gateway: 0,
       attempt: 0,

@@ -25,6 +25,7 @@ import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
 import { onDirectory } from '../cluster/exchange.ts';
 import { onEvidence, onRows } from '../cluster/registry.ts';
 import { onExports, onSession } from '../cluster/sessions.ts';
+import * as desk from '../roles/agent-desk.ts';
 import * as agents from '../roles/agent-host.ts';
 import * as bridges from '../roles/bridge.ts';
 import * as computes from '../roles/compute.ts';
@@ -180,17 +181,15 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       else return false;
       return true;
     case kinds.AGENT_STOP:
-      if (compute === null) return false;
-      agents.onStopAgent(node, now, out, envelope);
-      return true;
     case kinds.AGENTS:
-      if (compute === null) return false;
-      agents.onListAgents(node, now, out, envelope);
-      return true;
     case kinds.STEP:
-      if (compute === null) return false;
-      agents.onAskStep(node, out, envelope);
+      if (gateway !== null && envelope.from === envelope.origin) desk.onAsked(node, out, envelope);
+      else if (compute !== null) agents.onAsked(node, now, out, envelope);
+      else return false;
       return true;
+    case kinds.STEP_RESULT:
+    case kinds.AGENTS_FOUND:
+      return gateway !== null && desk.onSaidToOwner(node, out, envelope);
     case kinds.STORED:
       if (envelope.from !== DISK) return false;
       if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, out, envelope))
@@ -251,7 +250,8 @@ function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): v
       return;
     }
   }
-  node.late++;
+  const isOfAgent = envelope.kind === kinds.AGENT_STATE && gateway !== null;
+  if (!isOfAgent || !desk.onSaidToOwner(node, out, envelope)) node.late++;
 }
 
 function outcomeOf(

@@ -1,7 +1,7 @@
 import type { Peer } from '../base/peers.ts';
 import { hasMemberType, liveMembersOf } from '../cluster/detector.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import { AGENTS_FOUND, REFUSED, type Refused } from '../machine/kinds.ts';
+import { AGENTS, AGENTS_FOUND, REFUSED, type Refused } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { reply } from '../machine/speech.ts';
 import { NO_ELIGIBLE_NODE } from '../routing/outcomes.ts';
@@ -12,8 +12,13 @@ import { MAX_ASKED } from './agent-plan.ts';
  * passes on what either side says, so a gateway that is new serves as well as one that was there.
  */
 
-/** An owner says something to the host of an agent. */
-export function onSaidToHost(node: Node, out: Outbox, envelope: Envelope): void {
+/** An owner asks after its agents, or for something of one of them. */
+export function onAsked(node: Node, out: Outbox, envelope: Envelope): void {
+  if (envelope.kind === AGENTS) askAll(node, out, envelope);
+  else askHost(node, out, envelope);
+}
+
+function askHost(node: Node, out: Outbox, envelope: Envelope): void {
   const { host } = envelope.body as { readonly host: Peer };
   if (hasMemberType(node, host, 'compute')) {
     pass(node, out, envelope, host);
@@ -24,8 +29,8 @@ export function onSaidToHost(node: Node, out: Outbox, envelope: Envelope): void 
   reply(node, out, envelope, REFUSED, body);
 }
 
-/** An owner asks for every agent that acts for it: each host answers for itself, and the owner is told who has been asked. */
-export function onAskAgents(node: Node, out: Outbox, envelope: Envelope): void {
+/** Each host answers for itself, and the owner is told who has been asked. */
+function askAll(node: Node, out: Outbox, envelope: Envelope): void {
   const asked = liveMembersOf(node, 'compute').slice(0, MAX_ASKED);
   for (const host of asked) pass(node, out, envelope, host);
   reply(node, out, envelope, AGENTS_FOUND, { by: node.self, asked, agents: [] });

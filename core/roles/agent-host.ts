@@ -5,6 +5,8 @@ import { recordOf } from '../machine/disk-records.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   AGENT_STATE,
+  AGENT_STOP,
+  AGENTS,
   AGENTS_FOUND,
   ANSWER,
   REFUSED,
@@ -80,11 +82,18 @@ export function onAgent(node: Node, now: Now, out: Outbox, envelope: Envelope): 
   save(node, agent, now, out);
 }
 
+/** A gateway asks for something of an agent, or after all of an owner. */
+export function onAsked(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
+  if (envelope.kind === AGENT_STOP) onStop(node, now, out, envelope);
+  else if (envelope.kind === AGENTS) onList(node, now, out, envelope);
+  else onStep(node, now, out, envelope);
+}
+
 /** The owner stops an agent or withdraws the consent: no further step begins, and what is at work is not used. */
-export function onStopAgent(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
+function onStop(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   const agent = findAgent(node, envelope);
   if (agent === undefined) {
-    refuse(node, out, envelope, NO_ELIGIBLE_NODE, 'there is no such agent here');
+    onList(node, now, out, envelope);
     return;
   }
   const { isRevoked } = envelope.body as StopAgent;
@@ -92,20 +101,20 @@ export function onStopAgent(node: Node, now: Now, out: Outbox, envelope: Envelop
   tellWhenStored(node, out, agent, envelope.from, envelope.attempt);
 }
 
-/** Every agent here that acts for whoever asks. */
-export function onListAgents(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
+/** Every agent here that acts for whoever asks: also the answer where what was asked for is not here. */
+function onList(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   const own = node.agents?.agents.entries().filter(({ origin }) => origin === envelope.origin) ?? [];
   const agents = own.slice(0, MAX_LISTED).map((agent) => stateOf(node, agent, now));
   reply(node, out, envelope, AGENTS_FOUND, { by: node.self, asked: [], agents });
 }
 
 /** What a step has made, for an owner who has not had it. */
-export function onAskStep(node: Node, out: Outbox, envelope: Envelope): void {
+function onStep(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   const { step } = envelope.body as AskStep;
   const agent = findAgent(node, envelope);
   // What is not on disk yet might be made anew, and otherwise, after a crash.
   const result = agent === undefined || step >= agent.released ? undefined : agent.results[step];
-  if (result === undefined) refuse(node, out, envelope, NO_ELIGIBLE_NODE, 'there is no such result here');
+  if (result === undefined) onList(node, now, out, envelope);
   else reply(node, out, envelope, STEP_RESULT, { host: node.self, step, ...result });
 }
 

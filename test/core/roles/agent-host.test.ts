@@ -281,7 +281,9 @@ describe('the host of agents', () => {
     desk.infer();
     expect(desk.lines(), 'a result that is not on disk is not released').to.deep.equal([]);
     desk.say(kinds.STEP, { host, step: 0 }, 8);
-    expect(desk.lines()).to.deep.equal(['NO_ELIGIBLE_NODE: there is no such result here']);
+    expect(desk.lines(), 'how the agent does, and no result').to.deep.equal([
+      'agents: begun, 1 of 3 steps, 15 tokens',
+    ]);
     rig.drops = isOwn;
     answerFull();
     rig.pump();
