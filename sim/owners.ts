@@ -162,7 +162,8 @@ export class Owners {
     agent.gateway++;
     if (agent.state !== null) return;
     const { gateways } = this.groups[agent.group];
-    if (agent.attempt === agent.gateway && agent.gateway < gateways.length) this.say(agent, AGENT, agent.plan);
+    if (agent.attempt === agent.gateway && agent.gateway < gateways.length)
+      this.say(agent, AGENT, agent.plan);
     else this.end(agent, UNKNOWN_OUTCOME);
   }
 

@@ -20,6 +20,7 @@ import { errorOfStrikes } from './decide.ts';
 import { bodyOf, kindOf, refusal, type Outcome } from './ending.ts';
 import {
   CLUSTER_UNREACHABLE,
+  CONSENT_REQUIRED,
   DEADLINE_EXCEEDED,
   INTERNAL,
   NO_CAPABLE_NODE,
@@ -193,7 +194,8 @@ export function onRefused(
   } else {
     strike(search, [own]);
   }
-  if (code === DEADLINE_EXCEEDED) return refusal(code, detail, search.struck);
+  // What stands against it here stands against it everywhere.
+  if (code === DEADLINE_EXCEEDED || code === CONSENT_REQUIRED) return refusal(code, detail, search.struck);
   noteRequest(
     node,
     out,

@@ -14,6 +14,7 @@ import { Forger } from './forger.ts';
 import type { Malice, Scene } from './malice.ts';
 import { PeeringForger } from './peering-forger.ts';
 import { RecordForger } from './record-forger.ts';
+import { PlanTamperer } from './plan-tamperer.ts';
 import { RegionLiar } from './region-liar.ts';
 import { ReplayingBridge } from './replaying-bridge.ts';
 import { SelectiveGateway } from './selective-gateway.ts';
@@ -30,6 +31,8 @@ function createMalice(role: MaliciousRole): Malice {
       return new RegionLiar();
     case 'replaying-bridge':
       return new ReplayingBridge();
+    case 'plan-tamperer':
+      return new PlanTamperer();
     case 'selective-gateway':
       return new SelectiveGateway();
     case 'forger':
