@@ -49,6 +49,7 @@ export class WorkOnce extends Invariant {
     const requests = this.lineage.requestsOf((envelope.body as Infer).prompt.hash);
     if (requests.length !== 1) return;
     const [request] = requests;
+    if ('agent' in request) return;
     const work = this.works.get(keyOf(world, request, from));
     const { lives, spec, node } = world.machines[from];
     // A memory that was made smaller than what comes promises nothing.

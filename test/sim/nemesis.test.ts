@@ -14,7 +14,7 @@ import { runSeed, runUnder } from '../../sim/fuzz.ts';
 import { arbitraries, checkProperty } from '../../sim/property.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
-import { tinyScenario } from './tiny-scenario.ts';
+import { tinyAgents, tinyScenario } from './tiny-scenario.ts';
 
 const SEEDS = Array.from({ length: 200 }, (_, i) => i + 1);
 
@@ -58,7 +58,7 @@ describe('the nemesis', () => {
 
   for (const role of MALICIOUS_ROLES) {
     it(`draws a ${role}, at most one in a run, who touches something`, () => {
-      const scenario = tinyScenario();
+      const scenario = tinyScenario({ agents: [tinyAgents()] });
       let affected = 0;
       for (const storm of fc.sample(stormsOver(scenario, [], [role]), { seed: 7, numRuns: 20 })) {
         expect(storm.faults).to.deep.equal([]);

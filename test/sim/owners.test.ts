@@ -6,25 +6,7 @@ import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import { simulate } from '../../sim/simulate.ts';
 import type { World } from '../../sim/world.ts';
 import { SECOND_US } from './harmed-world.ts';
-import { tinyNode, tinyScenario } from './tiny-scenario.ts';
-
-const AGENTS: ResolvedAgents = {
-  cluster: 'france',
-  people: 5,
-  fromUs: 10 * SECOND_US,
-  untilUs: 40 * SECOND_US,
-  meanGapUs: 2 * SECOND_US,
-  steps: ['a', 'a', 'a'],
-  contextTokens: 50,
-  maxTokens: 20,
-  budgetTokens: 210,
-  budgetUs: 60 * SECOND_US,
-  minTrust: 1,
-  allowedRegions: ['eu'],
-  stoppedPpm: 0,
-  revokedPpm: 0,
-  unaskedPpm: 0,
-};
+import { tinyAgents, tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 function withAgents(
   agents: Partial<ResolvedAgents>,
@@ -41,7 +23,7 @@ function withAgents(
       tinyNode('us-east/compute', 'us-east', 'americas/us-east', ['compute'], ['a', 'b']),
     ],
     workloads: [],
-    agents: [{ ...AGENTS, ...agents }],
+    agents: [tinyAgents(agents)],
     faults: [],
     expectations: { okAtLeastPpm: 0, sometimes: [], never: [] },
     ...changes,

@@ -1,4 +1,5 @@
 import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';
+import type { ResolvedAgents } from '../../sim/scenario/resolved-agents.ts';
 import type { ResolvedNode, ResolvedPeering, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 
 export function tinyNode(
@@ -98,6 +99,28 @@ export function tinyScenario(changes: Partial<ResolvedScenario> = {}): ResolvedS
     ],
     faults: [{ kind: 'cut', atUs: 20e6, untilUs: 28e6, from: ['france'], to: ['us-east'], bothWays: true }],
     expectations: { okAtLeastPpm: 0, sometimes: ['CLUSTER_UNREACHABLE'], never: ['INTERNAL'] },
+    ...changes,
+  };
+}
+
+/** People in France who have agents of three steps act for them. */
+export function tinyAgents(changes: Partial<ResolvedAgents> = {}): ResolvedAgents {
+  return {
+    cluster: 'france',
+    people: 5,
+    fromUs: 10 * 1_000_000,
+    untilUs: 40 * 1_000_000,
+    meanGapUs: 2 * 1_000_000,
+    steps: ['a', 'a', 'a'],
+    contextTokens: 50,
+    maxTokens: 20,
+    budgetTokens: 210,
+    budgetUs: 60 * 1_000_000,
+    minTrust: 1,
+    allowedRegions: ['eu'],
+    stoppedPpm: 0,
+    revokedPpm: 0,
+    unaskedPpm: 0,
     ...changes,
   };
 }
