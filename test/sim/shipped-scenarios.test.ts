@@ -8,7 +8,7 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
-  'agents-at-work.yaml': { digest: '0000000000000000', verdict: 'pass' },
+  'agents-at-work.yaml': { digest: '9dceb7ecdd3edc29', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: '108ac0e8a31b9e79', verdict: 'violated' },
   'pilot-three-clusters.yaml': { digest: '92e851b5739bf04f', verdict: 'pass' },
