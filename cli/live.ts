@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ClusterWatch } from '../live/cluster-watch.ts';
 import { startFederation, type Federation } from '../live/federation.ts';
 import type { Provider } from '../live/accelerator.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
@@ -23,6 +24,7 @@ const PROVIDERS: readonly string[] = ['cpu', 'webgpu', 'cuda'];
 /** The federation did not start (EX_UNAVAILABLE). */
 const UNAVAILABLE = 69;
 const DEFAULT_PORT = 4173;
+const WATCH_MS = 1_000;
 
 /** `watershed live`: runs a scenario's nodes as processes until Ctrl-C. Returns the exit code. */
 export async function runLive(file: string, options: RunLiveOptions): Promise<number> {
@@ -56,8 +58,10 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
   }
   const page = options.page === false ? null : await openPage(federation, options.port ?? DEFAULT_PORT);
   report(scenario, federation, folder, page);
+  const endWatch = watch(federation);
   if (!stopped.signal.aborted)
     await new Promise((resolve) => stopped.signal.addEventListener('abort', resolve));
+  endWatch();
   console.log('stopping …');
   await Promise.all([federation.stop(), page?.close()]);
   return 0;
@@ -97,6 +101,14 @@ async function openPage(federation: Federation, port: number): Promise<ServedVie
   }
 }
 
+/** Tells what the nodes say of their clusters whenever that has changed. Returns how to end it. */
+function watch(federation: Federation): () => void {
+  const clusters = new ClusterWatch();
+  const tell = (): void => clusters.takeNews(federation.nodes).forEach((line) => console.log(`  ${line}`));
+  const timer = setInterval(tell, WATCH_MS);
+  return () => clearInterval(timer);
+}
+
 function report(
   scenario: ResolvedScenario,
   federation: Federation,
@@ -116,13 +128,17 @@ function report(
     const question = { model: scenario.models[0]?.name ?? '', text: 'Where does the water go?', regions };
     console.log('  Ask:');
     console.log(`  curl -s ${gateway}/v1/ask -H 'content-type: application/json' \\`);
-    console.log(`    -d '${JSON.stringify(question)}'`);
+    const fields = Object.entries(question).map(([key, value]) => `"${key}": ${JSON.stringify(value)}`);
+    // A field a line fits a narrow window, and can be pasted as it is.
+    console.log(`    -d '{${fields.join(',\n         ')}}'`);
     console.log();
   }
-  for (const point of findSinglePoints(scenario)) console.log(`  Warning   ${point}`);
+  const singlePoints = findSinglePoints(scenario);
+  if (singlePoints.length > 0) console.log('  Single points of failure:');
+  for (const point of singlePoints) console.log(`    ${point}`);
   if (page !== null) console.log(`  Page      ${page.url}`);
   console.log(`  Journals  ${folder}`);
   if (scenario.workloads.length + scenario.faults.length > 0)
-    console.log('  The users and faults of the scenario are for the simulator: here you ask, and kill.');
+    console.log('  Users and faults are for the simulator: here you ask, and kill.');
   console.log('  Ctrl-C stops all nodes.');
 }

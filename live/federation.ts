@@ -20,6 +20,7 @@ import { lockFolder } from './folder-lock.ts';
 import { idOfConsole, LiveIds, openIdentity, signHash, type Identity, type RosterEntry } from './identity.ts';
 import { FRAME_PERIOD_MS, LiveRecorder } from './live-recorder.ts';
 import { NodeChild } from './node-child.ts';
+import type { NodeView } from './node-view.ts';
 
 export interface FederationOptions {
   /** Where nodes keep their keys, state, journals and logs; made if it is not there. */
@@ -38,11 +39,14 @@ export interface FederationOptions {
 
 export interface RunningNode {
   readonly name: string;
+  readonly cluster: string;
   readonly types: readonly string[];
   readonly folder: string;
   readonly url: string;
   readonly pid: number;
   readonly isRunning: boolean;
+  /** As it last said itself, while it runs; at most a second or so ago. */
+  readonly view: NodeView | null;
 }
 
 export interface Federation {
@@ -101,6 +105,7 @@ interface Member {
   child: NodeChild | null;
   url: string;
   isKilled: boolean;
+  view: NodeView | null;
 }
 
 class LiveFederation implements Federation {
@@ -151,13 +156,15 @@ class LiveFederation implements Federation {
   }
 
   get nodes(): RunningNode[] {
-    return this.members.map(({ spec, folder, url, child }) => ({
+    return this.members.map(({ spec, folder, url, child, view }) => ({
       name: spec.name,
+      cluster: spec.cluster,
       types: spec.types,
       folder,
       url,
       pid: child?.pid ?? 0,
       isRunning: child?.isRunning ?? false,
+      view,
     }));
   }
 
@@ -203,14 +210,16 @@ class LiveFederation implements Federation {
   private async open(member: Member): Promise<void> {
     const place = this.members.indexOf(member);
     this.recorder.onState(place, 'starting');
-    const child = new NodeChild(member.spec.name, member.folder, (message) =>
-      this.recorder.onMessage(place, message),
-    );
+    const child = new NodeChild(member.spec.name, member.folder, (message) => {
+      if (message.type === 'report') member.view = message.view;
+      this.recorder.onMessage(place, message);
+    });
     member.child = child;
     this.log.info({ node: member.spec.name, process: child.pid }, 'started');
     member.isKilled = false;
     void child.exited.then((inOrder) => {
       this.recorder.onState(place, 'down');
+      member.view = null;
       if (this.isStopping || member.isKilled || !child.wasReady) return;
       const reason = child.reason ?? (inOrder ? 'it was told to stop' : 'its process ended');
       this.log.error({ node: member.spec.name, reason }, 'a node was lost');
@@ -275,7 +284,16 @@ function layOut(
       node: writeNodeConfig(configs[i]!, ids),
     };
     writeConfig(folders[i]!, config);
-    return { spec, folder: folders[i]!, config, id: keys[i]!.id, child: null, url: '', isKilled: false };
+    return {
+      spec,
+      folder: folders[i]!,
+      config,
+      id: keys[i]!.id,
+      child: null,
+      url: '',
+      isKilled: false,
+      view: null,
+    };
   });
 }
 

@@ -1,7 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { MEMBER_STATES } from '../core/cluster/member.ts';
+import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 import { loadOf } from '../core/roles/compute.ts';
 import type { GatewayUser } from './gateway-user.ts';
 import type { LiveNode } from './live-node.ts';
+import { turnedAwayBy, viewOf } from './node-view.ts';
 
 /** What a node counts, read when it is asked for. Nothing in it names a user or what was asked. */
 export class Metrics {
@@ -15,6 +18,13 @@ export class Metrics {
     this.gauge('jobs_running', 'requests on the accelerator', () => loadOf(driver.node).running);
     this.gauge('jobs_queued', 'requests that wait for the accelerator', () => loadOf(driver.node).queued);
     this.gauge('contents_bytes', 'prompts and answers held in memory', () => contents.totalBytes);
+    this.gaugeBy('members', 'members of its cluster as the node sees them', 'state', () =>
+      named(MEMBER_STATES, viewOf(driver.node).members),
+    );
+    this.gauge('directory_size', 'nodes in its directory', () => viewOf(driver.node).directory ?? 0);
+    this.gaugeBy('agents', 'agents that it hosts', 'state', () =>
+      named(AGENT_STATES, viewOf(driver.node).agents),
+    );
     this.count('boots', 'boots of the node', () => live.bootCount);
     this.count('steps', 'steps of this boot', () => driver.steps);
     this.count('ignored', 'envelopes that were none for this node', () => driver.node.ignored);
@@ -22,9 +32,17 @@ export class Metrics {
     this.count('inbox_dropped', 'envelopes that found no room', () => driver.dropped);
     this.count('received', 'envelopes from other nodes that were taken', () => transport.received);
     this.count('journal_entries', 'steps in the journal', () => journal.entries);
-    this.countBy('refused', 'envelopes from other nodes that were refused', 'reason', transport.refused);
-    this.countBy('unsent', 'envelopes to other nodes that were dropped', 'reason', transport.unsent);
-    this.countBy('undelivered', 'words of devices and users not taken', 'reason', driver.undelivered);
+    this.countBy(
+      'refused',
+      'envelopes from other nodes that were refused',
+      'reason',
+      () => transport.refused,
+    );
+    this.countBy('unsent', 'envelopes to other nodes that were dropped', 'reason', () => transport.unsent);
+    this.countBy('undelivered', 'words of devices and users not taken', 'reason', () => driver.undelivered);
+    this.countBy('turned_away', 'envelopes of which the node took nothing in', 'reason', () =>
+      turnedAwayBy(driver.node),
+    );
     this.seconds = user === null ? null : this.watchQuestions(user);
   }
 
@@ -43,7 +61,7 @@ export class Metrics {
 
   private watchQuestions(user: GatewayUser): Histogram {
     this.gauge('questions_open', 'questions over HTTP that wait', () => user.openCount);
-    this.countBy('questions', 'questions over HTTP that ended', 'outcome', user.outcomes);
+    this.countBy('questions', 'questions over HTTP that ended', 'outcome', () => user.outcomes);
     return new Histogram({
       name: 'watershed_question_seconds',
       help: 'from question to answer',
@@ -63,6 +81,19 @@ export class Metrics {
     });
   }
 
+  private gaugeBy(name: string, help: string, label: string, readValues: () => Map<string, number>): void {
+    new Gauge({
+      name: `watershed_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of readValues()) this.set({ [label]: value }, count);
+      },
+    });
+  }
+
   private count(name: string, help: string, readValue: () => number): void {
     new Counter({
       name: `watershed_${name}_total`,
@@ -75,7 +106,12 @@ export class Metrics {
     });
   }
 
-  private countBy(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): void {
+  private countBy(
+    name: string,
+    help: string,
+    label: string,
+    readCounts: () => ReadonlyMap<string, number>,
+  ): void {
     new Counter({
       name: `watershed_${name}_total`,
       help,
@@ -83,8 +119,12 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const [value, count] of counts) this.inc({ [label]: value }, count);
+        for (const [value, count] of readCounts()) this.inc({ [label]: value }, count);
       },
     });
   }
+}
+
+function named(names: readonly string[], counts: readonly number[] | null): Map<string, number> {
+  return new Map(names.map((name, i) => [name, counts?.[i] ?? 0]));
 }

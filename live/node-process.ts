@@ -16,6 +16,7 @@ import { CONFIG_FILE, type LiveConfig } from './config.ts';
 import { GatewayUser, type Ending } from './gateway-user.ts';
 import { createHttp, nameOf, requestIdOf } from './http.ts';
 import { LiveNode } from './live-node.ts';
+import { viewOf } from './node-view.ts';
 import type { FromNode, ToNode } from './process-messages.ts';
 
 const REPORT_MS = 1_000;
@@ -127,6 +128,7 @@ function report(): void {
     state: node.phase === READY ? 'up' : 'starting',
     load: node.compute?.jobs.length ?? 0,
     open: user?.openCount ?? 0,
+    view: viewOf(node),
     traffic,
   });
 }

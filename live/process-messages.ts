@@ -1,4 +1,5 @@
 import type { NodeState, StoryStep } from '../sim/frame.ts';
+import type { NodeView } from './node-view.ts';
 
 /** What a node's process tells whoever started it. */
 export type FromNode =
@@ -16,6 +17,7 @@ export interface NodeReport {
   readonly state: NodeState;
   readonly load: number;
   readonly open: number;
+  readonly view: NodeView;
   /** By id of the other node, since the report before: sent, and not sent of them. */
   readonly traffic: readonly (readonly [id: string, sent: number, dropped: number])[];
 }

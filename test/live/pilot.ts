@@ -2,8 +2,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
 import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';
-import type { RunningNode } from '../../live/federation.ts';
+import type { Federation, RunningNode } from '../../live/federation.ts';
+import { replayJournal } from '../../live/replay.ts';
 import { loadScenario } from '../../sim/scenario/load.ts';
 import { peeringOf } from '../sim/tiny-scenario.ts';
 import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
@@ -130,6 +132,34 @@ export async function askUntil(
     if (isHopedFor(reply) || performance.now() > endMs) return reply;
     await sleep(100);
   }
+}
+
+/** Values of a metric of a node by the value of its label; under '' where it has none. */
+export async function readMetric(url: string, name: string): Promise<Record<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text.matchAll(new RegExp(`^watershed_${name}(?:\\{\\w+="([^"]*)"\\})? (\\S+)$`, 'gm'));
+  return Object.fromEntries([...lines].map(([, label, value]) => [label ?? '', Number(value)]));
+}
+
+/** Reads a metric of each node until all are as hoped for, or the time is over; returns what was read last. */
+export async function metricsWhen(
+  nodes: readonly RunningNode[],
+  name: string,
+  isHopedFor: (values: Record<string, number>) => boolean,
+  withinMs: number,
+): Promise<Record<string, number>[]> {
+  const endMs = performance.now() + withinMs;
+  for (;;) {
+    const read = await Promise.all(nodes.map(({ url }) => readMetric(url, name)));
+    if (read.every(isHopedFor) || performance.now() > endMs) return read;
+    await sleep(50);
+  }
+}
+
+/** To be called when all have stopped: each boot of each node did what the core does with what it was given. */
+export function expectReplays({ nodes }: Pick<Federation, 'nodes'>): void {
+  for (const node of nodes)
+    for (const journal of journalsOf(node)) expect(replayJournal(journal).verdict, journal).to.equal('equal');
 }
 
 export function sleep(ms: number): Promise<void> {

@@ -1,0 +1,47 @@
+/** What the nodes of a running federation say of their clusters, in a line each, told whenever it has changed. */
+import { MEMBER_STATES } from '../core/cluster/member.ts';
+import { AGENT_BEGUN } from '../core/roles/agent-plan.ts';
+import type { RunningNode } from './federation.ts';
+
+export class ClusterWatch {
+  private readonly told = new Map<string, string>();
+
+  /** What is new since it was last asked. Of a cluster whose nodes do not agree nothing is told before they do. */
+  takeNews(nodes: readonly RunningNode[]): string[] {
+    const clusters = [...new Set(nodes.map(({ cluster }) => cluster))];
+    const width = Math.max(...clusters.map((name) => name.length)) + 2;
+    return clusters.flatMap((cluster) => {
+      const line = describe(nodes.filter((node) => node.cluster === cluster));
+      if (line === null || line === this.told.get(cluster)) return [];
+      this.told.set(cluster, line);
+      return [`${cluster.padEnd(width)}${line}`];
+    });
+  }
+}
+
+function describe(nodes: readonly RunningNode[]): string | null {
+  const views = nodes.flatMap(({ view }) => view ?? []);
+  if (views.length === 0) return 'no node is running';
+  const members = agreed(views.flatMap(({ members }) => (members === null ? [] : [wordsOf(members)])));
+  const directory = agreed(views.flatMap(({ directory }) => directory ?? []));
+  if (members === null || directory === null) return null;
+  const agents = views.reduce((sum, view) => sum + view.agents[AGENT_BEGUN]!, 0);
+  return [
+    members === undefined ? null : `members: ${members}`,
+    directory === undefined ? 'no index node' : `directory of ${directory}`,
+    agents === 0 ? null : `agents at work: ${agents}`,
+  ]
+    .filter((part) => part !== null)
+    .join('; ');
+}
+
+/** What all say alike; null if they do not, undefined if nobody says anything. */
+function agreed<T>(said: readonly T[]): T | null | undefined {
+  return said.every((one) => one === said[0]) ? said[0] : null;
+}
+
+function wordsOf(members: readonly number[]): string {
+  return members
+    .flatMap((count, state) => (count === 0 ? [] : [`${count} ${MEMBER_STATES[state]}`]))
+    .join(', ');
+}

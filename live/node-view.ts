@@ -1,0 +1,45 @@
+/** What a node thinks of its cluster, in numbers: for people, metrics and whoever started it. */
+import { REFUSALS } from '../core/cluster/admittance.ts';
+import { MEMBER_STATES } from '../core/cluster/member.ts';
+import type { Node } from '../core/machine/node-state.ts';
+import { AGENT_STATES } from '../core/roles/agent-plan.ts';
+
+export interface NodeView {
+  /** Members by state, see MEMBER_STATES; null: it knows of none, or nobody probes here. */
+  readonly members: readonly number[] | null;
+  /** Nodes in its directory; null: it is no index node. */
+  readonly directory: number | null;
+  /** Agents by state, see AGENT_STATES. */
+  readonly agents: readonly number[];
+}
+
+export function viewOf(node: Node): NodeView {
+  const table = node.membership?.table;
+  const states =
+    table === undefined ? [] : Array.from({ length: table.count }, (_, row) => table.stateAt(row));
+  return {
+    members: table === undefined ? null : countEach(MEMBER_STATES.length, states),
+    directory: node.index?.directory.size ?? null,
+    agents: countEach(AGENT_STATES.length, node.agents?.agents.entries().map(({ state }) => state) ?? []),
+  };
+}
+
+/** What the steps of this boot have not taken in, by reason. */
+export function turnedAwayBy(node: Node): Map<string, number> {
+  const { membership, index, bridge } = node;
+  const counts = new Map<string, number>(REFUSALS.map((reason, i) => [reason, node.refusals[i] ?? 0]));
+  counts.set('of members, not believed', membership?.refused ?? 0);
+  if (index !== null) counts.set('announcement', index.refused);
+  if (bridge !== null) {
+    counts.set('request over the border', bridge.refused);
+    counts.set('record of a cluster', bridge.directory.refused);
+    counts.set('peering', bridge.agreements.refused);
+  }
+  return counts;
+}
+
+function countEach(kinds: number, found: readonly number[]): number[] {
+  const counts = new Array<number>(kinds).fill(0);
+  for (const kind of found) counts[kind]!++;
+  return counts;
+}
