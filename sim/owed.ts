@@ -18,6 +18,7 @@ export const OWED: Readonly<Record<GoalName, Owed>> = {
       .flatMap(({ node, spec }) => (node.phase === READY ? [] : [`${spec.name} is not ready`])),
   'live-nodes-listed': owedByIndexNodes,
   'directories-converge': owedByTwins,
+  'membership-agrees': owedByMembers,
   'sessions-up': owedByBridges,
   'clusters-discovered': owedByDirectories,
   'requests-ended': (world, machines) => {
@@ -57,6 +58,29 @@ function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] 
       .map((other) => `${spec.name} does not list ${other.spec.name}`);
   });
 }
+
+/** R5.2-2: that members who are up know one another, and none who is down as live. */
+function owedByMembers(world: World, machines: readonly Machine[]): string[] {
+  return machines.filter(isLive).flatMap(({ node, spec, cluster, peer }) => {
+    if (node.membership === null) return [];
+    const { table } = node.membership;
+    return machines.flatMap((other) => {
+      if (other.cluster !== cluster || other.peer === peer || other.node.config.certificate === null)
+        return [];
+      const row = table.find(node.pure.peerOf(world.identities.idOf(other.peer)));
+      const state = row < 0 ? -1 : table.stateAt(row);
+      if (isLive(other))
+        return state === ALIVE ? [] : [`${spec.name} does not know ${other.spec.name} as alive`];
+      return other.isUp || (state !== ALIVE && state !== SUSPECT)
+        ? []
+        : [`${spec.name} thinks ${other.spec.name} is alive`];
+    });
+  });
+}
+
+/** States of members. */
+const ALIVE = 0;
+const SUSPECT = 1;
 
 /** R3-2: of two index nodes of a cluster, that the second lists a node in the version in which the first does. */
 function owedByTwins(world: World, machines: readonly Machine[]): string[] {

@@ -11,8 +11,10 @@ import { CutsRespected } from './cuts-respected.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { ExportsHonoured } from './exports-honoured.ts';
 import { ManifestsAuthentic } from './manifests-authentic.ts';
+import { IncarnationOwn } from './incarnation-own.ts';
 import type { Invariant } from './invariant.ts';
 import { MessagesConserved } from './messages-conserved.ts';
+import { NoFalseDeath } from './no-false-death.ts';
 import { OneCrossing } from './one-crossing.ts';
 import { OneOutcome } from './one-outcome.ts';
 import { RecordsAuthentic } from './records-authentic.ts';
@@ -47,6 +49,8 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new RecordsAuthentic(lineage),
     new ManifestsAuthentic(lineage),
     new QuarantineHolds(lineage),
+    new IncarnationOwn(lineage),
+    new NoFalseDeath(lineage),
   ];
   return isChecking ? [...invariants, new ContentsDeclared(lineage)] : invariants;
 }

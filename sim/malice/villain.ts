@@ -17,6 +17,7 @@ import { RecordForger } from './record-forger.ts';
 import { PlanTamperer } from './plan-tamperer.ts';
 import { RegionLiar } from './region-liar.ts';
 import { ReplayingBridge } from './replaying-bridge.ts';
+import { RumourMonger } from './rumour-monger.ts';
 import { SelectiveGateway } from './selective-gateway.ts';
 
 function createMalice(role: MaliciousRole): Malice {
@@ -39,6 +40,8 @@ function createMalice(role: MaliciousRole): Malice {
       return new Forger();
     case 'record-forger':
       return new RecordForger();
+    case 'rumour-monger':
+      return new RumourMonger();
     case 'peering-forger':
       return new PeeringForger();
   }

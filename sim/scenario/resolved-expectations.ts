@@ -22,6 +22,8 @@ export const INVARIANTS = [
   'records-authentic',
   'manifests-authentic',
   'quarantine-holds',
+  'incarnation-own',
+  'no-false-death',
   'contents-declared',
 ] as const;
 export type InvariantName = (typeof INVARIANTS)[number];
@@ -31,6 +33,7 @@ export const GOALS = {
   'nodes-ready': 'every node that is up and not frozen is ready',
   'live-nodes-listed': 'every index node lists all nodes of its cluster that are up',
   'directories-converge': 'the index nodes of a cluster list its nodes that are up in the same versions',
+  'membership-agrees': 'members that are up know one another, and think none of those alive that are down',
   'sessions-up': 'bridges of peered clusters hear one another',
   'clusters-discovered': 'every bridge lists the clusters within three peerings of its own',
   'requests-ended': 'no request is open beyond its deadline',

@@ -10,6 +10,7 @@ export const MALICIOUS_ROLES = [
   'forger',
   'record-forger',
   'peering-forger',
+  'rumour-monger',
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
@@ -25,6 +26,7 @@ export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
   forger: null,
   'record-forger': 'bridge',
   'peering-forger': 'bridge',
+  'rumour-monger': null,
 };
 
 /** One malicious node. Plain JSON, like a fault: it may have been planned by a person or drawn. */

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { INCARNATIONS } from '../../core/cluster/incarnation.ts';
+import type { FindMembers, Members, PingReq, Sayings } from '../../core/cluster/member-messages.ts';
+import { MEMBER_STATES, type Member } from '../../core/cluster/member.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
@@ -43,6 +46,12 @@ export class Play {
     return `${way.padEnd(32)} ${kinds.nameOfKind(kind).padEnd(18)} ${this.detailOf(kind, body)}`.trimEnd();
   }
 
+  private sayingOf({ peer, incarnation, state, from }: Member): string {
+    const boot = Math.floor(incarnation / INCARNATIONS);
+    const said = `${this.nameOf(peer)} ${MEMBER_STATES[state]} ${boot}.${incarnation % INCARNATIONS}`;
+    return from === null ? said : `${said} says ${this.nameOf(from)}`;
+  }
+
   private nameOf(peer: number): string {
     return peer < 0
       ? ['', 'DISK', 'ACCELERATOR', 'OBSERVER', 'KEYS', 'NETWORK'][-peer]
@@ -51,6 +60,20 @@ export class Play {
 
   private detailOf(kind: number, body: unknown): string {
     switch (kind) {
+      case kinds.PING:
+      case kinds.ACK:
+      case kinds.GOSSIP:
+        return (body as Sayings).items.map((told) => this.sayingOf(told)).join(', ');
+      case kinds.PING_REQ:
+        return this.nameOf((body as PingReq).target);
+      case kinds.FIND_MEMBERS:
+        return this.sayingOf((body as FindMembers).own);
+      case kinds.MEMBERS:
+        return (body as Members).rows.map((told) => this.sayingOf(told)).join(', ');
+      case kinds.NOTED: {
+        const { note, chosen } = body as kinds.Noted;
+        return `${kinds.NOTES[note]}: ${this.nameOf(chosen)}`;
+      }
       case kinds.CLUSTER_NEWS: {
         const { records, asks } = body as kinds.ClusterNews;
         const told = records.map(({ record, hops }) => `${record.genesis.cluster} (hop ${hops})`);

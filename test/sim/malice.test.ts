@@ -1,6 +1,16 @@
 import { expect } from 'chai';
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { BEAT, FOUND, MANIFEST, nameOfKind, ROWS, type Found } from '../../core/machine/kinds.ts';
+import {
+  BEAT,
+  FOUND,
+  MANIFEST,
+  nameOfKind,
+  NOTE_DEAD,
+  NOTE_REFUTED,
+  ROWS,
+  type Found,
+  type Noted,
+} from '../../core/machine/kinds.ts';
 import { ERROR_CODES, OK } from '../../core/routing/outcomes.ts';
 import { loadScenarioText } from '../../sim/scenario/load.ts';
 import type {
@@ -73,7 +83,7 @@ function servers({ users, machines }: World): string[] {
 describe('malice', () => {
   it('has one test scenario with every role, and each is counted', () => {
     // Those that forge what crosses borders have a test of their own.
-    const roles = [...ALL.map(({ as }) => as), 'record-forger', 'peering-forger'];
+    const roles = [...ALL.map(({ as }) => as), 'record-forger', 'peering-forger', 'rumour-monger'];
     expect(new Set(roles)).to.deep.equal(new Set(MALICIOUS_ROLES));
     const { villains } = finish(withMalice(ALL));
     for (const { label, armed, fired, affected } of villains) {
@@ -325,6 +335,28 @@ describe('a forger', () => {
     }
     const ok = ({ users }: World) => users.requests.filter(({ code }) => code === OK).length;
     expect(ok(world)).to.equal(ok(finish(withMalice([]))));
+  });
+});
+
+describe('a rumour-monger', () => {
+  it('has all suspected again and again, and kills nobody', () => {
+    const scenario = withMalice([
+      malicious('france/stray', 'rumour-monger', { fromUs: 10e6, sharePpm: 1e6 }),
+    ]);
+    const dead: number[] = [];
+    let refuted = 0;
+    const world = new World(scenario, {
+      onNoted: (_world, { body }) => {
+        const { note, chosen } = body as Noted;
+        if (note === NOTE_DEAD) dead.push(chosen);
+        if (note === NOTE_REFUTED) refuted++;
+      },
+    });
+    world.start();
+    world.run(scenario.durationUs);
+    expect(world.villains[0].affected).to.be.greaterThan(100);
+    expect(refuted).to.be.greaterThan(50);
+    expect(dead).to.deep.equal([]);
   });
 });
 
