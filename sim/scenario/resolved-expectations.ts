@@ -16,6 +16,7 @@ export const INVARIANTS = [
   'tables-bounded',
   'messages-conserved',
   'cuts-respected',
+  'admission-honoured',
   'clocks-steady',
   'exports-honoured',
   'one-crossing',
