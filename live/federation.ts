@@ -97,7 +97,7 @@ export async function startFederation(
   }
 }
 
-interface Member {
+export interface Member {
   readonly spec: ResolvedNode;
   readonly folder: string;
   readonly config: LiveConfig;
@@ -244,7 +244,7 @@ class LiveFederation implements Federation {
 }
 
 /** Gives every node its folder, its key and its configuration. */
-function layOut(
+export function layOut(
   scenario: ResolvedScenario,
   folder: string,
   options: FederationOptions,
