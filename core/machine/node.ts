@@ -75,8 +75,8 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
 /** Takes in one envelope. */
 export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
   if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
-  else if (!isTurnedAway(node, now, out, envelope) && !receiveByRole(node, now, envelope, out))
-    node.ignored++;
+  else if (isTurnedAway(node, now, out, envelope)) setAlarm(node);
+  else if (!receiveByRole(node, now, envelope, out)) node.ignored++;
   if (isDeparting(node)) progressLeaving(node, now, out);
   setAlarm(node);
 }
