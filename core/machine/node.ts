@@ -75,8 +75,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
 /** Takes in one envelope. */
 export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
   if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
-  else if (isTurnedAway(node, now, out, envelope)) setAlarm(node);
-  else if (!receiveByRole(node, now, envelope, out)) node.ignored++;
+  else receiveWhenReady(node, now, envelope, out);
   if (isDeparting(node)) progressLeaving(node, now, out);
   setAlarm(node);
 }
@@ -99,6 +98,11 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     else storeNode(node, out);
   }
   setAlarm(node);
+}
+
+function receiveWhenReady(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
+  if (isTurnedAway(node, now, out, envelope)) return;
+  if (!receiveByRole(node, now, envelope, out)) node.ignored++;
 }
 
 /** The one switch. False if the envelope is none for this node. */
