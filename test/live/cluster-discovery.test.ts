@@ -9,6 +9,7 @@ import { READY } from '../../core/machine/node-state.ts';
 import { discoveryOf, LiveConsole } from '../../live/cluster-discovery.ts';
 import type { LiveConfig } from '../../live/config.ts';
 import { layOut } from '../../live/federation.ts';
+import { readNonce, Speaker } from '../../live/frames.ts';
 import { LiveIds, openIdentity, signFrame, signHash } from '../../live/identity.ts';
 import { LiveNode } from '../../live/live-node.ts';
 import { manifestFor } from '../../sim/cluster-discovery.ts';
@@ -60,7 +61,7 @@ async function openTown(): Promise<Town> {
 }
 
 /** An operator's console: a program that listens nowhere, and speaks the protocol with a key of its own. */
-function approveFrom(socket: Socket, { folder, nodes }: Town, { ticket }: Pending): void {
+function approveFrom(socket: Socket, speaker: Speaker, { folder, nodes }: Town, { ticket }: Pending): void {
   const operator = openIdentity(join(folder, 'operators', 'france', '1'));
   const ids = new LiveIds([]);
   const envelope = new Envelope();
@@ -69,13 +70,16 @@ function approveFrom(socket: Socket, { folder, nodes }: Town, { ticket }: Pendin
   const to = ids.peerOf(nodes[0]!.identity.id);
   Object.assign(envelope, { kind: APPROVE, from, to, origin: from, n: 1, body });
   const bytes = new Encoder(ids).envelope(envelope);
-  socket.emit('envelope', operator.publicKey, bytes, signFrame(operator, bytes), []);
+  const place = speaker.nextPlace();
+  socket.emit('envelope', operator.publicKey, place.n, bytes, signFrame(operator, place, bytes), []);
 }
 
 async function setUp(): Promise<DiscoveryStage> {
   const town = await openTown();
   const { nodes, consoles, urls } = town;
   const socket = io(urls[0]!, { transports: ['websocket'], forceNew: true });
+  const nonce = await new Promise<unknown>((resolve) => socket.once('nonce', resolve));
+  const speaker = new Speaker(readNonce(nonce)!);
   const placeOf = (name: (typeof NAMES)[number]): number => NAMES.indexOf(name);
   return {
     discoveryOf: (name, options) => discoveryOf(consoles[placeOf(name)]!, options),
@@ -83,7 +87,7 @@ async function setUp(): Promise<DiscoveryStage> {
       const { driver, identity } = nodes[placeOf(name)]!;
       return manifestFor(driver.node.config.manifest, identity.id);
     },
-    approve: (pending) => approveFrom(socket, town, pending),
+    approve: (pending) => approveFrom(socket, speaker, town, pending),
     members: () => {
       const { driver, ids } = nodes[0]!;
       const { table } = driver.node.membership!;
