@@ -45,6 +45,11 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'a decision where data may be, against a look-up in a map, µs',
     load: () => import('./policy.ts'),
   },
+  heartbeats: {
+    summary:
+      'clusters of a thousand nodes that beat, against PHOLD with as much pending  [--nodes N] [--seconds S]',
+    load: () => import('./heartbeats.ts'),
+  },
   steps: {
     summary: 'what a step of the core costs by kind of envelope, µs  [FILE]',
     load: () => import('./steps.ts'),

@@ -18,7 +18,7 @@ const QUANTILES = 1024;
 const REMAINDER_BITS = 22; // 32 random bits less those that choose the quantile
 
 /** Delays at equal steps of probability, ns; between two of them the quantile function is taken as a line. */
-function tabulateDelays(): Float64Array {
+export function tabulateDelays(): Float64Array {
   const delays = new Float64Array(QUANTILES + 1);
   for (let i = 0; i <= QUANTILES; i++) {
     const survival = Math.max(1 - i / QUANTILES, 1 / (8 * QUANTILES));
@@ -28,7 +28,7 @@ function tabulateDelays(): Float64Array {
 }
 
 /** The load: state in fields of one object, generator (sfc32) included. */
-class Phold {
+export class Phold {
   readonly schedule = new Schedule();
   private readonly counters: Int32Array;
   private readonly lpsPerDraw: number;
@@ -108,7 +108,7 @@ function runHere(load: Load, delays: Float64Array): Outcome {
   return { eventsPerSecond: Math.round(load.events / seconds), digest: phold.digest, rssMb };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((x, y) => x - y);
   return sorted[sorted.length >> 1]!;
 }

@@ -8,6 +8,7 @@ import { Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
 import { certify, configureNodes, operatorNames } from '../sim/configure.ts';
+import { plainConfig } from '../sim/shared-config.ts';
 import type { FrameHeader } from '../sim/frame.ts';
 import { headerOf } from '../sim/recorder.ts';
 import type { ResolvedNode, ResolvedScenario } from '../sim/scenario/resolved.ts';
@@ -329,7 +330,7 @@ function configureLive(
     basePort === undefined ? '' : `http://${HOST}:${basePort + scenario.nodes.indexOf(node)}`;
   const configs = configureNodes(scenario, cast, ids, sign, nowUs, addressOf);
   return configs.map((config, i) => ({
-    ...config,
+    ...plainConfig(config),
     // It is where the node listens, on a port that may be free only then.
     address: '',
     // Whoever starts the nodes tells them where the others listen.

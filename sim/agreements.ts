@@ -35,23 +35,24 @@ const SEEDS = 2;
 /** What operators sign at configuration time: a record for each cluster, and its peerings. By the name of the cluster. */
 export function agree(scenario: ResolvedScenario, registrar: Registrar): Map<string, Agreed> {
   const peerings = scenario.peerings.map((peering) => mintPeering(peering, registrar));
+  const bridges = bridgesByCluster(scenario);
   return new Map(
     scenario.clusters.map((cluster): [string, Agreed] => [
       cluster.name,
       {
-        record: mintRecord(scenario, cluster, registrar),
+        record: mintRecord(cluster, bridges.get(cluster.name)!, registrar),
         peerings: scenario.peerings.flatMap(({ between }, i) =>
           between.includes(cluster.name) ? [{ peering: peerings[i], revocation: null }] : [],
         ),
-        seedBridges: seedsOf(scenario, cluster, registrar),
+        seedBridges: seedsOf(scenario, cluster, bridges, registrar),
       },
     ]),
   );
 }
 
 function mintRecord(
-  scenario: ResolvedScenario,
   { name, region, exports }: ResolvedCluster,
+  bridges: readonly ResolvedNode[],
   registrar: Registrar,
 ): ClusterRecord {
   const { pure, geneses, startWallUs } = registrar;
@@ -59,7 +60,7 @@ function mintRecord(
   const terms = {
     genesis,
     region,
-    bridges: bridgesOf(scenario, name).map((node) => ({
+    bridges: bridges.map((node) => ({
       peer: registrar.peerOf(node),
       region: node.region,
       address: registrar.addressOf(node),
@@ -107,6 +108,7 @@ function signWith(
 function seedsOf(
   scenario: ResolvedScenario,
   { name, seedClusters = [] }: ResolvedCluster,
+  bridges: ReadonlyMap<string, readonly ResolvedNode[]>,
   registrar: Registrar,
 ): Agreed['seedBridges'] {
   const isSeed = ({ name: other }: ResolvedCluster): boolean =>
@@ -114,12 +116,15 @@ function seedsOf(
     (seedClusters.includes(other) ||
       scenario.peerings.some(({ between }) => between.includes(name) && between.includes(other)));
   return scenario.clusters.filter(isSeed).flatMap((other) =>
-    bridgesOf(scenario, other.name)
+    bridges
+      .get(other.name)!
       .slice(0, SEEDS)
       .map((node) => ({ peer: registrar.peerOf(node), address: registrar.addressOf(node) })),
   );
 }
 
-function bridgesOf(scenario: ResolvedScenario, cluster: string): ResolvedNode[] {
-  return scenario.nodes.filter((node) => node.cluster === cluster && node.types.includes('bridge'));
+function bridgesByCluster({ clusters, nodes }: ResolvedScenario): Map<string, ResolvedNode[]> {
+  const bridges = new Map(clusters.map(({ name }) => [name, [] as ResolvedNode[]]));
+  for (const node of nodes) if (node.types.includes('bridge')) bridges.get(node.cluster)!.push(node);
+  return bridges;
 }

@@ -16,10 +16,6 @@ export interface Clock {
   wallOffsetUs: number;
 }
 
-export function createClock(): Clock {
-  return { driftPpm: 0, anchorUs: 0, anchorMonoUs: 0, wallOffsetUs: 0 };
-}
-
 /** At a boot: the steady clock shows 0, and drifts on as before. */
 export function restartClock(clock: Clock, worldUs: number): void {
   clock.anchorUs = worldUs;
@@ -57,5 +53,5 @@ function monoAt({ driftPpm, anchorUs, anchorMonoUs }: Clock, worldUs: number): n
 
 /** What a clock counts in `us` of the world. Exact: a year times 200 is below 2^53. */
 function elapsedUs(driftPpm: number, us: number): number {
-  return us + Math.floor((us * driftPpm) / 1_000_000);
+  return driftPpm === 0 ? us : us + Math.floor((us * driftPpm) / 1_000_000);
 }

@@ -10,9 +10,10 @@ import { createNode } from '../core/machine/node-state.ts';
 import { agree } from './agreements.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
-import { Machine } from './machine.ts';
+import { createNumbers, Machine } from './machine.ts';
 import type { ResolvedCluster, ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
 import { keyOfName } from './seeds.ts';
+import { SharedConfig, type ClusterConfig, type Office } from './shared-config.ts';
 import { renumberConfig, Wire } from './wire.ts';
 
 /** What nodes have nothing of is one thing for all of them. */
@@ -40,15 +41,18 @@ export function createMachines(
   const configs = configureNodes(scenario, { nodes, attestors, operators }, identities, (signer, hash) =>
     identities.mint(signer, hash),
   );
+  const clusters = new Map(scenario.clusters.map(({ name }, i) => [name, i]));
+  const regions = new Map(scenario.regions.map(({ path }, i) => [path, i]));
+  const numbers = createNumbers(scenario.nodes.length);
   return scenario.nodes.map((spec, i) => {
-    const cluster = scenario.clusters.findIndex(({ name }) => name === spec.cluster);
-    const region = scenario.regions.findIndex(({ path }) => path === spec.region);
+    const cluster = clusters.get(spec.cluster)!;
+    const region = regions.get(spec.region)!;
     const key = keyOfName(spec.name);
     // Any bits will do, as long as no two nodes need have the same.
     const mask = isChecking ? (key & 0xfffff) | 1 : 0;
     const wire = isChecking ? new Wire(identities, mask) : null;
     const node = createNode(nodes[i] ^ mask, renumberConfig(configs[i], mask), wire?.view ?? identities);
-    return new Machine(i, nodes[i], wire, spec, cluster, region, key, node);
+    return new Machine(i, numbers, nodes[i], wire, spec, cluster, region, key, node);
   });
 }
 
@@ -61,75 +65,86 @@ export function configureNodes(
   startWallUs = WALL_EPOCH_US,
   addressOf = ({ name }: ResolvedNode): string => name,
 ): NodeConfig[] {
-  const encoder = new Encoder(pure);
   const models: KnownModel[] = scenario.models.map(({ name, requiredMemoryBytes }) => ({
     name,
     requiredMemoryBytes,
   }));
-  const indexNodes = new Map<string, Peer[]>();
-  const seeds = new Map<string, Seed[]>();
-  const detectors = new Map(scenario.clusters.map(({ name, detector }) => [name, detector ?? 'swim']));
-  for (const { name } of scenario.clusters) {
-    indexNodes.set(
-      name,
-      cast.nodes.filter((_, i) => isOf(scenario.nodes[i], name, 'index')),
-    );
-    seeds.set(name, seedsOf(scenario, cast, name));
-  }
   const geneses = new Map(
     scenario.clusters.map((cluster) => [cluster.name, genesisOf(cluster, cast.operators.get(cluster.name)!)]),
   );
-  const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
+  const bridges = new Map(
+    scenario.nodes.flatMap((node, i) => (node.types.includes('bridge') ? [[node.name, cast.nodes[i]]] : [])),
+  );
   const agreed = agree(scenario, {
     pure,
     geneses,
-    peerOf: ({ name }) => numbers.get(name)!,
+    peerOf: ({ name }) => bridges.get(name)!,
     addressOf,
     sign,
     startWallUs,
   });
-  const attestors = new Map([...cast.attestors].map(([cluster, attestor]) => [cluster, [attestor]]));
-  return scenario.nodes.map((node, i): NodeConfig => {
-    const attestor = cast.attestors.get(node.cluster)!;
-    const genesis = geneses.get(node.cluster)!;
-    return {
-      manifest: manifestOf(node, cast.nodes[i]),
-      attestations: attestationsOf(node, cast.nodes[i], attestor, (attestation) =>
-        sign(attestor, pure.hash(attestationBytes(encoder, attestation))),
-      ),
-      genesis,
-      certificate:
-        node.isAdmitted === false || node.joinsUs !== undefined
-          ? null
-          : certify(pure, genesis, cast.nodes[i], 0, ATTESTED_UNTIL_US, sign),
-      address: node.name,
-      orderedBy: cast.operators.get(node.cluster)!,
-      attestors: attestors.get(node.cluster)!,
-      detector: detectors.get(node.cluster)!,
-      seeds: seeds.get(node.cluster)!,
-      indexNodes: indexNodes.get(node.cluster)!,
-      record: agreed.get(node.cluster)!.record,
-      peerings: agreed.get(node.cluster)!.peerings,
-      seedBridges: agreed.get(node.cluster)!.seedBridges,
-      models,
-      installedModels: node.installedModels,
-      slots: node.slots,
-      queueLimit: node.queueLimit,
-      parameters: scenario.parameters,
-    };
-  });
-}
-
-function isOf(node: ResolvedNode, cluster: string, type: string): boolean {
-  return node.cluster === cluster && node.types.includes(type);
-}
-
-/** Every index node of a cluster, and its first gateway. */
-function seedsOf({ nodes }: ResolvedScenario, cast: Cast, cluster: string): Seed[] {
-  const gateway = nodes.findIndex((node) => isOf(node, cluster, 'gateway'));
-  return nodes.flatMap((node, i) =>
-    i === gateway || isOf(node, cluster, 'index') ? [{ peer: cast.nodes[i], address: node.name }] : [],
+  const listed = listSeeds(scenario, cast);
+  const clusters = new Map(
+    scenario.clusters.map(({ name, detector = 'swim' }): [string, ClusterConfig] => [
+      name,
+      {
+        genesis: geneses.get(name)!,
+        orderedBy: cast.operators.get(name)!,
+        attestors: [cast.attestors.get(name)!],
+        detector,
+        ...listed.get(name)!,
+        ...agreed.get(name)!,
+        models,
+        parameters: scenario.parameters,
+      },
+    ]),
   );
+  const office = createOffice(cast, geneses, pure, sign);
+  return scenario.nodes.map(
+    (node, i) => new SharedConfig(node, cast.nodes[i], clusters.get(node.cluster)!, office),
+  );
+}
+
+function createOffice(
+  cast: Cast,
+  geneses: ReadonlyMap<string, Genesis>,
+  pure: Pure,
+  sign: (signer: Peer, hash: string) => string,
+): Office {
+  const encoder = new Encoder(pure);
+  return {
+    manifestOf,
+    attestationsOf(node, peer) {
+      const attestor = cast.attestors.get(node.cluster)!;
+      return attestationsOf(node, peer, attestor, (attestation) =>
+        sign(attestor, pure.hash(attestationBytes(encoder, attestation))),
+      );
+    },
+    certificateOf(node, peer) {
+      if (node.isAdmitted === false || node.joinsUs !== undefined) return null;
+      return certify(pure, geneses.get(node.cluster)!, peer, 0, ATTESTED_UNTIL_US, sign);
+    },
+  };
+}
+
+/** By cluster: its index nodes, and whom its nodes ask first: those, and its first gateway. */
+function listSeeds(
+  { nodes, clusters }: ResolvedScenario,
+  cast: Cast,
+): Map<string, { readonly indexNodes: Peer[]; readonly seeds: Seed[] }> {
+  const lists = new Map(
+    clusters.map(({ name }) => [name, { indexNodes: [] as Peer[], seeds: [] as Seed[] }]),
+  );
+  const withGateway = new Set<string>();
+  nodes.forEach(({ name, cluster, types }, i) => {
+    const { indexNodes, seeds } = lists.get(cluster)!;
+    const isIndex = types.includes('index');
+    const isFirstGateway = types.includes('gateway') && !withGateway.has(cluster);
+    if (isFirstGateway) withGateway.add(cluster);
+    if (isIndex) indexNodes.push(cast.nodes[i]);
+    if (isIndex || isFirstGateway) seeds.push({ peer: cast.nodes[i], address: name });
+  });
+  return lists;
 }
 
 function manifestOf(node: ResolvedNode, id: Peer): Manifest {

@@ -31,12 +31,13 @@ export class Schedule extends TimingWheel {
   slot = 0;
 
   /**
-   * Called whenever a bucket has been opened, with the slots of the events that come next, at most 64. Who keeps what
+   * Called whenever a bucket has been opened, with the slots and kinds of the events that come next, at most 64. Who keeps what
    * they stand for in memory that is far away reads it there and then: reads that follow each other closely are waited
    * for together, those of single events one by one.
    */
-  onUpcoming: ((slots: Int32Array, count: number) => void) | null = null;
+  onUpcoming: ((slots: Int32Array, count: number, kinds: Uint8Array) => void) | null = null;
   private readonly upcoming = new Int32Array(SMALL_BUCKET);
+  private readonly upcomingKinds = new Uint8Array(SMALL_BUCKET);
 
   private pending = 0;
 
@@ -197,9 +198,12 @@ export class Schedule extends TimingWheel {
   }
 
   private announce(count: number): void {
-    const { words, sorted, upcoming } = this;
-    for (let i = 0; i < count; i++) upcoming[i] = words[sorted[i]! + SLOT]!;
-    this.onUpcoming!(upcoming, count);
+    const { words, sorted, upcoming, upcomingKinds } = this;
+    for (let i = 0; i < count; i++) {
+      upcoming[i] = words[sorted[i]! + SLOT]!;
+      upcomingKinds[i] = words[sorted[i]! + KIND]!;
+    }
+    this.onUpcoming!(upcoming, count, upcomingKinds);
   }
 
   /** Distributes the records over places by time; the few that find theirs taken are inserted afterwards. */

@@ -1,10 +1,10 @@
 import { assert, AssertionFailure } from '../core/base/assert.ts';
 import { DISK, OBSERVER } from '../core/base/peers.ts';
 import { NEVER_US, type Now } from '../core/base/time.ts';
-import { sizeOfEnvelope } from '../core/machine/codec.ts';
+import { sizeOfBody, sizeOfEnvelope, sizeOfHead } from '../core/machine/codec.ts';
 import { Outbox, type Envelope } from '../core/machine/envelope.ts';
 import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
-import { nameOfKind, STORED } from '../core/machine/kinds.ts';
+import { KINDS, nameOfKind, STORED } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { DOWN, READY } from '../core/machine/node-state.ts';
 import { readClock, restartClock, worldUsAt } from './clocks.ts';
@@ -139,8 +139,8 @@ export class Stepper {
     const envelope = world.transport.pool.at(slot);
     const { kind, from, origin } = envelope;
     const fromRank = from < 0 ? from : world.identities.rank(from);
-    machine.digest.word(kind).integer(fromRank).integer(world.identities.rank(origin));
-    machine.digest.integer(envelope.n).integer(envelope.sizeBytes);
+    machine.digest.pair(kind, envelope.sizeBytes).integer(fromRank);
+    machine.digest.integer(world.identities.rank(origin)).integer(envelope.n);
     world.noteHandled(envelope, slot);
     const wasStarting = from < 0 && machine.node.phase !== READY;
     this.setClock(machine);
@@ -185,9 +185,7 @@ export class Stepper {
     world.watcher?.onStep?.(world, machine, this.now.monoUs);
     for (let i = 0; i < this.out.count; i++) {
       const envelope = this.out.at(i);
-      const before = i > 0 ? this.out.at(i - 1) : null;
-      const isAlike = before !== null && saysTheSame(before, envelope);
-      envelope.sizeBytes = isAlike ? before.sizeBytes : sizeOfEnvelope(envelope);
+      envelope.sizeBytes = sizeOfHead(envelope) + bodyBytesOf(machine, envelope);
       machine.wire?.outward(envelope);
       if (envelope.to === OBSERVER) world.watcher?.onNoted?.(world, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
@@ -246,13 +244,12 @@ export class Stepper {
   }
 }
 
-/** Whether two envelopes differ in whom they go to only, as the heartbeats of one beat do. */
-function saysTheSame(left: Envelope, right: Envelope): boolean {
-  return (
-    left.body === right.body &&
-    left.kind === right.kind &&
-    left.n === right.n &&
-    left.originBoot === right.originBoot &&
-    left.attempt === right.attempt
-  );
+/** The bytes of a body; those of the body that the machine sent last are known. */
+function bodyBytesOf(machine: Machine, { kind, body }: Envelope): number {
+  const shape = KINDS[kind]!.body;
+  if (machine.saidBody === body && machine.saidShape === shape) return machine.saidBytes;
+  machine.saidBody = body;
+  machine.saidShape = shape;
+  machine.saidBytes = sizeOfBody(shape, body);
+  return machine.saidBytes;
 }

@@ -157,7 +157,7 @@ export class Transport {
 
 /** How long the envelope, and the contents that it names, take to leave the node. */
 function transferUs(machine: Machine, envelope: Envelope): number {
-  return Math.ceil((bytesOf(envelope) * 1_000_000) / machine.spec.bandwidthBytesPerSecond);
+  return Math.ceil((bytesOf(envelope) * 1_000_000) / machine.bandwidthBytesPerSecond);
 }
 
 /** The size of an envelope with the contents that it names. */

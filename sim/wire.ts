@@ -8,6 +8,7 @@ import { nameOfKind } from '../core/machine/kinds.ts';
 import { list, optional, record, type Shape } from '../core/machine/shape.ts';
 import type { Certificate } from '../core/trust/documents.ts';
 import type { Identities } from './identities.ts';
+import { plainConfig } from './shared-config.ts';
 
 /**
  * What a run that checks puts between a node and the world: the node knows its peers by numbers of its own, every
@@ -70,7 +71,7 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
   if (mask === 0) return config;
   const own = (peer: Peer): Peer => peer ^ mask;
   return {
-    ...config,
+    ...plainConfig(config),
     manifest: { ...config.manifest, id: own(config.manifest.id) },
     genesis: { ...config.genesis, operators: config.genesis.operators.map(own) },
     certificate: config.certificate === null ? null : renumberCertificate(config.certificate, own),

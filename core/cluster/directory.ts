@@ -11,7 +11,7 @@ import { grown, RankedSlots } from './ranked-slots.ts';
 
 /** Flags of a slot. */
 const QUARANTINED = 1;
-/** Its share in the canonical hash is not that of what it holds now. */
+/** The word of its load is not that of the load that it has now. */
 const STALE = 2;
 
 /** Ranks are divided into so many equal parts, and each has a sum of its own of what is held there. */
@@ -36,24 +36,24 @@ export interface Member {
  */
 export class Directory implements Own {
   size = 0;
+  /** Of a free slot the next one. */
+  private peers = new Int32Array(0);
   private announced: (Announcement | null)[] = [];
   private loads: (Load | null)[] = [];
   private heardUs = new Float64Array(0);
-  /** Two words a slot: who it is and what exactly was announced; of a free slot the next one. */
+  /** Two words a slot: who it is and what exactly was announced. */
   private prints = new Int32Array(0);
-  /** Two words a slot: its share in the canonical hash, unless it is stale. */
-  private terms = new Int32Array(0);
+  /** A word a slot that stands for its load in the canonical hash, unless it is stale. */
+  private loadWords = new Int32Array(0);
   private flags = new Uint8Array(0);
   private valid = new Uint8Array(0);
   private firstFree = -1;
   private used = 0;
-  private stale = 0;
   private places = new PeerPlaces();
   /** Compute nodes by model: who has it installed, and who only says that it would fit. */
   private offering = new Map<string, RankedSlots>();
   private fitting = new Map<string, RankedSlots>();
   private bridges = new RankedSlots();
-  private readonly total = new Digest();
   /** Two words a part: the sum of the prints there, quarantine included. */
   private sums = new Int32Array(2 * PARTS);
   private readonly peerOf = (slot: number): Peer => this.peerAt(slot);
@@ -92,7 +92,7 @@ export class Directory implements Own {
   }
 
   peerAt(slot: number): Peer {
-    return this.at(slot).manifest.id;
+    return this.peers[slot];
   }
 
   loadAt(slot: number): Load | null {
@@ -141,8 +141,12 @@ export class Directory implements Own {
     } else {
       this.unlist(ids, slot);
       this.addSum(ids, slot, -1);
+      // Who finds here the very load that a heartbeat brings knows that it came under this version.
+      const load = this.loads[slot];
+      if (load !== null) this.loads[slot] = { ...load };
     }
     this.announced[slot] = announced;
+    this.peers[slot] = peer;
     if (isNew) this.places.add(slot, () => this.slots(), this.size, this.peerOf);
     this.valid[slot] = valid;
     const print = printOf(ids, announced, hash);
@@ -150,7 +154,6 @@ export class Directory implements Own {
     this.prints[2 * slot + 1] = print.low;
     this.addSum(ids, slot, 1);
     this.list(ids, slot);
-    this.touch(slot);
     return slot;
   }
 
@@ -158,13 +161,13 @@ export class Directory implements Own {
   hear(ids: Ranks, slot: number, load: Load | null, heardUs: number): void {
     this.heardUs[slot] = heardUs;
     const before = this.loads[slot];
-    if (load !== null) {
-      const isSame = before !== null && isEqual(before.installedModels, load.installedModels);
-      if (!isSame) this.unlist(ids, slot);
-      this.loads[slot] = load;
-      if (!isSame) this.list(ids, slot);
-    }
-    this.touch(slot);
+    // Nearly all say what they said before.
+    if (load === null || load === before) return;
+    const isSame = before !== null && isEqual(before.installedModels, load.installedModels);
+    if (!isSame) this.unlist(ids, slot);
+    this.loads[slot] = load;
+    this.flags[slot] |= STALE;
+    if (!isSame) this.list(ids, slot);
   }
 
   /** Never offered again, as long as it is listed. */
@@ -174,19 +177,17 @@ export class Directory implements Own {
     this.addSum(ids, slot, -1);
     this.flags[slot] |= QUARANTINED;
     this.addSum(ids, slot, 1);
-    this.touch(slot);
   }
 
   drop(ids: Ranks, slot: number): void {
     this.unlist(ids, slot);
     this.addSum(ids, slot, -1);
-    this.touch(slot);
     this.places.remove(this.peerAt(slot), this.peerOf);
     this.announced[slot] = null;
     this.loads[slot] = null;
     this.flags[slot] = 0;
-    this.stale--;
-    this.prints[2 * slot] = this.firstFree;
+    this.loadWords[slot] = 0;
+    this.peers[slot] = this.firstFree;
     this.firstFree = slot;
     this.size--;
   }
@@ -213,59 +214,48 @@ export class Directory implements Own {
   clone(): Directory {
     const copy = new Directory();
     copy.size = this.size;
+    copy.peers = this.peers.slice();
     copy.announced = this.announced.slice();
     copy.loads = this.loads.slice();
     copy.heardUs = this.heardUs.slice();
     copy.prints = this.prints.slice();
-    copy.terms = this.terms.slice();
+    copy.loadWords = this.loadWords.slice();
     copy.flags = this.flags.slice();
     copy.valid = this.valid.slice();
     copy.firstFree = this.firstFree;
     copy.used = this.used;
-    copy.stale = this.stale;
     copy.places = this.places.clone();
     for (const [model, slots] of this.offering) copy.offering.set(model, slots.clone());
     for (const [model, slots] of this.fitting) copy.fitting.set(model, slots.clone());
     copy.bridges = this.bridges.clone();
-    copy.total.high = this.total.high;
-    copy.total.low = this.total.low;
     copy.sums = this.sums.slice();
     return copy;
   }
 
-  /** A sum over the members that is kept from fold to fold: only what has changed since is hashed again. */
+  /** A sum over the members. Loads, which are long, are hashed again only if they have changed. */
   fold(digest: Digest, rank: (peer: Peer) => number): void {
-    if (this.stale > 0) {
-      for (let slot = 0; slot < this.used; slot++)
-        if ((this.flags[slot] & STALE) !== 0) this.renew(slot, rank);
+    const { prints, flags, valid, heardUs, announced } = this;
+    const sum = new Digest();
+    const term = new Digest();
+    for (let slot = 0; slot < this.used; slot++) {
+      if (announced[slot] === null) continue;
+      if ((flags[slot] & STALE) !== 0) this.renew(slot, rank);
+      term
+        .clear()
+        .pair(prints[2 * slot], prints[2 * slot + 1])
+        .pair(this.loadWords[slot], valid[slot]);
+      if ((flags[slot] & QUARANTINED) !== 0) term.word(QUARANTINED);
+      term.integer(heardUs[slot]);
+      sum.add(term.high, term.low);
     }
-    digest.integer(this.size).word(this.total.high).word(this.total.low);
-  }
-
-  /** Takes the share of a slot out of the canonical hash until it is folded again. */
-  private touch(slot: number): void {
-    if ((this.flags[slot] & STALE) !== 0) return;
-    this.flags[slot] |= STALE;
-    this.stale++;
-    const low = this.terms[2 * slot + 1];
-    this.total.add(negatedHigh(this.terms[2 * slot], low), -low | 0);
-    this.terms[2 * slot] = this.terms[2 * slot + 1] = 0;
+    digest.integer(this.size).pair(sum.high, sum.low);
   }
 
   private renew(slot: number, rank: (peer: Peer) => number): void {
-    const term = new Digest().word(this.prints[2 * slot]).word(this.prints[2 * slot + 1]);
-    term
-      .word(this.flags[slot] & QUARANTINED)
-      .word(this.valid[slot])
-      .integer(this.heardUs[slot]);
-    const load = this.loads[slot];
-    term.word(load === null ? 0 : 1);
-    if (load !== null) foldValue(loadShape, load, term, rank);
+    const term = new Digest();
+    foldValue(loadShape, this.loads[slot]!, term, rank);
     this.flags[slot] &= ~STALE;
-    this.stale--;
-    this.terms[2 * slot] = term.high;
-    this.terms[2 * slot + 1] = term.low;
-    this.total.add(term.high, term.low);
+    this.loadWords[slot] = term.high ^ term.low;
   }
 
   private memberAt(slot: number): Member {
@@ -322,8 +312,7 @@ export class Directory implements Own {
   private takeSlot(): number {
     if (this.firstFree >= 0) {
       const slot = this.firstFree;
-      this.firstFree = this.prints[2 * slot];
-      this.terms[2 * slot] = this.terms[2 * slot + 1] = 0;
+      this.firstFree = this.peers[slot];
       return slot;
     }
     if (this.used === this.heardUs.length) this.grow(grown(this.used));
@@ -333,10 +322,11 @@ export class Directory implements Own {
   private grow(capacity: number): void {
     this.announced = lengthened(this.announced, capacity);
     this.loads = lengthened(this.loads, capacity);
-    const { heardUs, prints, terms, flags, valid } = this;
+    const { peers, heardUs, prints, loadWords, flags, valid } = this;
+    (this.peers = new Int32Array(capacity)).set(peers);
     (this.heardUs = new Float64Array(capacity)).set(heardUs);
     (this.prints = new Int32Array(2 * capacity)).set(prints);
-    (this.terms = new Int32Array(2 * capacity)).set(terms);
+    (this.loadWords = new Int32Array(capacity)).set(loadWords);
     (this.flags = new Uint8Array(capacity)).set(flags);
     (this.valid = new Uint8Array(capacity)).set(valid);
   }

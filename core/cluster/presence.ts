@@ -1,13 +1,13 @@
 import type { Application } from './affiliation-bodies.ts';
 import type { Peer } from '../base/peers.ts';
 import { drawBelow, drawSome } from '../base/rng.ts';
-import type { Now } from '../base/time.ts';
+import { NEVER_US, type Now } from '../base/time.ts';
 import { Encoder } from '../machine/codec.ts';
 import type { Outbox } from '../machine/envelope.ts';
-import { BEAT, MANIFEST, type Announcement } from '../machine/kinds.ts';
+import { BEAT, MANIFEST, type Announcement, type Beat } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { integer, list, record, shared } from '../machine/shape.ts';
-import { loadOf } from '../roles/compute.ts';
+import { integer, list, own, record, shared, type Of, type Own } from '../machine/shape.ts';
+import { isLoadOf, loadOf } from '../roles/compute.ts';
 import { keepValid } from '../trust/attestation.ts';
 import { indexNodesOf } from './detector.ts';
 import {
@@ -18,13 +18,34 @@ import {
   type ManifestVersion,
 } from './manifest.ts';
 
+/**
+ * The body of its last heartbeat, said again as long as it is true. What is in it follows from the rest of the state, so the
+ * hash of the state has nothing of it.
+ */
+class Said implements Own {
+  beat: Beat | null = null;
+
+  clone(): Said {
+    const copy = new Said();
+    copy.beat = this.beat;
+    return copy;
+  }
+
+  fold(): void {}
+}
+
 /** How a node makes itself known to the index nodes of its cluster: heartbeats, and its manifest when asked for. */
 export const presenceShape = record({
   nextBeatUs: integer,
   beats: integer,
+  said: own(() => new Said()),
   /** Those of the node's own attestations that count in its cluster. */
   attestations: shared(list(attestationShape, 8)),
 });
+
+export function createPresence(): Of<typeof presenceShape> {
+  return { nextBeatUs: NEVER_US, beats: 0, said: new Said(), attestations: [] };
+}
 
 const signedShape = record({ manifest: manifestShape, version: manifestVersionShape });
 
@@ -70,11 +91,17 @@ export function ownApplication(node: Node): Application {
 }
 
 function beat(node: Node, out: Outbox): void {
-  const body = { version: versionOf(node), load: loadOf(node) };
+  const { said } = node.presence;
+  if (said.beat === null || !isTrue(node, said.beat))
+    said.beat = { version: versionOf(node), load: loadOf(node) };
   const n = node.presence.beats++;
   for (const index of indexNodesOf(node)) {
-    out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, body);
+    out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, said.beat);
   }
+}
+
+function isTrue(node: Node, { version, load }: Beat): boolean {
+  return version.epoch === node.epoch && version.version === node.manifestVersion && isLoadOf(node, load);
 }
 
 function versionOf(node: Node): ManifestVersion {

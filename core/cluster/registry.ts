@@ -229,7 +229,7 @@ export function onRows(node: Node, index: IndexNode, now: Now, out: Outbox, enve
     good++;
     const slot = directory.slotOf(id);
     if (slot >= 0 && load !== null && directory.loadAt(slot) === null)
-      directory.hear(node.pure, slot, load, directory.heardAt(slot));
+      directory.hear(node.pure, slot, { ...load }, directory.heardAt(slot));
     if (learnt === 'new') passOn(node, index, now, id, Math.min(hopsLeft, node.config.parameters.maxHops));
   }
   // What is good of it is taken all the same: a table that is full is nobody's fault.

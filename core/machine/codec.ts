@@ -276,15 +276,19 @@ function renumber(shape: Shape, value: unknown, numbers: readonly Peer[]): unkno
  * named for the first time, so that the size does not depend on who is who.
  */
 export function sizeOfEnvelope(envelope: Envelope): number {
+  return sizeOfHead(envelope) + sizeOfBody(KINDS[envelope.kind]!.body, envelope.body);
+}
+
+/** What comes before the body. */
+export function sizeOfHead({ kind, originBoot, n, attempt }: Envelope): number {
+  const idsBytes = 3 * 33;
   return (
-    2 +
-    measureVarint(envelope.kind) +
-    3 * 33 +
-    measureVarint(envelope.originBoot) +
-    measureVarint(envelope.n) +
-    measureVarint(envelope.attempt) +
-    sizeOfValue(KINDS[envelope.kind]!.body, envelope.body)
+    2 + measureVarint(kind) + idsBytes + measureVarint(originBoot) + measureVarint(n) + measureVarint(attempt)
   );
+}
+
+export function sizeOfBody(shape: Shape, body: unknown): number {
+  return sizeOfValue(shape, body);
 }
 
 function sizeOfValue(shape: Shape, value: unknown): number {

@@ -5,7 +5,7 @@ import { Digest } from '../base/digest.ts';
 import { membershipShape } from '../cluster/membership-state.ts';
 import { REFUSALS } from '../cluster/admittance.ts';
 import { affiliationShape } from '../cluster/affiliation.ts';
-import { presenceShape } from '../cluster/presence.ts';
+import { createPresence, presenceShape } from '../cluster/presence.ts';
 import { agentHostShape } from '../roles/agent-state.ts';
 import { bridgeShape } from '../roles/bridge.ts';
 import { computeShape } from '../roles/compute.ts';
@@ -86,7 +86,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     retryAtUs: NEVER_US,
     ignored: 0,
     late: 0,
-    presence: { nextBeatUs: NEVER_US, beats: 0, attestations: [] },
+    presence: createPresence(),
     refusals: REFUSALS.map(() => 0),
     affiliation: null,
     membership: null,
@@ -96,6 +96,16 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     bridge: null,
     agents: null,
   };
+}
+
+/**
+ * Reads what nearly every step begins with, and returns a number of no meaning. A driver of very many nodes calls it for the
+ * next few: what is read together is waited for together.
+ */
+export function readAhead({ presence, compute }: Node): number {
+  const { nextBeatUs, said } = presence;
+  const beats = nextBeatUs + (said.beat?.load.running ?? 0);
+  return compute === null ? beats : beats + compute.nextWorkingUs + compute.jobs.length;
 }
 
 /** A node that shares nothing that can change with the original: the ground of checkpoints and forks. */

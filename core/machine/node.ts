@@ -19,7 +19,13 @@ import {
 } from '../cluster/detector.ts';
 import { INCARNATIONS, membershipRecordOf, onMembershipStored } from '../cluster/incarnation.ts';
 import { progressLeaving } from '../cluster/leaving.ts';
-import { announceTo, hashManifest, onPresenceAlarm, startPresence } from '../cluster/presence.ts';
+import {
+  announceTo,
+  createPresence,
+  hashManifest,
+  onPresenceAlarm,
+  startPresence,
+} from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
 import { onDirectory } from '../cluster/exchange.ts';
@@ -59,7 +65,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.ignored = 0;
   node.late = 0;
   node.retryAtUs = NEVER_US;
-  node.presence = { nextBeatUs: NEVER_US, beats: 0, attestations: [] };
+  node.presence = createPresence();
   node.membership = null;
   node.affiliation = null;
   node.refusals.fill(0);
@@ -404,7 +410,8 @@ function askDevice(node: Node, out: Outbox, kind: number, device: number, body: 
 /** All deadlines of a node reduce to one. */
 function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
-  let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), nextAffiliationUs(node), node.retryAtUs);
+  let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), nextAffiliationUs(node));
+  if (node.phase !== READY) nextUs = Math.min(nextUs, node.retryAtUs);
   nextUs = Math.min(nextUs, agents.nextAgentUs(node));
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher));

@@ -188,6 +188,15 @@ export function loadOf(node: Node): Load {
   };
 }
 
+/** Whether a load that the node has told of is still its own: all else in it is configuration. */
+export function isLoadOf(node: Node, load: Load): boolean {
+  const { compute } = node;
+  if (load.draining !== isDeparting(node)) return false;
+  if (compute === null) return true;
+  const { running, serviceUs, jobs } = compute;
+  return load.running === running && load.queued === jobs.length - running && load.serviceUs === serviceUs;
+}
+
 function roomIn(node: Node, compute: Compute): number {
   return Math.max(0, node.config.slots + node.config.queueLimit - compute.jobs.length);
 }

@@ -7,7 +7,7 @@ type Of<K> = ArmedFault<Extract<ResolvedNodeFault, { readonly kind: K }>>;
 /** The faults of a kind that act on a machine, in the order in which they began. */
 export function actingOn<K extends ResolvedNodeFault['kind']>(machine: Machine, kind: K): readonly Of<K>[] {
   // Most machines are well.
-  if (machine.faults.length === 0) return NONE as readonly Of<K>[];
+  if (!machine.isHarmed) return NONE as readonly Of<K>[];
   return machine.faults.filter(
     ({ fault }) => fault.kind === kind,
   ) as readonly ArmedFault[] as readonly Of<K>[];

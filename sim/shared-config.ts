@@ -1,0 +1,135 @@
+import type { Peer } from '../core/base/peers.ts';
+import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
+import type { NodeConfig } from '../core/machine/config.ts';
+import type { Certificate } from '../core/trust/documents.ts';
+import type { ResolvedNode } from './scenario/resolved.ts';
+
+/** What all nodes of a cluster are told alike. */
+export type ClusterConfig = Pick<
+  NodeConfig,
+  | 'genesis'
+  | 'orderedBy'
+  | 'attestors'
+  | 'detector'
+  | 'seeds'
+  | 'indexNodes'
+  | 'record'
+  | 'peerings'
+  | 'seedBridges'
+  | 'models'
+  | 'parameters'
+>;
+
+/** Who writes and signs what is said of one node alone. */
+export interface Office {
+  manifestOf(node: ResolvedNode, peer: Peer): Manifest;
+  attestationsOf(node: ResolvedNode, peer: Peer): readonly Attestation[];
+  certificateOf(node: ResolvedNode, peer: Peer): Certificate | null;
+}
+
+/**
+ * The configuration of a node of a scenario. What is the same in its cluster it has from there, and what is said of it alone is
+ * written when first asked for: of a million nodes few ever show all their papers.
+ */
+export class SharedConfig implements NodeConfig {
+  private readonly node: ResolvedNode;
+  private readonly peer: Peer;
+  private readonly cluster: ClusterConfig;
+  private readonly office: Office;
+  private ownManifest: Manifest | null = null;
+  private ownAttestations: readonly Attestation[] | null = null;
+  private ownCertificate: Certificate | null | undefined = undefined;
+
+  constructor(node: ResolvedNode, peer: Peer, cluster: ClusterConfig, office: Office) {
+    this.node = node;
+    this.peer = peer;
+    this.cluster = cluster;
+    this.office = office;
+  }
+
+  get manifest(): Manifest {
+    return (this.ownManifest ??= this.office.manifestOf(this.node, this.peer));
+  }
+
+  get attestations(): readonly Attestation[] {
+    return (this.ownAttestations ??= this.office.attestationsOf(this.node, this.peer));
+  }
+
+  get certificate(): Certificate | null {
+    if (this.ownCertificate === undefined)
+      this.ownCertificate = this.office.certificateOf(this.node, this.peer);
+    return this.ownCertificate;
+  }
+
+  get address(): string {
+    return this.node.name;
+  }
+
+  get installedModels(): readonly string[] {
+    return this.node.installedModels;
+  }
+
+  get slots(): number {
+    return this.node.slots;
+  }
+
+  get queueLimit(): number {
+    return this.node.queueLimit;
+  }
+
+  get genesis(): NodeConfig['genesis'] {
+    return this.cluster.genesis;
+  }
+
+  get orderedBy(): NodeConfig['orderedBy'] {
+    return this.cluster.orderedBy;
+  }
+
+  get attestors(): NodeConfig['attestors'] {
+    return this.cluster.attestors;
+  }
+
+  get detector(): NodeConfig['detector'] {
+    return this.cluster.detector;
+  }
+
+  get seeds(): NodeConfig['seeds'] {
+    return this.cluster.seeds;
+  }
+
+  get indexNodes(): NodeConfig['indexNodes'] {
+    return this.cluster.indexNodes;
+  }
+
+  get record(): NodeConfig['record'] {
+    return this.cluster.record;
+  }
+
+  get peerings(): NodeConfig['peerings'] {
+    return this.cluster.peerings;
+  }
+
+  get seedBridges(): NodeConfig['seedBridges'] {
+    return this.cluster.seedBridges;
+  }
+
+  get models(): NodeConfig['models'] {
+    return this.cluster.models;
+  }
+
+  get parameters(): NodeConfig['parameters'] {
+    return this.cluster.parameters;
+  }
+}
+
+/** The same with nothing behind it: a record that can be taken as the ground of another. */
+export function plainConfig(config: NodeConfig): NodeConfig {
+  const { manifest, genesis, certificate, address, seeds, orderedBy, attestations, attestors } = config;
+  const { detector, indexNodes, record, peerings, seedBridges, models, installedModels } = config;
+  const { slots, queueLimit, parameters } = config;
+  return {
+    ...{ manifest, genesis, certificate, address, seeds, orderedBy, attestations, attestors },
+    ...{ detector, indexNodes, record, peerings, seedBridges, models, installedModels },
+    ...{ slots, queueLimit, parameters },
+  };
+}
