@@ -65,6 +65,13 @@ export const PARAMETERS = {
   maxSearches: count(1_024, 100_000, 'own', 'requests a gateway or bridge holds at once; more are refused'),
   rememberUs: us(2 * MINUTE_US, 10 * MINUTE_US, 'R5.3-3', 'outcomes are remembered for duplicates so long'),
   maxRemembered: count(16_384, 1_000_000, 'own', 'outcomes remembered at most; the oldest go first'),
+  publicEveryUs: us(
+    2 * SECOND_US,
+    HOUR_US,
+    'R8.1-2',
+    'a peer serves public inference this often, once its burst is used up',
+  ),
+  publicBurst: count(10, 10_000, 'own', 'public inference that a peer serves at once before its rate counts'),
   maxAgents: count(64, 10_000, 'own', 'agents that a compute node holds at once; more are refused'),
   maxDirectory: count(4_096, 1_000_000, 'own', 'nodes an index node lists at most; more are not listed'),
   exchangeUs: us(10 * SECOND_US, 10 * MINUTE_US, 'R3-2', 'an index node compares directories this often'),

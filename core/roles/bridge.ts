@@ -18,7 +18,7 @@ import type { Node } from '../machine/node-state.ts';
 import { reply } from '../machine/speech.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
-import { NO_ELIGIBLE_NODE, OVERLOADED } from '../routing/outcomes.ts';
+import { NO_ELIGIBLE_NODE, OVERLOADED, TRUST_TOO_LOW } from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
 import {
   createMemory,
@@ -37,6 +37,8 @@ import {
   type Searcher,
 } from '../routing/search-state.ts';
 import type { Want } from '../routing/want.ts';
+import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
+import { bringingOf, mayDo } from '../trust/operations.ts';
 
 /** Speaks for its cluster with other clusters (§4.1, R5.2-4): nobody else crosses a border. */
 export const bridgeShape = record({
@@ -75,7 +77,9 @@ export function startBridge(node: Node, bridge: Bridge, now: Now, out: Outbox): 
 export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envelope: Envelope): void {
   const { want, path } = envelope.body as Cross;
   const isFromOutside = path.length > 0 || sessionWith(bridge.sessions, envelope.from) !== null;
-  const refused = isFromOutside ? findBorderFault(node, bridge, now, envelope.from, want, path) : null;
+  const refused =
+    (isFromOutside ? findBorderFault(node, bridge, now, envelope.from, want, path) : null) ??
+    findTrustFault(node, now, want);
   if (refused !== null) {
     replyOutcome(node, out, envelope, refused);
     return;
@@ -131,6 +135,13 @@ function findBorderFault(
   if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
     return refusal(NO_ELIGIBLE_NODE, 'the request may not be brought to this region', []);
   return null;
+}
+
+/** A bridge sees what it brings: tests apart, its own cluster must have found it worth that (R8.1-2). */
+function findTrustFault(node: Node, now: Now, { minTrust }: Want): Outcome | null {
+  const level = ownTrust(node, now);
+  if (mayDo(level, bringingOf(minTrust))) return null;
+  return refusal(TRUST_TOO_LOW, `a node that is ${TRUST_LEVELS[level]} is a bridge for tests only`, []);
 }
 
 /** Whether a cluster has its share of requests at work here: the bridges of this cluster share the limit evenly. */

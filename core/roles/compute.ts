@@ -17,9 +17,12 @@ import {
   NOT_READY,
   OVERLOADED,
   STAGE_CLUSTER,
+  TRUST_TOO_LOW,
   type ErrorCode,
 } from '../routing/outcomes.ts';
 import { isTooLate, wantShape, type Want } from '../routing/want.ts';
+import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
+import { isRateLimited, mayDo, servingOf } from '../trust/operations.ts';
 
 /** A request to run a model, from acceptance to its answer. */
 const jobShape = record({
@@ -49,6 +52,8 @@ export const computeShape = record({
   nextWorkingUs: integer,
   /** What it has answered: a duplicate is told the same, and nothing runs twice for it (R5.3-2). */
   answered: memoryShape,
+  /** When the public inference of which the rate is limited would be evenly spaced again. */
+  evenUs: integer,
 });
 type Compute = Of<typeof computeShape>;
 
@@ -60,6 +65,7 @@ export function createCompute(): Compute {
     serviceUs: 0,
     nextWorkingUs: NEVER_US,
     answered: createMemory(),
+    evenUs: 0,
   };
 }
 
@@ -77,9 +83,10 @@ export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envel
   }
   const fault = findReason(node, compute, now, want);
   if (fault !== null) {
-    refuse(node, compute, out, envelope, fault.code, fault.detail);
+    refuse(node, compute, out, envelope, fault);
     return;
   }
+  if (isLimitedHere(node, now, want)) compute.evenUs = nextEvenUs(node, compute, now);
   compute.jobs.push({
     number: compute.nextJob++,
     asker: envelope.from,
@@ -211,13 +218,15 @@ function isSame(job: Job, envelope: Envelope): boolean {
   );
 }
 
+interface Reason {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  /** When it may be otherwise, if not with the first job that ends. */
+  readonly afterUs?: number;
+}
+
 /** A compute node checks for itself what the asker should have checked: it fails closed (R5.3-4). */
-function findReason(
-  node: Node,
-  compute: Compute,
-  now: Now,
-  want: Want,
-): { code: ErrorCode; detail: string } | null {
+function findReason(node: Node, compute: Compute, now: Now, want: Want): Reason | null {
   if (isDeparting(node)) return { code: NOT_READY, detail: 'the node is leaving its cluster' };
   if (want.timeLeftUs === 0 || isTooLate(want, now))
     return { code: DEADLINE_EXCEEDED, detail: 'no time is left' };
@@ -225,8 +234,28 @@ function findReason(
     return { code: NO_ELIGIBLE_NODE, detail: 'the request may not be computed on in this region' };
   if (!node.config.installedModels.includes(want.model))
     return { code: NO_CAPABLE_NODE, detail: 'the model is not installed here' };
+  const level = ownTrust(node, now);
+  const operation = servingOf(want.minTrust);
+  if (level < want.minTrust || !mayDo(level, operation))
+    return { code: TRUST_TOO_LOW, detail: `${operation} is not for a node that is ${TRUST_LEVELS[level]}` };
   if (roomIn(node, compute) === 0) return { code: OVERLOADED, detail: 'the queue is full' };
+  const afterUs = isLimitedHere(node, now, want) ? aboveRateUs(node, compute, now) : 0;
+  if (afterUs > 0) return { code: OVERLOADED, detail: 'a peer serves the public at a limited rate', afterUs };
   return null;
+}
+
+function isLimitedHere(node: Node, now: Now, want: Want): boolean {
+  return isRateLimited(ownTrust(node, now), servingOf(want.minTrust));
+}
+
+/** How long until one more does not exceed the rate: some may come closer together for a while, and then they are spaced. */
+function aboveRateUs(node: Node, compute: Compute, now: Now): number {
+  const { publicEveryUs, publicBurst } = node.config.parameters;
+  return nextEvenUs(node, compute, now) - now.monoUs - publicEveryUs * Math.max(1, publicBurst);
+}
+
+function nextEvenUs(node: Node, { evenUs }: Compute, now: Now): number {
+  return Math.max(evenUs, now.monoUs) + node.config.parameters.publicEveryUs;
 }
 
 function startJobs(node: Node, compute: Compute, now: Now, out: Outbox): void {
@@ -254,10 +283,10 @@ function refuse(
   compute: Compute,
   out: Outbox,
   envelope: Envelope,
-  code: ErrorCode,
-  detail: string,
+  { code, detail, afterUs }: Reason,
 ): void {
-  const retryAfterUs = isRetryable(code) ? Math.max(LEAST_RETRY_US, roomAfterUs(node, compute)) : 0;
+  const soonestUs = afterUs ?? roomAfterUs(node, compute);
+  const retryAfterUs = isRetryable(code) ? Math.max(LEAST_RETRY_US, soonestUs) : 0;
   reply(node, out, envelope, REFUSED, { code, retryAfterUs, detail, struck: [] });
 }
 

@@ -11,6 +11,7 @@ import {
   NOT_READY,
   OK,
   STAGE_CLUSTER,
+  TRUST_TOO_LOW,
   UNKNOWN_MODEL,
 } from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
@@ -24,6 +25,8 @@ import {
 } from '../routing/search-state.ts';
 import { createMemory, findRemembered, memoryShape, remember } from '../routing/remembered.ts';
 import type { Want } from '../routing/want.ts';
+import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
+import { bringingOf, mayDo } from '../trust/operations.ts';
 import type { Plan } from './agent-plan.ts';
 import { findPlanFault, wantOfPlan } from './agent-proposal.ts';
 
@@ -153,6 +156,9 @@ function findFault(
   if (isDeparting(node)) return refusal(NOT_READY, 'the node is leaving its cluster', []);
   if (!node.config.models.some(({ name }) => name === want.model))
     return refusal(UNKNOWN_MODEL, `the federation knows no model ${want.model}`, []);
+  const level = ownTrust(node, now);
+  if (!mayDo(level, bringingOf(want.minTrust)))
+    return refusal(TRUST_TOO_LOW, `a node that is ${TRUST_LEVELS[level]} is a gateway for tests only`, []);
   // Asking anybody to take an agent on hands out what it is about: the owner's consent comes first (R5.3-4).
   const fault = plan === null ? null : findPlanFault(node.pure, now, plan, origin);
   return fault === null ? null : refusal(CONSENT_REQUIRED, fault, []);

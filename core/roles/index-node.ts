@@ -24,8 +24,9 @@ import type { Node } from '../machine/node-state.ts';
 import { flag, integer, own, peer, record, shared, table, type Of } from '../machine/shape.ts';
 import { noteAlone, reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
-import { NOT_READY } from '../routing/outcomes.ts';
-import { effectiveTrust } from '../trust/attestation.ts';
+import { NOT_READY, TRUST_TOO_LOW, type ErrorCode } from '../routing/outcomes.ts';
+import { effectiveTrust, EXPERIMENTAL } from '../trust/attestation.ts';
+import { bringingOf, mayDo, type Operation } from '../trust/operations.ts';
 
 /** Service discovery for one cluster (§4.1): who is in it, what it offers, how busy it is. */
 export const indexNodeShape = record({
@@ -103,19 +104,36 @@ export function onBeat(node: Node, index: IndexNode, now: Now, out: Outbox, enve
 
 /** R3-3: an empty answer is an answer, and comes at once. One that has just started has none to give yet. */
 export function onFind(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
-  if (now.monoUs < index.warmAtUs) {
-    const retryAfterUs = index.warmAtUs - now.monoUs;
-    reply(node, out, envelope, REFUSED, { code: NOT_READY, retryAfterUs, detail: 'listening', struck: [] });
-    return;
-  }
   const find = envelope.body as Find;
   const { directory } = index;
+  const bringing = bringingOf(find.minTrust);
+  const refusal = findFault(index, now, envelope.from, bringing);
+  if (refusal !== null) {
+    const retryAfterUs = refusal.code === NOT_READY ? Math.max(1, index.warmAtUs - now.monoUs) : 0;
+    reply(node, out, envelope, REFUSED, { ...refusal, retryAfterUs, struck: [] });
+    return;
+  }
   const isModelKnown = directory.offeringOf(find.model).size + directory.fittingOf(find.model).size > 0;
   reply(node, out, envelope, FOUND, {
     candidates: isModelKnown ? chooseCandidates(node, directory, now, find) : [],
-    bridges: find.withBridges ? chooseBridges(node, directory) : [],
+    bridges: find.withBridges ? chooseBridges(node, directory, now, bringing) : [],
     isModelKnown,
   });
+}
+
+/** R8.1-2: who brings requests that are no tests must be worth it, or is told of nobody. */
+function findFault(
+  { directory, warmAtUs }: IndexNode,
+  now: Now,
+  asker: Peer,
+  bringing: Operation,
+): { code: ErrorCode; detail: string } | null {
+  if (now.monoUs < warmAtUs) return { code: NOT_READY, detail: 'listening' };
+  if (mayDo(EXPERIMENTAL, bringing)) return null;
+  const slot = directory.slotOf(asker);
+  if (slot < 0) return { code: NOT_READY, detail: 'the asker has not announced itself here yet' };
+  if (mayDo(trustAt(directory, now, slot), bringing) && !directory.isQuarantinedAt(slot)) return null;
+  return { code: TRUST_TOO_LOW, detail: 'the asker is trusted with tests only' };
 }
 
 /** What a bridge may tell other clusters that this one offers. */
@@ -185,13 +203,12 @@ function chooseCandidates(node: Node, directory: Directory, now: Now, find: Find
   return chosen;
 }
 
-function chooseBridges(node: Node, directory: Directory): Peer[] {
+function chooseBridges(node: Node, directory: Directory, now: Now, bringing: Operation): Peer[] {
   const bridges: Peer[] = [];
-  visitFromRandom(
-    node,
-    directory.bridgeSlots(),
-    (slot) => bridges.push(directory.peerAt(slot)) < MAX_BRIDGES,
-  );
+  visitFromRandom(node, directory.bridgeSlots(), (slot) => {
+    if (mayDo(trustAt(directory, now, slot), bringing)) bridges.push(directory.peerAt(slot));
+    return bridges.length < MAX_BRIDGES;
+  });
   return bridges;
 }
 

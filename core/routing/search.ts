@@ -33,6 +33,7 @@ import {
   STRIKE_REFUSED,
   STRIKE_REGION,
   STRIKE_SILENT,
+  STRIKE_TRUST,
   STRIKE_UNREACHABLE,
   TRUST_TOO_LOW,
   UNKNOWN_OUTCOME,
@@ -301,6 +302,8 @@ function strikeOfCode(code: ErrorCode): number {
       return STRIKE_REGION;
     case CLUSTER_UNREACHABLE:
       return STRIKE_UNREACHABLE;
+    case TRUST_TOO_LOW:
+      return STRIKE_TRUST;
     default:
       return STRIKE_REFUSED;
   }

@@ -7,7 +7,7 @@ import { AGENT, CROSS, FIND, NOTE_ASKED, RUN, type Candidate, type Find } from '
 import type { Node } from '../machine/node-state.ts';
 import { noteRequest } from '../machine/speech.ts';
 import { loadOf } from '../roles/compute.ts';
-import { effectiveTrust } from '../trust/attestation.ts';
+import { ownTrust } from '../trust/attestation.ts';
 import { findEjected, noteAsked } from './breaker.ts';
 import { decide, errorOfStrikes, type Asker } from './decide.ts';
 import { refusal, type Outcome } from './ending.ts';
@@ -194,7 +194,7 @@ function candidateOfSelf(node: Node, now: Now, model: string): Candidate | null 
   return {
     peer: node.self,
     region: manifest.region,
-    trust: effectiveTrust(now, manifest, node.presence.attestations),
+    trust: ownTrust(node, now),
     gpuMemoryBytes: manifest.compute?.gpuMemoryBytes ?? 0,
     isOffered: true,
     isLoaded: installedModels.includes(model),

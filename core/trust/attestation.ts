@@ -71,3 +71,8 @@ export function effectiveTrust(
   }
   return Math.min(Math.max(manifest.claimedTrust, EXPERIMENTAL), granted);
 }
+
+/** What this node is worth, as far as it can tell itself: it does nothing that its level does not permit (R8.1-2). */
+export function ownTrust(node: Node, now: Now): number {
+  return effectiveTrust(now, node.config.manifest, node.presence.attestations);
+}

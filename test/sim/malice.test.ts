@@ -8,6 +8,7 @@ import {
   NOTE_DEAD,
   NOTE_REFUTED,
   ROWS,
+  RUN,
   type Found,
   type Noted,
 } from '../../core/machine/kinds.ts';
@@ -82,8 +83,9 @@ function servers({ users, machines }: World): string[] {
 
 describe('malice', () => {
   it('has one test scenario with every role, and each is counted', () => {
-    // Those that forge what crosses borders have a test of their own.
-    const roles = [...ALL.map(({ as }) => as), 'record-forger', 'peering-forger', 'rumour-monger'];
+    // Those that forge what crosses borders, who tampers with agents and who spreads rumours have tests of their own.
+    const elsewhere = ['record-forger', 'peering-forger', 'plan-tamperer', 'rumour-monger'];
+    const roles = [...ALL.map(({ as }) => as), ...elsewhere];
     expect(new Set(roles)).to.deep.equal(new Set(MALICIOUS_ROLES));
     const { villains } = finish(withMalice(ALL));
     for (const { label, armed, fired, affected } of villains) {
@@ -152,13 +154,24 @@ describe('an equivocating index node', () => {
     expect(world.villains[0].affected).to.be.greaterThan(5);
   });
 
-  it('cannot be told from an honest one by a gateway: trust is taken on its word, and a prompt goes too low', () => {
+  it('cannot be told from an honest one by a gateway: a prompt goes too low, where an honest node does not touch it', () => {
     // What prevents it is for gateways to see the attestations themselves, or to ask two index nodes.
     const low = NODES.map((node) => (node.types.includes('compute') ? { ...node, attestedTrust: 1 } : node));
     const base = { ...withMalice([malicious('france/front', 'equivocating-index')], 3), nodes: low };
-    const lowSeeds = [1, 2, 3, 4].map((seed) => servers(finish({ ...base, seed })).length);
-    expect(Math.max(...lowSeeds)).to.be.greaterThan(0);
-    expect(servers(finish({ ...base, malice: [] }))).to.deep.equal([]);
+    for (const [malice, isMisled] of [
+      [base.malice, true],
+      [[], false],
+    ] as const) {
+      let brought = 0;
+      for (const seed of [1, 2, 3, 4]) {
+        const world = finish(
+          { ...base, malice, seed },
+          (_world, { kind }) => (brought += kind === RUN ? 1 : 0),
+        );
+        expect(servers(world)).to.deep.equal([]);
+      }
+      expect(brought > 0).to.equal(isMisled);
+    }
   });
 });
 

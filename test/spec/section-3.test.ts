@@ -121,7 +121,8 @@ describe('§3 Federation and cluster', () => {
     const wide = FEDERATION.map((spec) => ({ ...spec, slots: 64 }));
 
     it('R3-4: hard filters come first: no wait is so short that it outweighs one', () => {
-      const rig = new Rig([wide[0], { ...wide[1], attestedTrust: 2 }, ...wide.slice(2)]).start();
+      const parameters = { publicBurst: 100 };
+      const rig = new Rig([wide[0], { ...wide[1], attestedTrust: 2, parameters }, ...wide.slice(2)]).start();
       report(rig, 'compute-1', 0);
       report(rig, 'compute-2', 50);
       expect(share(rig, 'compute-2', 20, { minTrust: 3 })).to.equal(20);

@@ -193,18 +193,23 @@ describe('§4 Nodes', () => {
     });
 
     it('R4-4: an attestation counts if an attestor of the cluster signed it, of this node', () => {
-      const cases: [string, string, Partial<Attestation>, string][] = [
-        ['compute-1', 'attestor of france', {}, 'OK'],
-        ['compute-1', 'attestor of france', { signature: 'forged' }, 'TRUST_TOO_LOW'],
-        ['compute-1', 'mallory', {}, 'TRUST_TOO_LOW'],
-        ['compute-1', 'compute-1', {}, 'TRUST_TOO_LOW'],
-        ['front', 'attestor of france', {}, 'TRUST_TOO_LOW'],
+      const cases: [string, string, Partial<Attestation>, number][] = [
+        ['compute-1', 'attestor of france', {}, 4],
+        ['compute-1', 'attestor of france', { signature: 'forged' }, 1],
+        ['compute-1', 'mallory', {}, 1],
+        ['compute-1', 'compute-1', {}, 1],
+        ['front', 'attestor of france', {}, 1],
       ];
-      for (const [subject, issuer, changes, outcome] of cases) {
+      for (const [subject, issuer, changes, level] of cases) {
         const rig = withTrust(4, 0);
         const attestations = [attest(rig.cast, rig.peer(subject), rig.peer(issuer), changes)];
         announce(rig, {}, { attestations });
-        expect(outcomeOf(rig, { minTrust: 3 }), `${issuer} of ${subject}`).to.equal(outcome);
+        const find = { model: 'a', withBridges: false, minTrust: 1, allowedRegions: ['eu'] };
+        const [found] = rig.deliver(envelopeOf(kinds.FIND, rig.peer('front'), rig.peer('front'), find));
+        const [candidate] = (found.body as kinds.Found).candidates;
+        expect(candidate.trust, `${issuer} of ${subject}`).to.equal(level);
+        // It knows as little of it as its operator has told it, and does not do more than it may.
+        expect(outcomeOf(rig, { minTrust: 3 }), `${issuer} of ${subject}`).to.equal('TRUST_TOO_LOW');
       }
     });
   });
