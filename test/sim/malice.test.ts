@@ -159,7 +159,7 @@ describe('an equivocating index node', () => {
     const low = NODES.map((node) => (node.types.includes('compute') ? { ...node, attestedTrust: 1 } : node));
     const base = { ...withMalice([malicious('france/front', 'equivocating-index')], 3), nodes: low };
     for (const [malice, isMisled] of [
-      [base.malice, true],
+      [base.malice ?? [], true],
       [[], false],
     ] as const) {
       let brought = 0;
