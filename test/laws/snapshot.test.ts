@@ -20,7 +20,7 @@ import {
 import { cloneValue, diffValues, foldValue, rememberFolds } from '../../core/machine/snapshot.ts';
 import { ALL_KINDS, valuesOf, type Pool } from '../arbitraries.ts';
 import { Cast } from '../cast.ts';
-import { envelopeOf, FEDERATION, manifestOf, namesOf, Rig } from '../rig.ts';
+import { envelopeOf, FEDERATION, manifestOf, namesOf, OpenRig, Rig } from '../rig.ts';
 import { law } from './law.ts';
 
 const cast = new Cast(namesOf(FEDERATION));
@@ -134,7 +134,7 @@ describe('laws of clone, fold and diff', () => {
         models: ['a'],
       }));
       const inOrder = (places: readonly number[]): string => {
-        const rig = new Rig([FEDERATION[0]], [...namesOf(FEDERATION), ...specs.map(({ name }) => name)]);
+        const rig = new OpenRig([FEDERATION[0]], [...namesOf(FEDERATION), ...specs.map(({ name }) => name)]);
         rig.boot('front');
         rig.pump();
         const front = rig.node('front');
