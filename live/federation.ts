@@ -18,7 +18,15 @@ import { CONFIG_FILE, writeNodeConfig, type LiveConfig } from './config.ts';
 import { writeDurably } from './durable-file.ts';
 import { hashFnv1a32, writeEmbeddingModel } from './embedding-model.ts';
 import { lockFolder } from './folder-lock.ts';
-import { idOfConsole, LiveIds, openIdentity, signHash, type Identity, type RosterEntry } from './identity.ts';
+import {
+  idOfConsole,
+  LiveIds,
+  openIdentity,
+  openUser,
+  signHash,
+  type Identity,
+  type RosterEntry,
+} from './identity.ts';
 import { FRAME_PERIOD_MS, LiveRecorder } from './live-recorder.ts';
 import { NodeChild } from './node-child.ts';
 import type { NodeView } from './node-view.ts';
@@ -264,6 +272,9 @@ export function layOut(
   );
   const roster = [
     ...scenario.nodes.map(({ name, cluster }, i) => entryOf(keys[i]!, name, cluster)),
+    ...scenario.nodes.flatMap(({ name, cluster, types }, i) =>
+      types.includes('gateway') ? [entryOf(openUser(folders[i]!), `user of ${name}`, cluster)] : [],
+    ),
     ...[...attestors].map(([cluster, key]) => entryOf(key, `attestor of ${cluster}`, cluster)),
     ...[...operators].flatMap(([cluster, operatorKeys]) =>
       operatorKeys.map((key, i) => entryOf(key, `operator ${i + 1} of ${cluster}`, cluster)),

@@ -5,7 +5,8 @@ import { ANSWER, ASK, REFUSED, type Answer, type Refused } from '../core/machine
 import { ERROR_CODES, OK, OVERLOADED, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import type { Want } from '../core/routing/want.ts';
 import { listNgrams } from './embedding-model.ts';
-import { hashBytes, idOfUser } from './identity.ts';
+import { AgentOwner } from './agent-owner.ts';
+import { hashBytes, type Identity } from './identity.ts';
 import type { LiveNode, LocalUser } from './live-node.ts';
 
 export interface Question {
@@ -50,6 +51,8 @@ export class GatewayUser implements LocalUser {
   readonly peer: Peer;
   /** Questions that ended, by OK or error code. */
   readonly outcomes = new Map<string, number>();
+  /** The same person, who also has agents act for it. */
+  readonly owner: AgentOwner;
   private readonly live: LiveNode;
   private readonly onEnded: (ending: Ending) => void;
   private readonly open = new Map<number, OpenQuestion>();
@@ -57,10 +60,11 @@ export class GatewayUser implements LocalUser {
   private readonly keys = new Map<string, { n: number; fingerprint: string; untilMs: number }>();
   private nextN = 1;
 
-  constructor(live: LiveNode, onEnded: (ending: Ending) => void) {
+  constructor(live: LiveNode, identity: Identity, onEnded: (ending: Ending) => void) {
     this.live = live;
     this.onEnded = onEnded;
-    this.peer = live.ids.peerOf(idOfUser(live.identity.id));
+    this.peer = live.ids.peerOf(identity.id);
+    this.owner = new AgentOwner(live, identity, () => this.nextN++);
   }
 
   get openCount(): number {
@@ -84,6 +88,7 @@ export class GatewayUser implements LocalUser {
   }
 
   receive(envelope: Envelope): void {
+    if (this.owner.receive(envelope)) return;
     if (envelope.originBoot !== this.live.bootCount) return;
     if (envelope.kind === ANSWER) this.end(envelope.n, OK, envelope.body as Answer, null);
     else if (envelope.kind === REFUSED) {
@@ -95,6 +100,7 @@ export class GatewayUser implements LocalUser {
   /** Nobody will hear any more what comes of the open questions. */
   close(): void {
     for (const n of [...this.open.keys()]) this.end(n, UNKNOWN_OUTCOME, null, null);
+    this.owner.close();
   }
 
   private send(n: number, question: Question, isRepeated: boolean, resolve: (ending: Ending) => void): void {

@@ -8,39 +8,17 @@ import express, {
 } from 'express';
 import { READY } from '../core/machine/node-state.ts';
 import { loadOf } from '../core/roles/compute.ts';
-import {
-  ERROR_CODES,
-  isDefinite,
-  isRetryable,
-  OK,
-  STAGES,
-  STRIKES,
-  type ErrorName,
-} from '../core/routing/outcomes.ts';
+import { OK, STAGES, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
+import { routeAgents } from './agents-http.ts';
 import { KeyReused, type Ending, type GatewayUser } from './gateway-user.ts';
+import { nameOf, requestIdOf, sendFault, sendRefused } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
 import { Metrics } from './metrics.ts';
 import { readQuestion } from './question.ts';
 
 const BODY_LIMIT = '512kb';
 const MAX_KEY_CHARACTERS = 256;
-
-const STATUS: Readonly<Record<ErrorName, number>> = {
-  OK: 200,
-  NO_CAPABLE_NODE: 503,
-  NO_ELIGIBLE_NODE: 403,
-  OVERLOADED: 503,
-  DEADLINE_EXCEEDED: 504,
-  CLUSTER_UNREACHABLE: 503,
-  TRUST_TOO_LOW: 403,
-  CONSENT_REQUIRED: 403,
-  UNKNOWN_MODEL: 404,
-  NOT_ADMITTED: 403,
-  NOT_READY: 503,
-  UNKNOWN_OUTCOME: 504,
-  INTERNAL: 500,
-};
 
 const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
 
@@ -62,10 +40,14 @@ export function createHttp(live: LiveNode, user: GatewayUser | null): Express {
     app.all('/v1/ask', (_request, response) => {
       sendFault(response.setHeader('Allow', 'POST'), 405, 'METHOD_NOT_ALLOWED', 'questions are POSTed');
     });
+    routeAgents(app, live, user.owner, express.json({ limit: BODY_LIMIT }));
   }
   app.use((request, response) => {
-    const isAsk = request.path === '/v1/ask';
-    const detail = isAsk ? 'this node is no gateway' : 'there are /v1/ask, /v1/health, /v1/node, /metrics';
+    const isOfGateways = /^\/v1\/(ask|agents)(\/|$)/.test(request.path);
+    const detail =
+      isOfGateways && user === null
+        ? 'this node is no gateway'
+        : 'there are /v1/ask, /v1/agents, /v1/health, /v1/node, /metrics';
     sendFault(response, 404, 'NOT_FOUND', detail);
   });
   app.use(onError);
@@ -102,7 +84,9 @@ function sendEnding(live: LiveNode, response: Response, ending: Ending): void {
   const { answer } = ending;
   const content = answer === null ? undefined : live.contents.get(answer.answer);
   if (ending.code !== OK || answer === null || content === undefined) {
-    sendRefusal(live, response, ending, requestId);
+    // An answer whose content is gone was released before: it cannot be had again.
+    const code = ending.code === OK ? UNKNOWN_OUTCOME : ending.code;
+    sendRefused(live, response, code, ending.refused, { requestId });
     return;
   }
   response.json({
@@ -117,39 +101,6 @@ function sendEnding(live: LiveNode, response: Response, ending: Ending): void {
     timings: { totalMs, queuedMs: answer.queuedUs / 1_000, computedMs: answer.computedUs / 1_000 },
     requestId,
   });
-}
-
-function sendRefusal(live: LiveNode, response: Response, ending: Ending, requestId: string): void {
-  const refused = ending.refused;
-  // An answer whose content is gone was released before: it cannot be had again.
-  const name = ending.code === OK ? 'UNKNOWN_OUTCOME' : (ERROR_CODES[ending.code] ?? 'INTERNAL');
-  const code = ERROR_CODES.indexOf(name);
-  const retryAfterMs = isRetryable(code) ? Math.ceil((refused?.retryAfterUs ?? 1_000_000) / 1_000) : 0;
-  if (retryAfterMs > 0) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1_000));
-  response.status(STATUS[name]).json({
-    code: name,
-    definite: isDefinite(code),
-    retryable: isRetryable(code),
-    retryAfterMs,
-    detail: refused?.detail ?? '',
-    struck: (refused?.struck ?? []).map(({ peer, cluster, reason }) => ({
-      node: nameOf(live, peer),
-      cluster,
-      reason: STRIKES[reason],
-    })),
-    requestId,
-  });
-}
-
-/** Unique in the federation: the gateway, its boot, and the number of the question. */
-export function requestIdOf(live: LiveNode, n: number): string {
-  return `${live.config.name}/${live.bootCount}/${n}`;
-}
-
-export function nameOf(live: LiveNode, peer: number): string {
-  if (peer < 0) return 'nobody';
-  const id = live.ids.idOf(peer);
-  return live.names.get(id) ?? id;
 }
 
 function sendHealth(live: LiveNode, response: Response): void {
@@ -172,17 +123,6 @@ function describeNode(live: LiveNode): unknown {
     trust: TRUST_LEVELS[effectiveTrust(now, manifest, valid)],
     load: loadOf(node),
   };
-}
-
-function sendFault(response: Response, status: number, code: string, detail: string): void {
-  response.status(status).json({
-    code,
-    definite: true,
-    retryable: false,
-    retryAfterMs: 0,
-    detail,
-    struck: [],
-  });
 }
 
 /** A page of another site must not ask through the browser of whoever runs the node. */

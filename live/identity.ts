@@ -21,6 +21,7 @@ import { writeDurably } from './durable-file.ts';
 import type { FramePlace } from './frames.ts';
 
 const KEY_FILE = 'key.pem';
+const USER_FOLDER = 'user';
 /** Told apart, so that no signature on a document can be taken for one on a frame of the transport. */
 const DOCUMENT_DOMAIN = Buffer.from('watershed document\0');
 const FRAME_DOMAIN = Buffer.from('watershed frame\0');
@@ -44,7 +45,7 @@ export interface Identity {
   readonly privateKey: KeyObject;
 }
 
-/** What everyone may know of a node or an attestor. */
+/** What everyone may know of a node, an attestor, an operator or the user of a gateway. */
 export interface RosterEntry {
   readonly id: string;
   readonly name: string;
@@ -53,9 +54,9 @@ export interface RosterEntry {
   readonly publicKey: string;
 }
 
-/** The id of whoever asks through a gateway over HTTP: one for each gateway, of a user without a key. */
-export function idOfUser(gatewayId: string): string {
-  return hashBytes(`user of ${gatewayId}`);
+/** The key of whoever asks through a gateway over HTTP, in the folder of the gateway: one user for each gateway. */
+export function openUser(gatewayFolder: string): Identity {
+  return openIdentity(join(gatewayFolder, USER_FOLDER));
 }
 
 /** The id of whoever runs a node, inside its process. */
@@ -63,14 +64,9 @@ export function idOfConsole(nodeId: string): string {
   return hashBytes(`console of ${nodeId}`);
 }
 
-/** Names by id, for people: those on the roster, and the users of gateways. */
+/** Names by id, for people. */
 export function namesOf(roster: readonly RosterEntry[]): Map<string, string> {
-  return new Map(
-    roster.flatMap(({ id, name }): [string, string][] => [
-      [id, name],
-      [idOfUser(id), `user of ${name}`],
-    ]),
-  );
+  return new Map(roster.map(({ id, name }) => [id, name]));
 }
 
 /** Reads the root key of a folder, or makes one on first start. Throws if what lies there is no Ed25519 key. */

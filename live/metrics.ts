@@ -62,6 +62,12 @@ export class Metrics {
   private watchQuestions(user: GatewayUser): Histogram {
     this.gauge('questions_open', 'questions over HTTP that wait', () => user.openCount);
     this.countBy('questions', 'questions over HTTP that ended', 'outcome', () => user.outcomes);
+    this.countBy(
+      'agent_results',
+      'results of agents: first, the same again, another',
+      'came',
+      () => user.owner.results,
+    );
     return new Histogram({
       name: 'watershed_question_seconds',
       help: 'from question to answer',

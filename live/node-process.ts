@@ -14,7 +14,9 @@ import type { StoryStep } from '../sim/frame.ts';
 import { refusalOf } from '../sim/recorder.ts';
 import { CONFIG_FILE, type LiveConfig } from './config.ts';
 import { GatewayUser, type Ending } from './gateway-user.ts';
-import { createHttp, nameOf, requestIdOf } from './http.ts';
+import { createHttp } from './http.ts';
+import { nameOf, requestIdOf } from './http-replies.ts';
+import { openUser } from './identity.ts';
 import { LiveNode } from './live-node.ts';
 import { viewOf } from './node-view.ts';
 import type { FromNode, ToNode } from './process-messages.ts';
@@ -59,7 +61,7 @@ try {
 async function open(path: string): Promise<void> {
   live = await LiveNode.open(path, config, { onNoted, onFailed: fail });
   if (hasType(live.driver.node.config.manifest, 'gateway')) {
-    user = new GatewayUser(live, onEnded);
+    user = new GatewayUser(live, openUser(path), onEnded);
     live.user = user;
   }
   live.handler = createHttp(live, user);

@@ -7,7 +7,7 @@ import { nearestSpelling } from '../sim/scenario/spelling.ts';
 import type { Question } from './gateway-user.ts';
 
 const FIELDS = ['model', 'text', 'minTrust', 'regions', 'deadlineMs'];
-const MAX_TEXT_CHARACTERS = 100_000;
+export const MAX_TEXT_CHARACTERS = 100_000;
 const MAX_REGIONS = 32;
 const LEAST_DEADLINE_MS = 10;
 const MAX_DEADLINE_MS = MAX_DEADLINE_US / 1_000;
@@ -22,13 +22,40 @@ export function readQuestion(body: unknown, homeRegion: string): Question | stri
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     return 'a JSON object is expected, sent as application/json: {"model": "…", "text": "…"}';
   const fields = body as Record<string, unknown>;
-  const unknown = Object.keys(fields).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined)
-    return `${shown(unknown)} is no field of a question; ${didYouMean(nearestSpelling(unknown, FIELDS)) || `there are ${FIELDS.join(', ')}`}`;
+  const unknown = findUnknownField(fields, FIELDS, 'a question');
+  if (unknown !== null) return unknown;
   const { model, text, minTrust = 1, regions = [homeRegion], deadlineMs = DEFAULT_DEADLINE_MS } = fields;
   if (!isName(model)) return `model: the name of a model is expected, found ${shown(model)}`;
   if (typeof text !== 'string' || text === '' || text.length > MAX_TEXT_CHARACTERS)
     return `text: a text of 1 to ${MAX_TEXT_CHARACTERS} characters is expected, found ${measure(text)}`;
+  const terms = readTerms(minTrust, regions);
+  if (typeof terms === 'string') return terms;
+  const isTime = Number.isInteger(deadlineMs);
+  if (!isTime || (deadlineMs as number) < LEAST_DEADLINE_MS || (deadlineMs as number) > MAX_DEADLINE_MS)
+    return `deadlineMs: a whole number of ${LEAST_DEADLINE_MS} to ${MAX_DEADLINE_MS} is expected, found ${shown(deadlineMs)}`;
+  return { model, text, ...terms, deadlineMs: deadlineMs as number };
+}
+
+/** What is wrong with the names of fields, or null. */
+export function findUnknownField(
+  fields: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  what: string,
+): string | null {
+  const unknown = Object.keys(fields).find((field) => !known.includes(field));
+  if (unknown === undefined) return null;
+  const hint = didYouMean(nearestSpelling(unknown, known)) || `there are ${known.join(', ')}`;
+  return `${shown(unknown)} is no field of ${what}; ${hint}`;
+}
+
+/** By whom and where something may be computed on. */
+export interface Terms {
+  readonly minTrust: number;
+  readonly regions: readonly string[];
+}
+
+/** Reads the terms, or says what is wrong with them. */
+export function readTerms(minTrust: unknown, regions: unknown): Terms | string {
   const level = typeof minTrust === 'string' ? TRUST_LEVELS.findIndex((name) => name === minTrust) : minTrust;
   if (!Number.isInteger(level) || (level as number) < 1 || (level as number) > 4)
     return `minTrust: 1 to 4 or one of ${TRUST_LEVELS.slice(1).join(', ')} is expected, found ${shown(minTrust)}`;
@@ -37,20 +64,11 @@ export function readQuestion(body: unknown, homeRegion: string): Question | stri
   const badRegion: unknown = regions.find((region) => !isRegion(region));
   if (badRegion !== undefined)
     return `regions: paths such as "eu" or "eu/fr" are expected, found ${shown(badRegion)}`;
-  const isTime = Number.isInteger(deadlineMs);
-  if (!isTime || (deadlineMs as number) < LEAST_DEADLINE_MS || (deadlineMs as number) > MAX_DEADLINE_MS)
-    return `deadlineMs: a whole number of ${LEAST_DEADLINE_MS} to ${MAX_DEADLINE_MS} is expected, found ${shown(deadlineMs)}`;
-  return {
-    model,
-    text,
-    minTrust: level as number,
-    regions: regions as string[],
-    deadlineMs: deadlineMs as number,
-  };
+  return { minTrust: level as number, regions: regions as string[] };
 }
 
 /** What the protocol can carry as a name. */
-function isName(value: unknown): value is string {
+export function isName(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || Buffer.byteLength(value) > MAX_NAME_BYTES) return false;
   return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
@@ -60,11 +78,11 @@ function isRegion(region: unknown): boolean {
 }
 
 /** The text itself is private: its length is all that an error says of it. */
-function measure(text: unknown): string {
+export function measure(text: unknown): string {
   if (typeof text === 'string') return `one of ${text.length}`;
   return text === undefined ? 'nothing' : `a value of type ${text === null ? 'null' : typeof text}`;
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
 }
