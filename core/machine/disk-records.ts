@@ -1,6 +1,7 @@
 import { agentRecordShape } from '../roles/agent-plan.ts';
 import { certificateShape, seedShape } from '../trust/documents.ts';
 import { flag, integer, list, optional, record, text, type Of } from './shape.ts';
+import { circleRecordShape, podLawShape, podRecordShape } from '../roles/pod-records.ts';
 
 /** What a node holds on its disk: records by key, each of one sort. Keys are texts, `node` or `agent/…`, compared by code units. */
 export const MAX_DISK_KEY_BYTES = 160;
@@ -29,12 +30,16 @@ export const diskRecordShape = record({
   membership: optional(membershipRecordShape),
   agent: optional(agentRecordShape),
   affiliation: optional(affiliationRecordShape),
+  circle: optional(circleRecordShape),
+  pod: optional(podRecordShape),
+  podLaw: optional(podLawShape),
 });
 export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
 
 /** A record of one sort. */
 export function recordOf(sort: Partial<DiskRecord>): DiskRecord {
-  return { node: null, membership: null, agent: null, affiliation: null, ...sort };
+  const none = { node: null, membership: null, agent: null, affiliation: null };
+  return { ...none, circle: null, pod: null, podLaw: null, ...sort };
 }
 
 export const diskEntryShape = record({ key: diskKey, record: diskRecordShape });

@@ -12,6 +12,8 @@ import { computeShape } from '../roles/compute.ts';
 import { gatewayShape } from '../roles/gateway.ts';
 import { indexNodeShape } from '../roles/index-node.ts';
 import { seedShape } from '../trust/documents.ts';
+import { podDeskShape } from '../roles/pod-desk.ts';
+import { podHostShape } from '../roles/pod-state.ts';
 import type { NodeConfig } from './config.ts';
 import { cloneValue, diffValues, foldValue, type Rank } from './snapshot.ts';
 import { MAX_KNOWN } from './disk-records.ts';
@@ -59,6 +61,9 @@ export const nodeStateShape = record({
   bridge: optional(bridgeShape),
   /** Null until there is one. */
   agents: optional(agentHostShape),
+  pods: optional(podHostShape),
+  /** Of a gateway, null until somebody asks for a pod. */
+  podDesk: optional(podDeskShape),
 });
 
 export interface Node extends Of<typeof nodeStateShape> {
@@ -95,6 +100,8 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     compute: null,
     bridge: null,
     agents: null,
+    pods: null,
+    podDesk: null,
   };
 }
 

@@ -37,6 +37,9 @@ import * as bridges from '../roles/bridge.ts';
 import * as computes from '../roles/compute.ts';
 import * as gateways from '../roles/gateway.ts';
 import * as indexes from '../roles/index-node.ts';
+import * as podHosts from '../roles/pod-host.ts';
+import { createPodHost } from '../roles/pod-state.ts';
+import { nextPodsUs, receivePodRefusal, receivePods, wakePods } from '../roles/pods.ts';
 import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
@@ -74,6 +77,8 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
   node.bridge = hasType(manifest, 'bridge') ? bridges.createBridge() : null;
   node.agents = null;
+  node.pods = hasType(manifest, 'pod-host') ? createPodHost(node) : null;
+  node.podDesk = null;
   load(node, out, '');
   setAlarm(node);
 }
@@ -81,7 +86,8 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
 /** Takes in one envelope. */
 export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
   if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
-  else receiveWhenReady(node, now, envelope, out);
+  else if (!isTurnedAway(node, now, out, envelope) && !receiveByRole(node, now, envelope, out))
+    node.ignored++;
   if (isDeparting(node)) progressLeaving(node, now, out);
   setAlarm(node);
 }
@@ -98,17 +104,13 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
     agents.onAgentsAlarm(node, now, out);
     if (isDeparting(node)) progressLeaving(node, now, out);
+    wakePods(node, now, out);
   } else if (now.monoUs >= node.retryAtUs) {
     node.retryAtUs = NEVER_US;
     if (node.phase === LOADING) load(node, out, '');
     else storeNode(node, out);
   }
   setAlarm(node);
-}
-
-function receiveWhenReady(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
-  if (isTurnedAway(node, now, out, envelope)) return;
-  if (!receiveByRole(node, now, envelope, out)) node.ignored++;
 }
 
 /** The one switch. False if the envelope is none for this node. */
@@ -204,6 +206,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       if (envelope.from !== DISK) return false;
       if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, out, envelope))
         return true;
+      if (node.pods !== null && podHosts.onPodStored(node, node.pods, now, out, envelope)) return true;
       agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
       return true;
     case kinds.INFERRED:
@@ -234,8 +237,12 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.FIND_MEMBERS:
     case kinds.MEMBERS:
       return onDetection(node, now, out, envelope);
+    case kinds.SIGNED:
+      return (
+        envelope.from === KEYS && node.pods !== null && podHosts.onPodSigned(node, node.pods, out, envelope)
+      );
     default:
-      return false;
+      return kinds.isOfPods(envelope.kind) && receivePods(node, now, out, envelope);
   }
 }
 
@@ -243,6 +250,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
 function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
   const { gateway, bridge } = node;
   if (envelope.from === node.self && agents.onStepAnswered(node, now, out, envelope)) return;
+  if (receivePodRefusal(node, now, out, envelope)) return;
   if (gateway !== null) {
     const search = findAwaiting(gateway.searcher, envelope);
     if (search !== null) {
@@ -325,6 +333,7 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
     if (node.index !== null) indexes.startIndexNode(node, node.index, now);
     if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
     agents.resumeAgents(node, now, out);
+    if (node.pods !== null) podHosts.startPods(node, node.pods, now, out);
     note(node, out, null, kinds.NOTE_READY, node.self);
   } else node.late++;
 }
@@ -365,6 +374,7 @@ function forget(node: Node): void {
   node.epoch = 0;
   node.manifestVersion = 0;
   node.agents = null;
+  if (node.pods !== null) node.pods = createPodHost(node);
   node.incarnation = 0;
   node.known = [];
   node.affiliation = null;
@@ -373,6 +383,7 @@ function forget(node: Node): void {
 /** Takes over a record that the disk has kept. */
 function restore(node: Node, key: string, record: DiskRecord): void {
   if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
+  if (node.pods !== null) podHosts.restorePods(node, node.pods, record);
   if (key === NODE_KEY && record.node !== null) {
     node.epoch = record.node.epoch;
     node.manifestVersion = record.node.manifestVersion;
@@ -412,7 +423,7 @@ function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
   let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), nextAffiliationUs(node));
   if (node.phase !== READY) nextUs = Math.min(nextUs, node.retryAtUs);
-  nextUs = Math.min(nextUs, agents.nextAgentUs(node));
+  nextUs = Math.min(nextUs, agents.nextAgentUs(node), nextPodsUs(node));
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher));
   }

@@ -203,6 +203,42 @@ export const PARAMETERS = {
   ),
   drainUs: us(MINUTE_US, 10 * MINUTE_US, 'R5.1-3', 'a node that leaves finishes what it has begun within it'),
   leaveUs: us(5 * SECOND_US, MINUTE_US, 'own', 'a node that leaves says so for at most so long'),
+  podCopies: count(3, 16, 'R6.1-6', 'holders that are to have a copy of each pod'),
+  podLeaseUs: us(
+    5 * SECOND_US,
+    60 * MINUTE_US,
+    'R6.1-3',
+    'a lease on policies inside a cluster holds so long',
+  ),
+  podRenewUs: us(1_500 * MS_US, 10 * MINUTE_US, 'own', 'a pod host asks the others for leases this often'),
+  podWarmUs: us(3 * SECOND_US, 10 * MINUTE_US, 'own', 'a pod host that has started takes no requests before'),
+  podPushUs: us(
+    500 * MS_US,
+    MINUTE_US,
+    'own',
+    'what an owner waits for is said again to other hosts this often',
+  ),
+  podRepairUs: us(5 * SECOND_US, 60 * MINUTE_US, 'own', 'between two looks of a pod host after all its pods'),
+  podRepairAfterUs: us(
+    30 * SECOND_US,
+    1_440 * MINUTE_US,
+    'own',
+    'a holder that is away for so long is replaced',
+  ),
+  podAwayUs: us(
+    30 * 1_440 * MINUTE_US,
+    400 * 1_440 * MINUTE_US,
+    'R6.2-2',
+    'a holder that was away for longer comes back empty',
+  ),
+  podSilenceUs: us(
+    3 * SECOND_US,
+    MINUTE_US,
+    'own',
+    'a pod host that has not answered by then is passed over',
+  ),
+  maxPods: count(65_536, 10_000_000, 'own', 'pods that a host knows the policies of; more are refused'),
+  maxPodRequests: count(1_024, 100_000, 'own', 'requests about pods that are open at once; more are refused'),
 } as const satisfies Record<string, ParameterEntry>;
 
 export type ParameterName = keyof typeof PARAMETERS;

@@ -1,0 +1,79 @@
+import type { Peer, Pure } from '../base/peers.ts';
+import { name } from '../cluster/manifest.ts';
+import { Encoder } from '../machine/codec.ts';
+import { integer, peer, record, text, type Of } from '../machine/shape.ts';
+import { findPolicyFault, locationPolicyShape } from './location-policy.ts';
+
+/** A pod is named by a hash of who owns it and which of theirs it is: nobody else can say anything of it, and it tells nothing. */
+export const podId = text(128);
+
+const namedShape = record({ what: text(32), owner: peer, number: integer });
+
+const termsShape = record({
+  owner: peer,
+  /** Which of the owner's pods. */
+  number: integer,
+  /** From 1; the highest holds. */
+  version: integer,
+  homeRegion: name,
+  policy: locationPolicyShape,
+  /** When the pod began, which its retention counts from. */
+  sinceWallUs: integer,
+});
+const signedTermsShape = record({ what: text(32), terms: termsShape });
+export type PolicyTerms = Readonly<Of<typeof termsShape>>;
+
+/** Where the data of a pod may be, signed by its owner. */
+export const podPolicyShape = record({ terms: termsShape, signature: text(256) });
+export type PodPolicy = Readonly<Of<typeof podPolicyShape>>;
+
+/** That a pod is to be no more, signed by its owner: it cannot be taken back. */
+export const podDeletionShape = record({ owner: peer, number: integer, signature: text(256) });
+export type PodDeletion = Readonly<Of<typeof podDeletionShape>>;
+
+function hashOf(pure: Pure, what: string, owner: Peer, number: number): string {
+  return pure.hash(new Encoder(pure).document(namedShape, { what, owner, number }));
+}
+
+export function podIdOf(pure: Pure, owner: Peer, number: number): string {
+  return hashOf(pure, 'pod', owner, number);
+}
+
+/** What an owner signs to have a pod deleted. */
+export function deletionHash(pure: Pure, owner: Peer, number: number): string {
+  return hashOf(pure, 'deletion of pod', owner, number);
+}
+
+/** What an owner signs of a policy. */
+export function policyHash(pure: Pure, terms: PolicyTerms): string {
+  return pure.hash(new Encoder(pure).document(signedTermsShape, { what: 'policy of pod', terms }));
+}
+
+/** Why a policy of a pod does not hold, or null. */
+export function findPodPolicyFault(pure: Pure, { terms, signature }: PodPolicy): string | null {
+  if (terms.version < 1) return 'versions of a policy begin with 1';
+  const fault = findPolicyFault(terms.homeRegion, terms.policy);
+  if (fault !== null) return fault;
+  return pure.verify(terms.owner, policyHash(pure, terms), signature)
+    ? null
+    : 'the owner has not signed the policy';
+}
+
+export function isDeletionSigned(pure: Pure, { owner, number, signature }: PodDeletion): boolean {
+  return pure.verify(owner, deletionHash(pure, owner, number), signature);
+}
+
+const certificateShape = record({ what: text(32), pod: podId, atWallUs: integer });
+
+/** What whoever has heard every pod host signs: no copy that can be read is left. */
+export function certificateHash(pure: Pure, pod: string, atWallUs: number): string {
+  const document = { what: 'pod is deleted', pod, atWallUs };
+  return pure.hash(new Encoder(pure).document(certificateShape, document));
+}
+
+const readingShape = record({ what: text(32), pod: podId, reader: peer });
+
+/** What an owner consents to who lets somebody else read a pod. */
+export function readingHash(pure: Pure, pod: string, reader: Peer): string {
+  return pure.hash(new Encoder(pure).document(readingShape, { what: 'reading of pod', pod, reader }));
+}
