@@ -1,36 +1,12 @@
 import type { Peer, Pure } from '../base/peers.ts';
-import { name } from '../cluster/manifest.ts';
 import { Encoder } from '../machine/codec.ts';
-import { integer, peer, record, text, type Of } from '../machine/shape.ts';
-import { findPolicyFault, locationPolicyShape } from './location-policy.ts';
-
-/** A pod is named by a hash of who owns it and which of theirs it is: nobody else can say anything of it, and it tells nothing. */
-export const podId = text(128);
+import { integer, peer, record, text } from '../machine/shape.ts';
+import { findPolicyFault } from './location-policy.ts';
+import { podId, termsShape, type PodDeletion, type PodPolicy, type PolicyTerms } from './pod-terms.ts';
 
 const namedShape = record({ what: text(32), owner: peer, number: integer });
 
-const termsShape = record({
-  owner: peer,
-  /** Which of the owner's pods. */
-  number: integer,
-  /** From 1; the highest holds. */
-  version: integer,
-  homeRegion: name,
-  policy: locationPolicyShape,
-  /** When the pod began, which its retention counts from. */
-  sinceWallUs: integer,
-});
 const signedTermsShape = record({ what: text(32), terms: termsShape });
-export type PolicyTerms = Readonly<Of<typeof termsShape>>;
-
-/** Where the data of a pod may be, signed by its owner. */
-export const podPolicyShape = record({ terms: termsShape, signature: text(256) });
-export type PodPolicy = Readonly<Of<typeof podPolicyShape>>;
-
-/** That a pod is to be no more, signed by its owner: it cannot be taken back. */
-export const podDeletionShape = record({ owner: peer, number: integer, signature: text(256) });
-export type PodDeletion = Readonly<Of<typeof podDeletionShape>>;
-
 function hashOf(pure: Pure, what: string, owner: Peer, number: number): string {
   return pure.hash(new Encoder(pure).document(namedShape, { what, owner, number }));
 }

@@ -7,7 +7,8 @@ import { RequestTable } from '../machine/request-table.ts';
 import { flag, integer, list, own, peer, record, text, upTo, type Of } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
 import { allowsStorage, compilePolicy, isDurablePlace } from '../policy/location-policy.ts';
-import { podId, podIdOf } from '../policy/pod-documents.ts';
+import { podIdOf } from '../policy/pod-documents.ts';
+import { podId } from '../policy/pod-terms.ts';
 import {
   DEADLINE_EXCEEDED,
   ERROR_CODES,

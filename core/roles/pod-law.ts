@@ -5,7 +5,8 @@ import type { Outbox } from '../machine/envelope.ts';
 import { STORE } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { expiryOf } from '../policy/location-policy.ts';
-import { findPodPolicyFault, isDeletionSigned, podIdOf, type PodPolicy } from '../policy/pod-documents.ts';
+import { findPodPolicyFault, isDeletionSigned, podIdOf } from '../policy/pod-documents.ts';
+import type { PodPolicy } from '../policy/pod-terms.ts';
 import { lawKey, podKey, type PodLaw } from './pod-records.ts';
 import { createEntry, printOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
 

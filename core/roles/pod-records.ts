@@ -1,7 +1,7 @@
 import { name } from '../cluster/manifest.ts';
 import { flag, integer, list, optional, peer, record, ref, text, upTo, type Of } from '../machine/shape.ts';
 import { AUTHORISATIONS, consentShape } from '../policy/documents.ts';
-import { podDeletionShape, podId, podPolicyShape } from '../policy/pod-documents.ts';
+import { podDeletionShape, podId, podPolicyShape } from '../policy/pod-terms.ts';
 import { MAX_DEADLINE_US } from '../routing/want.ts';
 import { MAX_SIBLINGS, vectorShape, versionShape } from './pod-version.ts';
 

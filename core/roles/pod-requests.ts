@@ -6,7 +6,8 @@ import type { Node } from '../machine/node-state.ts';
 import { reply } from '../machine/speech.ts';
 import { findConsentFault } from '../policy/consent.ts';
 import { allowsStorage, isDurablePlace, type PlaceRule } from '../policy/location-policy.ts';
-import { findPodPolicyFault, podIdOf, readingHash, type PodPolicy } from '../policy/pod-documents.ts';
+import { findPodPolicyFault, podIdOf, readingHash } from '../policy/pod-documents.ts';
+import type { PodPolicy } from '../policy/pod-terms.ts';
 import {
   CONSENT_REQUIRED,
   DEADLINE_EXCEEDED,

@@ -19,7 +19,7 @@ import {
   type Of,
 } from '../machine/shape.ts';
 import { compilePolicy, type PlaceRule } from '../policy/location-policy.ts';
-import { podId } from '../policy/pod-documents.ts';
+import { podId } from '../policy/pod-terms.ts';
 import { MAX_CIRCLE, podCopyShape, podLawShape, type PodCopy } from './pod-records.ts';
 import { versionShape } from './pod-version.ts';
 
