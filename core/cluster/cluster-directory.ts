@@ -89,7 +89,7 @@ export function hearNews(
     const known = directory.entries.get(key);
     const order = known === undefined ? 1 : compareVersions(item.record.version, known.record.version);
     if (order < 0 || item.ageUs >= node.config.parameters.clusterForgetUs) continue;
-    if (order === 0) refresh(directory, hearing, known!, key, item, now, sender);
+    if (order === 0) refresh(node, directory, hearing, known!, key, item, now, sender);
     else if (take(node, directory, hearing, key, item, now, sender)) learnt.push(key);
   }
   if (directory.news.length > 0 && directory.nextNewsUs === NEVER_US)
@@ -97,8 +97,9 @@ export function hearNews(
   return learnt;
 }
 
-/** The same version again: it is only remembered when that cluster was last heard of, and from whom. */
+/** The same version again: what is remembered is when that cluster was last heard of, from whom, and how near it is. */
 function refresh(
+  node: Node,
   directory: ClusterDirectory,
   hearing: Hearing,
   known: Heard,
@@ -107,7 +108,13 @@ function refresh(
   now: Now,
   sender: Peer,
 ): void {
-  if (key === hearing.own || item.ageUs >= ageOf(known, now)) return;
+  if (key === hearing.own) return;
+  if (item.hops < known.hops) {
+    // It came by a longer way first, and stopped early there: it has not reached all whom it may.
+    known.hops = item.hops;
+    tellOn(node, directory, key, item.hops);
+  }
+  if (item.ageUs >= ageOf(known, now)) return;
   directory.entries.set(key, {
     ...known,
     source: sender,
@@ -146,8 +153,13 @@ function take(
     heardUs: now.monoUs,
     ageUs: item.ageUs,
   });
-  if (hops < node.config.parameters.clusterHops && !directory.news.includes(key)) directory.news.push(key);
+  tellOn(node, directory, key, hops);
   return true;
+}
+
+/** Has a record passed on, unless it has gone far enough. */
+function tellOn(node: Node, directory: ClusterDirectory, key: string, hops: number): void {
+  if (hops < node.config.parameters.clusterHops && !directory.news.includes(key)) directory.news.push(key);
 }
 
 /** Whether there is time to check another signature for this sender in this second. */

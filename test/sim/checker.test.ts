@@ -40,8 +40,9 @@ describe('the checker', () => {
     const { invariants, witnesses } = summarize(world, 'pass', [], 1, checker);
     expect(invariants).to.deep.equal(checker.counts());
     for (const [name, { checked, violated }] of Object.entries(invariants)) {
-      // Nobody equivocates here, so there is no quarantine to be kept.
-      if (name !== 'quarantine-holds') expect(checked, name).to.be.greaterThan(0);
+      // Nobody equivocates here, and nobody has agents act for them.
+      const isIdle = name === 'quarantine-holds' || name.startsWith('agent');
+      if (!isIdle) expect(checked, name).to.be.greaterThan(0);
       expect(violated, name).to.equal(0);
     }
     expect(witnesses['OK']).to.equal(witnesses['served-cluster'] + witnesses['served-federation']);
