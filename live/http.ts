@@ -112,7 +112,7 @@ function describeNode(live: LiveNode): unknown {
   const { node } = live.driver;
   const { manifest, attestations } = node.config;
   const now = { monoUs: 0, wallUs: Date.now() * 1_000 };
-  const valid = node.phase === READY ? node.presence.attestations : attestations;
+  const valid = node.phase === READY ? node.presence.valid : undefined;
   return {
     name: live.config.name,
     phase: PHASES[node.phase],
@@ -120,7 +120,7 @@ function describeNode(live: LiveNode): unknown {
     provider: live.config.models.length === 0 ? null : live.config.provider,
     manifest: { ...manifest, id: live.identity.id },
     version: { epoch: node.epoch, version: node.manifestVersion },
-    trust: TRUST_LEVELS[effectiveTrust(now, manifest, valid)],
+    trust: TRUST_LEVELS[effectiveTrust(now, manifest, attestations, valid)],
     load: loadOf(node),
   };
 }

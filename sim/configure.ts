@@ -52,7 +52,7 @@ export function createMachines(
     const mask = isChecking ? (key & 0xfffff) | 1 : 0;
     const wire = isChecking ? new Wire(identities, mask) : null;
     const node = createNode(nodes[i] ^ mask, renumberConfig(configs[i], mask), wire?.view ?? identities);
-    return new Machine(i, numbers, nodes[i], wire, spec, cluster, region, key, node);
+    return new Machine(i, numbers, wire, spec, cluster, region, key, node);
   });
 }
 

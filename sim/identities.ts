@@ -1,9 +1,11 @@
 import { Digest, hexWords } from '../core/base/digest.ts';
 import { assert } from '../core/base/assert.ts';
 import { rankOfId, type Peer, type Pure } from '../core/base/peers.ts';
-import { mixWord } from '../core/base/rng.ts';
+import { mixInteger, mixWord } from '../core/base/rng.ts';
 import { rememberFolds } from '../core/machine/snapshot.ts';
 import { keyOfName } from './seeds.ts';
+
+const RECENT = 1 << 14;
 
 /**
  * Who is who in the simulated world. An id is derived from a name, so it does not depend on how many others
@@ -11,10 +13,12 @@ import { keyOfName } from './seeds.ts';
  */
 export class Identities implements Pure {
   readonly names: string[] = [];
-  /** Written out when first asked for; of a million nodes most are never named. */
-  private readonly ids: (string | undefined)[] = [];
+  /** The ids asked for last, and whose they are: each peer has one place, which others share. An id is made anew in half a µs. */
+  private readonly recentIds = new Array<string>(RECENT).fill('');
+  private readonly recentPeers = new Int32Array(RECENT).fill(-1);
   private readonly ranks: number[] = [];
-  private readonly numbersByRank = new Map<number, Peer>();
+  /** Number + 1 by rank, 0 is free: open addressing, at most half full. A map would take ten times the room. */
+  private places = new Int32Array(64);
   /** `rank` for folding the state of nodes that use the world's own numbers. */
   readonly ranking = rememberFolds((peer) => this.rank(peer));
   private readonly root: number;
@@ -27,27 +31,33 @@ export class Identities implements Pure {
   add(name: string): Peer {
     const number = this.names.length;
     const rank = rankOfName(name);
-    assert(!this.numbersByRank.has(rank), 'no two names of a world have the same rank');
+    if (2 * number >= this.places.length) this.grow();
+    const place = this.placeOf(rank);
+    assert(this.places[place] === 0, 'no two names of a world have the same rank');
     this.names.push(name);
-    this.ids.push(undefined);
     this.ranks.push(rank);
-    this.numbersByRank.set(rank, number);
+    this.places[place] = number + 1;
     return number;
   }
 
   /** The number of a name, or undefined if nobody has it. */
   find(name: string): Peer | undefined {
-    const number = this.numbersByRank.get(rankOfName(name));
-    return number !== undefined && this.names[number] === name ? number : undefined;
+    const number = this.numberOf(rankOfName(name));
+    return this.names[number] === name ? number : undefined;
   }
 
   idOf(peer: Peer): string {
-    return (this.ids[peer] ??= idOfName(this.names[peer]));
+    const place = peer & (RECENT - 1);
+    if (this.recentPeers[place] !== peer) {
+      this.recentPeers[place] = peer;
+      this.recentIds[place] = idOfName(this.names[peer]);
+    }
+    return this.recentIds[place];
   }
 
   peerOf(id: string): Peer {
-    const number = this.numbersByRank.get(rankOfId(id));
-    assert(number !== undefined && this.idOf(number) === id, 'nobody in the world has this id');
+    const number = this.numberOf(rankOfId(id));
+    assert(number >= 0 && this.idOf(number) === id, 'nobody in the world has this id');
     return number;
   }
 
@@ -73,6 +83,26 @@ export class Identities implements Pure {
 
   choose(): number {
     return 0;
+  }
+
+  /** Who has a rank, or −1. */
+  private numberOf(rank: number): number {
+    return this.places[this.placeOf(rank)] - 1;
+  }
+
+  /** Where a rank is, or would be. */
+  private placeOf(rank: number): number {
+    const mask = this.places.length - 1;
+    let place = mixInteger(0, rank) & mask;
+    while (this.places[place] !== 0 && this.ranks[this.places[place] - 1] !== rank)
+      place = (place + 1) & mask;
+    return place;
+  }
+
+  private grow(): void {
+    this.places = new Int32Array(2 * this.places.length);
+    for (let number = 0; number < this.names.length; number++)
+      this.places[this.placeOf(this.ranks[number])] = number + 1;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Node } from '../core/machine/node-state.ts';
 import type { Shape } from '../core/machine/shape.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Clock } from './clocks.ts';
-import { createPlatter, type Platter } from './devices/disk.ts';
+import { Platter } from './devices/disk.ts';
 import type { ArmedFault } from './faults/harm.ts';
 import type { Villain } from './malice/villain.ts';
 import type { ResolvedNodeFault } from './scenario/resolved-node-faults.ts';
@@ -37,7 +37,6 @@ export class Machine implements Clock {
   // First what every event reads, side by side.
   readonly node: Node;
   private readonly numbers: Float64Array;
-  private readonly at: number;
   readonly index: number;
   isUp = false;
   /** Faults that freeze it; it handles nothing while there is one. */
@@ -57,8 +56,6 @@ export class Machine implements Clock {
   readonly region: number;
   /** Stands for the node in draws. */
   readonly key: number;
-  /** Its number in the world; `node.self` is its own, which differs in runs that check. */
-  readonly peer: Peer;
   /** Everything that the node was ever told, in one number, over all its boots. */
   readonly digest = new Digest();
   readonly spec: ResolvedNode;
@@ -77,7 +74,6 @@ export class Machine implements Clock {
   constructor(
     index: number,
     numbers: Float64Array,
-    peer: Peer,
     wire: Wire | null,
     spec: ResolvedNode,
     cluster: number,
@@ -87,11 +83,9 @@ export class Machine implements Clock {
   ) {
     this.index = index;
     this.numbers = numbers;
-    this.at = index * NUMBERS;
     this.alarmAtUs = NEVER_US;
     this.servesAtUs = NEVER_US;
-    numbers[this.at + BANDWIDTH] = spec.bandwidthBytesPerSecond;
-    this.peer = peer;
+    numbers[index * NUMBERS + BANDWIDTH] = spec.bandwidthBytesPerSecond;
     this.wire = wire;
     this.spec = spec;
     this.cluster = cluster;
@@ -103,33 +97,38 @@ export class Machine implements Clock {
 
   /** The step at work ends then. */
   get busyUntilUs(): number {
-    return this.numbers[this.at + BUSY_UNTIL];
+    return this.numbers[this.index * NUMBERS + BUSY_UNTIL];
   }
 
   set busyUntilUs(us: number) {
-    this.numbers[this.at + BUSY_UNTIL] = us;
+    this.numbers[this.index * NUMBERS + BUSY_UNTIL] = us;
   }
 
   /** The alarm that will be heeded; others that lie in the schedule are stale. */
   get alarmAtUs(): number {
-    return this.numbers[this.at + ALARM_AT];
+    return this.numbers[this.index * NUMBERS + ALARM_AT];
   }
 
   set alarmAtUs(us: number) {
-    this.numbers[this.at + ALARM_AT] = us;
+    this.numbers[this.index * NUMBERS + ALARM_AT] = us;
   }
 
   /** When the inbox will be served next; NEVER_US if that is not scheduled. */
   get servesAtUs(): number {
-    return this.numbers[this.at + SERVES_AT];
+    return this.numbers[this.index * NUMBERS + SERVES_AT];
   }
 
   set servesAtUs(us: number) {
-    this.numbers[this.at + SERVES_AT] = us;
+    this.numbers[this.index * NUMBERS + SERVES_AT] = us;
+  }
+
+  /** Its number in the world, which numbers nodes first; `node.self` is its own, which differs in runs that check. */
+  get peer(): Peer {
+    return this.index;
   }
 
   get bandwidthBytesPerSecond(): number {
-    return this.numbers[this.at + BANDWIDTH];
+    return this.numbers[this.index * NUMBERS + BANDWIDTH];
   }
 
   get clock(): Clock {
@@ -137,35 +136,35 @@ export class Machine implements Clock {
   }
 
   get driftPpm(): number {
-    return this.numbers[this.at + DRIFT];
+    return this.numbers[this.index * NUMBERS + DRIFT];
   }
 
   set driftPpm(ppm: number) {
-    this.numbers[this.at + DRIFT] = ppm;
+    this.numbers[this.index * NUMBERS + DRIFT] = ppm;
   }
 
   get anchorUs(): number {
-    return this.numbers[this.at + ANCHOR];
+    return this.numbers[this.index * NUMBERS + ANCHOR];
   }
 
   set anchorUs(us: number) {
-    this.numbers[this.at + ANCHOR] = us;
+    this.numbers[this.index * NUMBERS + ANCHOR] = us;
   }
 
   get anchorMonoUs(): number {
-    return this.numbers[this.at + ANCHOR_MONO];
+    return this.numbers[this.index * NUMBERS + ANCHOR_MONO];
   }
 
   set anchorMonoUs(us: number) {
-    this.numbers[this.at + ANCHOR_MONO] = us;
+    this.numbers[this.index * NUMBERS + ANCHOR_MONO] = us;
   }
 
   get wallOffsetUs(): number {
-    return this.numbers[this.at + WALL_OFFSET];
+    return this.numbers[this.index * NUMBERS + WALL_OFFSET];
   }
 
   set wallOffsetUs(us: number) {
-    this.numbers[this.at + WALL_OFFSET] = us;
+    this.numbers[this.index * NUMBERS + WALL_OFFSET] = us;
   }
 
   /** Faults that act on it, in the order in which they began. */
@@ -180,7 +179,7 @@ export class Machine implements Clock {
 
   /** Its disk. */
   get platter(): Platter {
-    return (this.ownPlatter ??= createPlatter());
+    return (this.ownPlatter ??= new Platter());
   }
 
   /** Faults that keep it without power; it can boot when there is none. */

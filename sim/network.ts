@@ -31,6 +31,8 @@ export const CUT = -2;
 export const OVERFLOWN = -3;
 export const HELD = -4;
 
+const UNHARMED: Link = { harms: [] };
+
 /** Words of chance of an envelope are told apart by these. */
 const DELAY = 1;
 const LOSS = 2;
@@ -43,7 +45,8 @@ const EXTRA = 4;
  * depend on nothing else, so another node or fault in the scenario does not reshuffle them.
  */
 export class Network {
-  readonly links: Link[] = [];
+  /** Those on which a fault has ever acted: between a thousand clusters there are a million. */
+  readonly links: (Link | undefined)[];
   /** What each fault that acts has laid on links. */
   readonly laid = new Map<ArmedFault, Laid>();
   /** After `pass`: when the second copy of a doubled envelope arrives, after the first was sent, µs; −1: there is none. */
@@ -73,11 +76,16 @@ export class Network {
       this.fixedUs[i] = Math.floor((p95Us * network.fixedPpm) / 1_000_000);
       this.scaleUs[i] = p95Us - this.fixedUs[i];
     });
-    for (let i = 0; i < clusters * clusters; i++) this.links.push({ harms: [] });
+    this.links = new Array<Link | undefined>(clusters * clusters);
   }
 
   link(fromCluster: number, toCluster: number): Link {
-    return this.links[fromCluster * this.clusters + toCluster];
+    return this.links[fromCluster * this.clusters + toCluster] ?? UNHARMED;
+  }
+
+  /** The same, to lay something on it. */
+  linkToHarm(fromCluster: number, toCluster: number): Link {
+    return (this.links[fromCluster * this.clusters + toCluster] ??= { harms: [] });
   }
 
   /** Whether an envelope on the link takes its usual time and nothing else can happen to it. */

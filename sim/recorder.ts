@@ -84,7 +84,7 @@ export class Recorder implements Watcher {
       states: world.machines.map(stateOf),
       loads: world.machines.map(({ node }) => node.compute?.jobs.length ?? 0),
       cuts: world.network.links.flatMap((link, i): [number, number][] =>
-        link.harms.some(({ isFullCut }) => isFullCut) ? [[Math.floor(i / count), i % count]] : [],
+        link?.harms.some(({ isFullCut }) => isFullCut) === true ? [[Math.floor(i / count), i % count]] : [],
       ),
       traffic,
       outcomes: this.outcomes,

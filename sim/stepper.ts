@@ -61,7 +61,7 @@ export class Stepper {
     for (let slot = machine.inbox?.take(); slot !== undefined; slot = machine.inbox?.take()) {
       world.drop(slot, 'down');
     }
-    for (const slot of machine.platter.held.splice(0)) world.drop(slot, 'down');
+    for (const slot of machine.platter.takeHeld()) world.drop(slot, 'down');
     losePower(machine);
     world.announce('node.down', machine.spec.name);
   }
@@ -77,7 +77,7 @@ export class Stepper {
 
   /** Lets a disk say what a stall has kept it from saying. */
   releaseHeld(machine: Machine): void {
-    for (const slot of machine.platter.held.splice(0))
+    for (const slot of machine.platter.takeHeld())
       this.world.pushFrom(machine.peer, this.world.nowUs, ARRIVE, slot);
   }
 
@@ -208,7 +208,7 @@ export class Stepper {
     sent.from = envelope.to;
     sent.to = machine.peer;
     sent.sizeBytes = sizeOfEnvelope(sent);
-    if (answer.delayUs === NEVER_US) machine.platter.held.push(slot);
+    if (answer.delayUs === NEVER_US) machine.platter.held = [...machine.platter.held, slot];
     else world.pushFrom(machine.peer, atUs + answer.delayUs, ARRIVE, slot);
   }
 

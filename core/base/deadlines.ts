@@ -2,15 +2,18 @@ import { assert } from './assert.ts';
 import { Digest } from './digest.ts';
 import { NEVER_US } from './time.ts';
 
+const NONE: number[] = [];
+
 /**
  * When each open entry of a table falls due: a binary heap over (dueUs, key) that knows where each key lies,
  * so that a deadline can be moved or dropped, and never outlives its entry. Keys are a node's own counters,
  * so ties fall the same way whatever numbers the driver gave the peers.
  */
 export class Deadlines {
-  private readonly keys: number[] = [];
-  private readonly dues: number[] = [];
-  private readonly places = new Map<number, number>();
+  /** Nothing but a common nothing until there is one: most nodes of very many never wait for anything. */
+  private keys: number[] = NONE;
+  private dues: number[] = NONE;
+  private places: Map<number, number> | null = null;
 
   get size(): number {
     return this.keys.length;
@@ -28,6 +31,11 @@ export class Deadlines {
   }
 
   set(key: number, dueUs: number): void {
+    if (this.places === null) {
+      this.places = new Map<number, number>();
+      this.keys = [];
+      this.dues = [];
+    }
     const place = this.places.get(key);
     if (place === undefined) {
       this.keys.push(key);
@@ -42,8 +50,8 @@ export class Deadlines {
   }
 
   delete(key: number): void {
-    const place = this.places.get(key);
-    if (place !== undefined) this.removeAt(place);
+    const place = this.places?.get(key);
+    if (place !== undefined) this.removeAt(this.places!, place);
   }
 
   clone(): Deadlines {
@@ -62,18 +70,18 @@ export class Deadlines {
     digest.integer(this.keys.length).word(sum.high).word(sum.low);
   }
 
-  private removeAt(place: number): void {
+  private removeAt(places: Map<number, number>, place: number): void {
     const last = this.keys.length - 1;
     assert(place <= last, 'a deadline lies inside its heap');
-    this.places.delete(this.keys[place]);
+    places.delete(this.keys[place]);
     const key = this.keys.pop()!;
     const dueUs = this.dues.pop()!;
     if (place === last) return;
     this.keys[place] = key;
     this.dues[place] = dueUs;
-    this.places.set(key, place);
+    places.set(key, place);
     this.rise(place);
-    this.sink(this.places.get(key)!);
+    this.sink(places.get(key)!);
   }
 
   private isBefore(left: number, right: number): boolean {
@@ -84,8 +92,8 @@ export class Deadlines {
   private swap(left: number, right: number): void {
     [this.keys[left], this.keys[right]] = [this.keys[right], this.keys[left]];
     [this.dues[left], this.dues[right]] = [this.dues[right], this.dues[left]];
-    this.places.set(this.keys[left], left);
-    this.places.set(this.keys[right], right);
+    this.places!.set(this.keys[left], left);
+    this.places!.set(this.keys[right], right);
   }
 
   private rise(place: number): void {

@@ -57,7 +57,7 @@ function isFromMember(node: Node, { kind, from, body }: Envelope): boolean {
 }
 
 function turnAway(node: Node, out: Outbox, envelope: Envelope, why: number): void {
-  node.refusals[why]++;
+  node.refusals = node.refusals.map((count, reason) => (reason === why ? count + 1 : count));
   const { kind } = envelope;
   if (typeOfKind(kind) !== REQUEST && kind !== FIND && kind !== FIND_OFFERS) return;
   const code = why === REFUSAL_OUTSIDE && hasLeft(node) ? NOT_READY : NOT_ADMITTED;

@@ -6,17 +6,11 @@ import { Encoder } from '../machine/codec.ts';
 import type { Outbox } from '../machine/envelope.ts';
 import { BEAT, MANIFEST, type Announcement, type Beat } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { integer, list, own, record, shared, type Of, type Own } from '../machine/shape.ts';
+import { integer, own, record, upTo, type Of, type Own } from '../machine/shape.ts';
 import { isLoadOf, loadOf } from '../roles/compute.ts';
-import { keepValid } from '../trust/attestation.ts';
+import { validMask } from '../trust/attestation.ts';
 import { indexNodesOf } from './detector.ts';
-import {
-  attestationShape,
-  manifestShape,
-  manifestVersionShape,
-  type Manifest,
-  type ManifestVersion,
-} from './manifest.ts';
+import { manifestShape, manifestVersionShape, type Manifest, type ManifestVersion } from './manifest.ts';
 
 /**
  * The body of its last heartbeat, said again as long as it is true. What is in it follows from the rest of the state, so the
@@ -39,12 +33,12 @@ export const presenceShape = record({
   nextBeatUs: integer,
   beats: integer,
   said: own(() => new Said()),
-  /** Those of the node's own attestations that count in its cluster. */
-  attestations: shared(list(attestationShape, 8)),
+  /** Which of the node's own attestations count in its cluster, a bit each. */
+  valid: upTo(255),
 });
 
 export function createPresence(): Of<typeof presenceShape> {
-  return { nextBeatUs: NEVER_US, beats: 0, said: new Said(), attestations: [] };
+  return { nextBeatUs: NEVER_US, beats: 0, said: new Said(), valid: 0 };
 }
 
 const signedShape = record({ manifest: manifestShape, version: manifestVersionShape });
@@ -55,7 +49,7 @@ export function hashManifest(node: Pick<Node, 'pure'>, manifest: Manifest, versi
 }
 
 export function startPresence(node: Node, now: Now): void {
-  node.presence.attestations = keepValid(node, node.config.manifest, node.config.attestations);
+  node.presence.valid = validMask(node, node.config.manifest, node.config.attestations);
   const periodUs = node.config.parameters.heartbeatUs;
   node.presence.nextBeatUs = now.monoUs + 1 + drawBelow(node.random, Math.min(periodUs, 1 << 20));
 }

@@ -72,6 +72,12 @@ export interface Node extends Of<typeof nodeStateShape> {
   readonly pure: Pure;
 }
 
+/** What all nodes hold that have not been booted yet: a boot replaces it. Nothing in it is ever changed. */
+const NOTHING = { known: [], random: createRandom([0, 0, 0, 0]), presence: createPresence() };
+
+/** Counts are replaced when one changes: nearly all nodes have these. */
+export const NO_REFUSALS: number[] = REFUSALS.map(() => 0);
+
 /** A node that is down. The one birthplace of the shape of a node. */
 export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
   return {
@@ -84,15 +90,15 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     epoch: 0,
     manifestVersion: 0,
     incarnation: 0,
-    known: [],
+    known: NOTHING.known,
     signature: '',
-    random: createRandom([0, 0, 0, 0]),
+    random: NOTHING.random,
     wakeAtUs: NEVER_US,
     retryAtUs: NEVER_US,
     ignored: 0,
     late: 0,
-    presence: createPresence(),
-    refusals: REFUSALS.map(() => 0),
+    presence: NOTHING.presence,
+    refusals: NO_REFUSALS,
     affiliation: null,
     membership: null,
     gateway: null,

@@ -47,7 +47,7 @@ import { DISK_FINE } from './disk-conditions.ts';
 import { AFFILIATION_KEY, MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
-import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
+import { LOADING, NO_REFUSALS, READY, SIGNING, STORING, type Node } from './node-state.ts';
 import { note, reply } from './speech.ts';
 
 /** What a driver supplies with each boot. */
@@ -71,7 +71,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.presence = createPresence();
   node.membership = null;
   node.affiliation = null;
-  node.refusals.fill(0);
+  node.refusals = NO_REFUSALS;
   node.gateway = hasType(manifest, 'gateway') ? gateways.createGateway() : null;
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
   node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;

@@ -18,8 +18,9 @@ export class RequestTable<E extends RequestEntry> implements Own {
   readonly deadlines: Deadlines;
   private readonly shape: Shape<E>;
   /** By origin, then by boot, then by n. */
-  private readonly byOrigin = new Map<Peer, Map<number, Map<number, E>>>();
-  private readonly byKey = new Map<number, E>();
+  private byOrigin: Map<Peer, Map<number, Map<number, E>>> | null = null;
+  /** Null, as the other, until there is an entry: most nodes of very many never have one. */
+  private byKey: Map<number, E> | null = null;
   private nextKey = 1;
 
   constructor(shape: Shape<E>, deadlines = new Deadlines()) {
@@ -28,7 +29,7 @@ export class RequestTable<E extends RequestEntry> implements Own {
   }
 
   get size(): number {
-    return this.byKey.size;
+    return this.byKey?.size ?? 0;
   }
 
   takeKey(): number {
@@ -36,7 +37,7 @@ export class RequestTable<E extends RequestEntry> implements Own {
   }
 
   get(origin: Peer, originBoot: number, n: number): E | undefined {
-    return this.byOrigin.get(origin)?.get(originBoot)?.get(n);
+    return this.byOrigin?.get(origin)?.get(originBoot)?.get(n);
   }
 
   holds(origin: Peer, originBoot: number, n: number): boolean {
@@ -50,52 +51,56 @@ export class RequestTable<E extends RequestEntry> implements Own {
   }
 
   delete(entry: E): void {
-    const ofOrigin = this.byOrigin.get(entry.origin);
+    const ofOrigin = this.byOrigin?.get(entry.origin);
     const ofBoot = ofOrigin?.get(entry.originBoot);
     assert(ofBoot?.get(entry.n) === entry, 'only an open request is closed');
     ofBoot.delete(entry.n);
     if (ofBoot.size === 0) ofOrigin!.delete(entry.originBoot);
-    if (ofOrigin!.size === 0) this.byOrigin.delete(entry.origin);
-    this.byKey.delete(entry.key);
+    if (ofOrigin!.size === 0) this.byOrigin!.delete(entry.origin);
+    this.byKey!.delete(entry.key);
     this.deadlines.delete(entry.key);
   }
 
   /** The entry that is due first, left in the table, or undefined if none is due. */
   firstDue(nowUs: number): E | undefined {
     if (this.deadlines.nextUs > nowUs) return undefined;
-    return this.byKey.get(this.deadlines.firstKey);
+    return this.byKey?.get(this.deadlines.firstKey);
   }
 
   /** The entry with the earliest deadline, due or not. */
   first(): E | undefined {
-    return this.deadlines.size === 0 ? undefined : this.byKey.get(this.deadlines.firstKey);
+    return this.deadlines.size === 0 ? undefined : this.byKey?.get(this.deadlines.firstKey);
   }
 
   /** Entries in the order in which they were opened. */
   entries(): E[] {
-    return [...this.byKey.values()].sort((left, right) => left.key - right.key);
+    return [...(this.byKey?.values() ?? [])].sort((left, right) => left.key - right.key);
   }
 
   clone(): RequestTable<E> {
     const copy = new RequestTable<E>(this.shape, this.deadlines.clone());
     copy.nextKey = this.nextKey;
-    for (const entry of this.byKey.values()) copy.place(cloneValue(this.shape, entry));
+    for (const entry of this.byKey?.values() ?? []) copy.place(cloneValue(this.shape, entry));
     return copy;
   }
 
   fold(digest: Digest, rank: (peer: Peer) => number): void {
+    digest.integer(this.size).integer(this.nextKey);
+    if (this.byKey === null || this.size === 0) return;
     const sum = new Digest();
     const each = new Digest();
     for (const entry of this.byKey.values()) {
       foldValue(this.shape, entry, each.clear(), rank);
       sum.add(each.high, each.low);
     }
-    digest.integer(this.byKey.size).integer(this.nextKey).word(sum.high).word(sum.low);
+    digest.pair(sum.high, sum.low);
     this.deadlines.fold(digest);
   }
 
   /** Adds an entry whose deadline is already known. */
   private place(entry: E): void {
+    this.byOrigin ??= new Map<Peer, Map<number, Map<number, E>>>();
+    this.byKey ??= new Map<number, E>();
     let ofOrigin = this.byOrigin.get(entry.origin);
     if (ofOrigin === undefined)
       this.byOrigin.set(entry.origin, (ofOrigin = new Map<number, Map<number, E>>()));

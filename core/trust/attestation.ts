@@ -24,17 +24,7 @@ export function attestationBytes(encoder: Encoder, attestation: Omit<Attestation
   return encoder.document(signedShape, attestation);
 }
 
-/** The attestations of a manifest's subject that an attestor of this cluster has really signed. */
-export function keepValid(
-  node: Node,
-  manifest: Manifest,
-  attestations: readonly Attestation[],
-): Attestation[] {
-  const valid = validMask(node, manifest, attestations);
-  return attestations.filter((_, i) => ((valid >> i) & 1) === 1);
-}
-
-/** The same, a bit for each: at most eight come with a manifest. */
+/** Which attestations of a manifest's subject an attestor of this cluster has really signed, a bit each: at most eight come. */
 export function validMask(node: Node, manifest: Manifest, attestations: readonly Attestation[]): number {
   let mask = 0;
   for (let i = 0; i < attestations.length; i++) {
@@ -74,5 +64,6 @@ export function effectiveTrust(
 
 /** What this node is worth, as far as it can tell itself: it does nothing that its level does not permit (R8.1-2). */
 export function ownTrust(node: Node, now: Now): number {
-  return effectiveTrust(now, node.config.manifest, node.presence.attestations);
+  const { manifest, attestations } = node.config;
+  return effectiveTrust(now, manifest, attestations, node.presence.valid);
 }

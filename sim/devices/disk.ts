@@ -19,42 +19,69 @@ const SYNC_US = 1_000;
 const READ_US = 200;
 const CONTENT_BYTES_PER_US = 500;
 
-/** A disk: what is on it, and how it does. */
-export interface Platter {
-  readonly records: Map<string, DiskRecord>;
-  /** Contents on it by hash, with how often records name them: what none names any more is erased. */
-  readonly contents: Map<string, number>;
-  /** Keys whose records fail their checksums. */
-  readonly rotten: Set<string>;
-  /** Asked to be written and not synced yet, in order: a loss of power takes them. */
-  readonly writes: { readonly n: number; readonly writes: readonly DiskWrite[] }[];
-  /** What a loss of power would bring back, if the disk says that it has synced what it has not; null where nothing was. */
-  readonly unflushed: Map<string, { readonly record: DiskRecord | null; readonly isRotten: boolean }>;
-  /** Slots of answers that wait for a stall to end. */
-  readonly held: number[];
+/** Asked to be written and not synced yet. */
+interface Writing {
+  readonly n: number;
+  readonly writes: readonly DiskWrite[];
 }
 
-export function createPlatter(): Platter {
-  return {
-    records: new Map(),
-    contents: new Map(),
-    rotten: new Set(),
-    writes: [],
-    unflushed: new Map(),
-    held: [],
-  };
+/** What a loss of power would bring back; null where nothing was. */
+interface Before {
+  readonly record: DiskRecord | null;
+  readonly isRotten: boolean;
+}
+
+const NONE: readonly never[] = [];
+
+/** A disk: what is on it, and how it does. Of a million most hold two records and never fail: the rest is made when it is needed. */
+export class Platter {
+  readonly records = new Map<string, DiskRecord>();
+  /** In order: a loss of power takes them. A list is replaced, and never changed. */
+  writes: readonly Writing[] = NONE;
+  /** Slots of answers that wait for a stall to end. */
+  held: readonly number[] = NONE;
+  private ownContents: Map<string, number> | null = null;
+  private ownRotten: Set<string> | null = null;
+  private ownUnflushed: Map<string, Before> | null = null;
+
+  /** Contents on it by hash, with how often records name them: what none names any more is erased. */
+  get contents(): Map<string, number> {
+    return (this.ownContents ??= new Map<string, number>());
+  }
+
+  /** Keys whose records fail their checksums. */
+  get rotten(): Set<string> {
+    return (this.ownRotten ??= new Set<string>());
+  }
+
+  isRotten(key: string): boolean {
+    return this.ownRotten !== null && this.ownRotten.has(key);
+  }
+
+  /** By key: what a loss of power would bring back, if the disk says that it has synced what it has not. */
+  get unflushed(): Map<string, Before> {
+    return (this.ownUnflushed ??= new Map<string, Before>());
+  }
+
+  /** What a stall kept from being said, to be said now. */
+  takeHeld(): readonly number[] {
+    const { held } = this;
+    this.held = NONE;
+    return held;
+  }
 }
 
 export function load(machine: Machine, { after }: Load): DeviceAnswer {
-  const { records, rotten } = machine.platter;
+  const { platter } = machine;
+  const { records } = platter;
   const keys = [...records.keys()]
     .filter((key) => key > after)
     .sort((left, right) => (left < right ? -1 : 1));
   const page = keys.slice(0, MAX_DISK_PAGE);
-  const sound = page.filter((key) => !rotten.has(key));
+  const sound = page.filter((key) => !platter.isRotten(key));
   const body: Loaded = {
     entries: sound.map((key) => ({ key, record: records.get(key)! })),
-    corrupt: page.filter((key) => rotten.has(key)),
+    corrupt: page.filter((key) => platter.isRotten(key)),
     next: keys.length > page.length ? page[page.length - 1] : '',
     condition: DISK_FINE,
   };
@@ -66,7 +93,7 @@ export function store(machine: Machine, { n, body }: Envelope): DeviceAnswer {
   const { writes } = body as Store;
   const full = actingOn(machine, 'fullDisk');
   for (const fault of full) fault.affected++;
-  if (full.length === 0) machine.platter.writes.push({ n, writes });
+  if (full.length === 0) machine.platter.writes = [...machine.platter.writes, { n, writes }];
   const answer: Stored = { condition: full.length === 0 ? DISK_FINE : DISK_FULL };
   return { kind: STORED, body: answer, delayUs: delayOf(machine, SYNC_US + contentUs(writes)) };
 }
@@ -80,14 +107,15 @@ export function completeWrite(world: World, machine: Machine, { n }: Envelope): 
   const at = platter.writes.findIndex((write) => write.n === n);
   if (at < 0) return true;
   if (isTrapped(world, machine, 'before-sync')) return false;
-  const [{ writes }] = platter.writes.splice(at, 1);
+  const { writes } = platter.writes[at];
+  platter.writes = platter.writes.length === 1 ? NONE : platter.writes.filter((_, i) => i !== at);
   const lying = actingOn(machine, 'lostWrite');
   for (const fault of lying) fault.affected++;
   for (const { key, record } of writes) {
     if (lying.length > 0 && !platter.unflushed.has(key))
       platter.unflushed.set(key, {
         record: platter.records.get(key) ?? null,
-        isRotten: platter.rotten.has(key),
+        isRotten: platter.isRotten(key),
       });
     put(platter, key, record, false);
   }
@@ -105,7 +133,7 @@ export function losePower(machine: Machine): void {
     for (const { key, record } of torn.writes) if (record !== null) put(platter, key, record, true);
     fault.affected++;
   }
-  platter.writes.length = 0;
+  platter.writes = NONE;
 }
 
 /** Nothing is on it any more, and nothing is under way. */
@@ -114,17 +142,17 @@ export function wipeDisk({ platter }: Machine): void {
   platter.contents.clear();
   platter.rotten.clear();
   platter.unflushed.clear();
-  platter.writes.length = 0;
+  platter.writes = NONE;
 }
 
 function put(platter: Platter, key: string, record: DiskRecord | null, isRotten: boolean): void {
-  const { records, rotten } = platter;
+  const { records } = platter;
   countContents(platter, record, 1);
   countContents(platter, records.get(key) ?? null, -1);
   if (record === null) records.delete(key);
   else records.set(key, record);
-  if (record !== null && isRotten) rotten.add(key);
-  else rotten.delete(key);
+  if (record !== null && isRotten) platter.rotten.add(key);
+  else if (platter.isRotten(key)) platter.rotten.delete(key);
 }
 
 /** How long the contents that records name take to be written or read, µs. */
@@ -138,8 +166,9 @@ function visitContents(record: DiskRecord | null, visit: (content: Ref) => void)
   if (MAY_HOLD_CONTENTS && record !== null) visitRefs(diskRecordShape as Shape, record, visit);
 }
 
-function countContents({ contents }: Platter, record: DiskRecord | null, by: 1 | -1): void {
+function countContents(platter: Platter, record: DiskRecord | null, by: 1 | -1): void {
   visitContents(record, ({ hash }) => {
+    const { contents } = platter;
     const count = (contents.get(hash) ?? 0) + by;
     if (count > 0) contents.set(hash, count);
     else contents.delete(hash);

@@ -64,7 +64,7 @@ function harmsOf(world: World, armed: ArmedFault<LinkFault>): Laid {
   const sideOf = sideReader(world);
   const ends = new Map<Link, Ends[]>();
   const add = (from: Side, to: Side): void => {
-    const link = world.network.link(from.cluster, to.cluster);
+    const link = world.network.linkToHarm(from.cluster, to.cluster);
     const known = ends.get(link);
     const pair = { from: from.nodes, to: to.nodes };
     if (known === undefined) ends.set(link, [pair]);
