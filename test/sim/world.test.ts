@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '54a0a6a6796401e7';
+const TINY_DIGEST = '33ac79757a56e940';
 
 const SECOND_US = 1_000_000;
 
