@@ -1,5 +1,6 @@
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { formatDuration } from '../sim/scenario/units.ts';
+import type { Delays } from '../sim/attendance.ts';
 import { PHASES, type Latencies, type Summary } from '../sim/summary.ts';
 
 /** Prints a summary for people, in 80 columns. */
@@ -20,6 +21,8 @@ export function printSummary(
   printAgents(summary, say);
   printLatencies(summary, say);
   printFaults(summary, say);
+  printMembership(summary, say);
+  printDiscovery(summary, say);
   printMessages(summary, say);
   const rate = `${formatNumber(summary.eventsPerSecond)} a second`;
   say(`${formatNumber(summary.events)} events in ${(summary.wallMs / 1000).toFixed(1)} s, ${rate}`);
@@ -118,6 +121,67 @@ function printFaults({ faults }: Summary, say: Say): void {
     const became = fired === 0 ? 'never came' : `touched ${formatNumber(affected)}`;
     say(`  ${clip(label, 56).padEnd(57)}${became}`);
   }
+  say();
+}
+
+/** Nothing where nobody was ever missed. */
+function printMembership({ membership }: Summary, say: Say): void {
+  const { suspected, refuted, dead, left, crashes, suspicionMs, deathMs } = membership;
+  const givenUp = dead.rightly + dead['cut-off'] + dead.falsely;
+  if (suspected + givenUp + left + crashes === 0) return;
+  say('Members of clusters, as they saw one another');
+  if (suspected > 0)
+    say(`  suspected ${formatNumber(suspected)} times, denied ${formatNumber(refuted)} times`);
+  if (givenUp > 0) {
+    const truths = [
+      [dead.rightly, 'of those who were gone'],
+      [dead['cut-off'], 'cut off'],
+      [dead.falsely, 'falsely'],
+    ] as const;
+    const told = truths.flatMap(([count, what]) => (count > 0 ? [`${formatNumber(count)} ${what}`] : []));
+    say(`  given up  ${formatNumber(givenUp)} times: ${told.join(', ')}`);
+  }
+  if (left > 0) say(`  seen to leave ${formatNumber(left)} times`);
+  if (crashes > 0) {
+    const found = `${formatNumber(suspicionMs.count)} suspected${spanOf(suspicionMs)}`;
+    const lost = `${formatNumber(deathMs.count)} given up${spanOf(deathMs)}`;
+    say(`  ${formatNumber(crashes)} ${crashes === 1 ? 'crash' : 'crashes'}: ${found}, ${lost}`);
+  }
+  say();
+}
+
+/** Half of them within the first time, 99 in a hundred within the second. */
+function spanOf({ p50, p99 }: Delays): string {
+  if (p50 === null || p99 === null) return '';
+  return p50 === p99 ? ` after ${inSeconds(p50)} s` : ` after ${inSeconds(p50)} – ${inSeconds(p99)} s`;
+}
+
+function inSeconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}
+
+function printDiscovery({ discovery, borders }: Summary, say: Say): void {
+  const { joined, removed, quarantined, sessionsUp, sessionsDown, clusters, ejected } = discovery;
+  const lines: string[] = [];
+  const add = (what: string, counts: readonly (readonly [number, string])[]): void => {
+    const told = counts.filter(([count]) => count > 0).map(([count, how]) => `${formatNumber(count)} ${how}`);
+    if (told.length > 0) lines.push(`  ${what.padEnd(12)}${told.join(', ')}`);
+  };
+  add('directories', [
+    [joined, 'listed'],
+    [removed, 'taken off'],
+    [quarantined, 'shunned'],
+  ]);
+  add('sessions', [
+    [sessionsUp, 'came up'],
+    [sessionsDown, 'went down'],
+    [borders.sessionsUp, 'up at the end'],
+  ]);
+  add('clusters', [[clusters, 'heard of by bridges']]);
+  add('breakers', [[ejected, 'peers passed over for a while']]);
+  if (lines.length === 0) return;
+  say('Who was found');
+  for (const line of lines) say(line);
   say();
 }
 

@@ -2,15 +2,18 @@ import type { Envelope } from '../core/machine/envelope.ts';
 import { AGENT, FOUND, ASK, INFER, INFERRED, KINDS, NOTES, type Noted } from '../core/machine/kinds.ts';
 import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 import { ERROR_CODES, STAGES } from '../core/routing/outcomes.ts';
+import { Attendance } from './attendance.ts';
 import { CalmWatch } from './calm.ts';
 import { GoalWatch } from './goals.ts';
 import { createInvariants } from './invariants/all.ts';
 import type { Invariant, Watches } from './invariants/invariant.ts';
 import { Lineage } from './lineage.ts';
 import type { Machine } from './machine.ts';
+import { TRUTHS } from './scenario/resolved-expectations.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { describeWait } from './waits.ts';
-import { askedIn, endedOf, missesOf, percent, shareOk } from './service-levels.ts';
+import { askedIn, endedOf, missesOf, nameOf, percent, shareOk } from './service-levels.ts';
+import type { WorldEvent } from './world-events.ts';
 import type { Watcher, World } from './world.ts';
 
 export type Verdict = 'pass' | 'violated' | 'stalled' | 'unknown' | 'vacuous' | 'nondeterministic';
@@ -43,6 +46,7 @@ type Hook = 'onHandled' | 'onSent' | 'onNoted' | 'onStep' | 'onTick';
 export class Checker implements Watcher {
   readonly invariants: readonly Invariant[];
   readonly lineage = new Lineage();
+  readonly attendance = new Attendance();
   private readonly calm: CalmWatch;
   private readonly goals: GoalWatch;
   /** By kind or note; null where nobody watches. */
@@ -97,9 +101,14 @@ export class Checker implements Watcher {
   onNoted(world: World, envelope: Envelope): void {
     const { note } = envelope.body as Noted;
     this.noteCounts[note]++;
+    this.attendance.onNoted(world, envelope);
     const watching = this.noted[note];
     if (watching === null) return;
     for (let i = 0; i < watching.length; i++) watching[i].onNoted!(world, envelope);
+  }
+
+  onAnnounced(world: World, event: WorldEvent, subject: string): void {
+    this.attendance.onAnnounced(world, event, subject);
   }
 
   /** To be called once a simulated second. */
@@ -116,7 +125,7 @@ export class Checker implements Watcher {
     );
   }
 
-  /** What was seen to happen, and how often: outcomes of requests, stages that served, notes. */
+  /** What was seen to happen, and how often: outcomes of requests, stages that served, notes, truths of deaths. */
   witnesses(world: World): Record<string, number> {
     const seen: Record<string, number> = {};
     const count = (what: string, times: number): void => {
@@ -132,6 +141,7 @@ export class Checker implements Watcher {
       else if (code > 0) count(ERROR_CODES[code], 1);
     }
     NOTES.forEach((note, i) => count(`noted-${note}`, this.noteCounts[i]));
+    for (const truth of TRUTHS) count(`given-up-${truth}`, this.attendance.dead[truth]);
     return seen;
   }
 
@@ -152,7 +162,11 @@ export class Checker implements Watcher {
     const seen = this.witnesses(world);
     for (const code of never) {
       if (seen[code] !== undefined)
-        reasons.push(`a request ended in ${code}, which the scenario says never happens`);
+        reasons.push(
+          (ERROR_CODES as readonly string[]).includes(code)
+            ? `a request ended in ${code}, which the scenario says never happens`
+            : `${code} was seen, which the scenario says never happens`,
+        );
     }
     if (!isComplete) return reasons;
     const ended = endedOf(world.users.requests);
@@ -208,11 +222,8 @@ export class Checker implements Watcher {
       if (fired === 0 && (mustFire || !waits)) reasons.push(`the fault “${label}” never came`);
       else if (mustFire && affected === 0) reasons.push(`the fault “${label}” touched nothing`);
     }
-    for (const { phase, region } of world.scenario.expectations.levels ?? []) {
-      if (askedIn(world, phase, region).length === 0)
-        reasons.push(
-          `no request was asked ${phase === 'always' ? 'at all' : phase} in ${region ?? 'any region'}`,
-        );
+    for (const level of world.scenario.expectations.levels ?? []) {
+      if (askedIn(world, level).length === 0) reasons.push(`no request was asked (${nameOf(level)})`);
     }
     return reasons;
   }

@@ -43,8 +43,17 @@ export function isLive({ isUp, pauses }: Machine): boolean {
   return isUp && pauses === 0;
 }
 
+/** Whether a node belongs to its cluster now: the operators have let it in, and nobody has told it to go. */
+function isMember({ operators, nowUs }: World, { index, spec }: Machine): boolean {
+  return operators.admitted.has(index) && nowUs >= (spec.joinsUs ?? 0) && nowUs < (spec.leavesUs ?? Infinity);
+}
+
+function membersOf(world: World, machines: readonly Machine[]): Machine[] {
+  return machines.filter((machine) => isLive(machine) && isMember(world, machine));
+}
+
 function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] {
-  const live = machines.filter(isLive);
+  const live = membersOf(world, machines);
   return live.flatMap(({ node, spec, cluster }) => {
     if (node.index === null) return [];
     // A node may have numbers of its own for its peers.
@@ -61,12 +70,11 @@ function owedByIndexNodes(world: World, machines: readonly Machine[]): string[] 
 
 /** R5.2-2: that members who are up know one another, and none who is down as live. */
 function owedByMembers(world: World, machines: readonly Machine[]): string[] {
-  return machines.filter(isLive).flatMap(({ node, spec, cluster, peer }) => {
+  return membersOf(world, machines).flatMap(({ node, spec, cluster, peer }) => {
     if (node.membership === null) return [];
     const { table } = node.membership;
     return machines.flatMap((other) => {
-      if (other.cluster !== cluster || other.peer === peer || other.node.config.certificate === null)
-        return [];
+      if (other.cluster !== cluster || other.peer === peer || !isMember(world, other)) return [];
       const row = table.find(node.pure.peerOf(world.identities.idOf(other.peer)));
       const state = row < 0 ? -1 : table.stateAt(row);
       if (isLive(other))
@@ -84,7 +92,7 @@ const SUSPECT = 1;
 
 /** R3-2: of two index nodes of a cluster, that the second lists a node in the version in which the first does. */
 function owedByTwins(world: World, machines: readonly Machine[]): string[] {
-  const live = machines.filter(isLive);
+  const live = membersOf(world, machines);
   return live.flatMap((first) => {
     const twin = live.find(
       (other) => other.cluster === first.cluster && other.index > first.index && other.node.index !== null,
@@ -112,7 +120,7 @@ function versionsOf({ identities }: World, { node }: Machine): Map<Peer, string>
 }
 
 function owedByBridges(world: World, machines: readonly Machine[]): string[] {
-  const live = machines.filter((machine) => isLive(machine) && machine.node.bridge !== null);
+  const live = membersOf(world, machines).filter(({ node }) => node.bridge !== null);
   const now: Now = { monoUs: 0, wallUs: 0 };
   return live.flatMap(({ node, spec, clock }) => {
     readClock(clock, world.nowUs, now);
@@ -144,7 +152,7 @@ const HOPS = 3;
 
 /** Each bridge owes its list the clusters that news can reach it from, over bridges that are up. */
 function owedByDirectories(world: World, machines: readonly Machine[]): string[] {
-  const live = machines.filter((machine) => isLive(machine) && machine.node.bridge !== null);
+  const live = membersOf(world, machines).filter(({ node }) => node.bridge !== null);
   const clusters = [...new Set(live.map(({ spec }) => spec.cluster))];
   return live.flatMap(({ node, spec }) => {
     const { entries } = node.bridge!.directory;

@@ -1,5 +1,6 @@
 import { OK } from '../core/routing/outcomes.ts';
 import type { ResolvedLevel } from './scenario/resolved-expectations.ts';
+import { formatDuration } from './scenario/units.ts';
 import { faultSpan } from './summary.ts';
 import type { UserRequest } from './users.ts';
 import type { World } from './world.ts';
@@ -18,11 +19,13 @@ export function percent(ppm: number): string {
   return `${(ppm / 10_000).toFixed(2)} %`;
 }
 
-/** The requests that were asked in a phase, by the users of a region or of all. */
-export function askedIn(world: World, phase: ResolvedLevel['phase'], region: string | null): UserRequest[] {
+/** The requests that a level speaks of: asked in a phase, or by the clock, by the users of a region or of all. */
+export function askedIn(world: World, level: ResolvedLevel): UserRequest[] {
+  const { phase, region } = level;
   const { fromUs, untilUs } = faultSpan(world);
   const { clusters } = world.scenario;
   return world.users.requests.filter(({ askedUs, cluster }) => {
+    if (askedUs < (level.fromUs ?? 0) || askedUs >= (level.untilUs ?? Infinity)) return false;
     if (region !== null && !`${clusters[cluster].region}/`.startsWith(`${region}/`)) return false;
     if (phase === 'before') return askedUs < fromUs;
     if (phase === 'during') return askedUs >= fromUs && askedUs < untilUs;
@@ -30,11 +33,20 @@ export function askedIn(world: World, phase: ResolvedLevel['phase'], region: str
   });
 }
 
+/** When and where, as `during, eu` or `2min to 4min`. */
+export function nameOf({ phase, region, fromUs, untilUs }: ResolvedLevel): string {
+  const isTimed = fromUs !== undefined || untilUs !== undefined;
+  const until = untilUs === undefined ? 'the end' : formatDuration(untilUs);
+  const when = isTimed ? `${formatDuration(fromUs ?? 0)} to ${until}` : phase;
+  return `${when}${region === null ? '' : `, ${region}`}`;
+}
+
 /** Where a service level was missed, a line each. */
-export function missesOf(world: World, { phase, region, okAtLeastPpm, p95Us }: ResolvedLevel): string[] {
-  const ended = endedOf(askedIn(world, phase, region));
+export function missesOf(world: World, level: ResolvedLevel): string[] {
+  const { okAtLeastPpm, p95Us } = level;
+  const ended = endedOf(askedIn(world, level));
   if (ended.length === 0) return [];
-  const where = `${phase}${region === null ? '' : `, ${region}`}`;
+  const where = nameOf(level);
   const misses: string[] = [];
   const share = shareOk(ended);
   if (okAtLeastPpm !== null && share < okAtLeastPpm)

@@ -1,6 +1,7 @@
 import { KINDS } from '../core/machine/kinds.ts';
 import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
+import { Attendance, type DiscoveryReport, type MembershipReport } from './attendance.ts';
 import type { Checker, InvariantCount, Verdict } from './checker.ts';
 import { findSinglePoints } from './topology.ts';
 import type { UserRequest } from './users.ts';
@@ -61,6 +62,8 @@ export interface Summary {
   readonly malice: readonly { label: string; armed: number; fired: number; affected: number }[];
   /** At the end: peerings in force, and sessions of bridges that are heard or are not. */
   readonly borders: { readonly peerings: number; readonly sessionsUp: number; readonly sessionsDown: number };
+  readonly membership: MembershipReport;
+  readonly discovery: DiscoveryReport;
   /** What would be gone with one node: R3-1. */
   readonly singlePointsOfFailure: readonly string[];
 }
@@ -73,6 +76,7 @@ export function summarize(
   checker: Checker | null = null,
 ): Summary {
   const { scenario, users, tally } = world;
+  const attendance = checker?.attendance ?? new Attendance();
   const ended = users.requests.filter(({ code }) => code >= 0);
   const errors: Record<string, number> = {};
   const servedBy = { local: 0, cluster: 0, federation: 0 };
@@ -130,6 +134,8 @@ export function summarize(
     })),
     malice: world.villains.map(({ label, armed, fired, affected }) => ({ label, armed, fired, affected })),
     borders: countBorders(world),
+    membership: attendance.membership(),
+    discovery: attendance.discovery(),
     singlePointsOfFailure: findSinglePoints(scenario),
   };
 }

@@ -65,7 +65,7 @@ export function onClusterNews(node: Node, border: Border, now: Now, out: Outbox,
   const { directory, agreements } = border;
   const { records, asks } = envelope.body as ClusterNews;
   const hearing = hearingOf(node, border);
-  const learnt = hearNews(node, directory, hearing, now, envelope.from, records);
+  const learnt = hearNews(node, directory, hearing, now, out, envelope.from, records);
   const peered = learnt.filter((key) => agreements.held.has(key));
   for (const key of peered) proveAgreement(node, agreements, key, recordOf(directory, key)!.genesis);
   if (peered.length > 0) alignSessions(node, border, now, out);

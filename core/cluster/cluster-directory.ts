@@ -4,6 +4,7 @@ import type { Outbox } from '../machine/envelope.ts';
 import { CLUSTER_NEWS, MAX_NEWS, type ClusterNews, type NewsItem } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { integer, list, peer, record, shared, table, text, type Of } from '../machine/shape.ts';
+import { noteDiscovered } from '../machine/speech.ts';
 import { genesisHash } from '../trust/genesis.ts';
 import { clusterRecordShape, type ClusterRecord } from './border-documents.ts';
 import { findRecordFault } from './cluster-record.ts';
@@ -80,6 +81,7 @@ export function hearNews(
   directory: ClusterDirectory,
   hearing: Hearing,
   now: Now,
+  out: Outbox,
   sender: Peer,
   records: readonly NewsItem[],
 ): string[] {
@@ -90,7 +92,7 @@ export function hearNews(
     const order = known === undefined ? 1 : compareVersions(item.record.version, known.record.version);
     if (order < 0 || item.ageUs >= node.config.parameters.clusterForgetUs) continue;
     if (order === 0) refresh(node, directory, hearing, known!, key, item, now, sender);
-    else if (take(node, directory, hearing, key, item, now, sender)) learnt.push(key);
+    else if (take(node, directory, hearing, key, item, now, out, sender)) learnt.push(key);
   }
   if (directory.news.length > 0 && directory.nextNewsUs === NEVER_US)
     directory.nextNewsUs = now.monoUs + node.config.parameters.clusterNewsUs;
@@ -131,6 +133,7 @@ function take(
   key: string,
   item: NewsItem,
   now: Now,
+  out: Outbox,
   sender: Peer,
 ): boolean {
   if (!spendCheck(node, directory, hearing, now, sender)) return false;
@@ -143,6 +146,7 @@ function take(
     directory.crowded++;
     return false;
   }
+  if (!directory.entries.has(key)) noteDiscovered(node, out, sender, item.record.genesis.cluster);
   // Of the own cluster every bridge of it speaks itself, whoever brought the latest record.
   const isOwn = key === hearing.own;
   const hops = isOwn ? 0 : item.hops;

@@ -17,7 +17,7 @@ import {
 } from './membership.ts';
 import { onGossip } from './news.ts';
 import { announceTo, firstToHear } from './presence.ts';
-import { onAck, onNack, onPing, onPingReq } from './probe.ts';
+import { onAck, onNack, onPing, onPingReq, tellDoubted } from './probe.ts';
 import { onFindMembers, onMembers } from './push-pull.ts';
 import { dropMember } from './registry.ts';
 
@@ -128,6 +128,11 @@ export function indexNodesOf(node: Node): readonly Peer[] {
 export function isIndexNode(node: Node, peer: Peer): boolean {
   if (node.config.detector === 'heartbeat') return node.config.indexNodes.includes(peer);
   return hasMemberType(node, peer, 'index');
+}
+
+/** A node makes itself heard in another way than by membership: if it is doubted, it hears so, and can deny it. */
+export function hearOtherwise(node: Node, out: Outbox, peer: Peer): void {
+  if (node.membership !== null) tellDoubted(node, node.membership, out, peer);
 }
 
 /** Whether a peer is known as a member of that type, dead or alive. */

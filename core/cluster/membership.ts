@@ -24,7 +24,7 @@ import {
 import { MemberTable } from './member-table.ts';
 import { nextNewsUs, onNewsAlarm } from './news.ts';
 import { createMembership, type Membership } from './membership-state.ts';
-import { nextProbingUs, onProbeAlarm, startProbing } from './probe.ts';
+import { nextProbingUs, onProbeAlarm, startProbing, tellDoubted } from './probe.ts';
 import { confirmationsNeeded, suspicionLastsUs, suspicionTimeoutUs, type Suspicion } from './suspicion.ts';
 
 /** Begins with the node alone in its table, and asks those whom it knew or was told of for the others. */
@@ -44,8 +44,10 @@ export function startMembership(node: Node, now: Now, out: Outbox): void {
 export function onMembershipAlarm(node: Node, membership: Membership, now: Now, out: Outbox): void {
   onProbeAlarm(node, membership, now, out);
   for (let i = 0; i < membership.suspicions.length;) {
-    if (membership.suspicions[i].dueUs <= now.monoUs) declareDead(node, membership, now, out, i);
-    else i++;
+    const suspicion = membership.suspicions[i];
+    if (actsAtUs(node, suspicion) > now.monoUs) i++;
+    else if (suspicion.isWarned) declareDead(node, membership, now, out, i);
+    else warn(node, membership, now, out, suspicion);
   }
   const { forgetUs } = node.config.parameters;
   while (membership.departed.length > 0 && membership.departed[0].atUs + forgetUs <= now.monoUs) {
@@ -59,9 +61,24 @@ export function onMembershipAlarm(node: Node, membership: Membership, now: Now, 
 export function nextMembershipUs(node: Node, membership: Membership): number {
   const { suspicions, departed } = membership;
   let nextUs = Math.min(nextProbingUs(membership), nextNewsUs(membership), membership.nextSyncUs);
-  for (let i = 0; i < suspicions.length; i++) nextUs = Math.min(nextUs, suspicions[i].dueUs);
+  for (let i = 0; i < suspicions.length; i++) nextUs = Math.min(nextUs, actsAtUs(node, suspicions[i]));
   if (departed.length > 0) nextUs = Math.min(nextUs, departed[0].atUs + node.config.parameters.forgetUs);
   return nextUs;
+}
+
+/** When a suspicion next comes to something: a suspect is told once more, and then is dead. */
+function actsAtUs(node: Node, { dueUs, isWarned }: Suspicion): number {
+  return isWarned ? dueUs : dueUs - node.config.parameters.probeTimeoutUs;
+}
+
+/**
+ * A node that was cut off when it began to suspect another may have told nobody, and has heard nobody deny it: before it
+ * gives one up, it gives it the time of a probe to say that it is there.
+ */
+function warn(node: Node, membership: Membership, now: Now, out: Outbox, suspicion: Suspicion): void {
+  suspicion.isWarned = true;
+  suspicion.dueUs = Math.max(suspicion.dueUs, now.monoUs + node.config.parameters.probeTimeoutUs);
+  tellDoubted(node, membership, out, suspicion.peer);
 }
 
 /** What a node says of itself. */
@@ -193,6 +210,7 @@ function beginSuspicion(node: Node, membership: Membership, now: Now, peer: Peer
     dueUs: now.monoUs + suspicionLastsUs(0, needed, leastUs, mostUs),
     leastUs,
     mostUs,
+    isWarned: false,
     needed,
     accusers: accuser === NOBODY ? [] : [accuser],
   });

@@ -97,9 +97,16 @@ function endProbe(node: Node, membership: Membership, now: Now, out: Outbox): vo
   table.noteProbe(row, PROBED_IN_VAIN);
   accuse(node, membership, now, out, row, table.incarnationAt(row), node.self);
   // Not at its next turn but now, so that it can deny it: if it was this node that did not hear, its denial comes first.
-  if (node.config.parameters.buddy === 0 || !isDoubted(table, row)) return;
+  tellDoubted(node, membership, out, target);
+}
+
+/** Tells a member that is thought suspect or dead that it is: only it can deny it. */
+export function tellDoubted(node: Node, membership: Membership, out: Outbox, peer: Peer): void {
+  const { table } = membership;
+  const row = table.find(peer);
+  if (row < 0 || node.config.parameters.buddy === 0 || !isDoubted(table, row)) return;
   const body = takeNews(node, membership, MAX_PIGGYBACK, row);
-  out.send(PING, node.self, target, node.self, node.bootCount, node.nextN++, 0, body);
+  out.send(PING, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body);
 }
 
 export function onPing(node: Node, membership: Membership, now: Now, out: Outbox, envelope: Envelope): void {
@@ -113,7 +120,7 @@ export function onPing(node: Node, membership: Membership, now: Now, out: Outbox
 }
 
 /** Whoever speaks and is thought suspect or dead is to hear it: only it can deny it. */
-function isDoubted(table: MemberTable, row: number): boolean {
+export function isDoubted(table: MemberTable, row: number): boolean {
   const state = table.stateAt(row);
   return state !== ALIVE && state !== LEFT;
 }

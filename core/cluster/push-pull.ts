@@ -11,6 +11,7 @@ import { ALIVE, DEAD, type Member } from './member.ts';
 import { hearOf, memberAt, ownMember, sayerOf } from './membership.ts';
 import type { Membership } from './membership-state.ts';
 import { drawLive } from './news.ts';
+import { isDoubted } from './probe.ts';
 
 /** Up to so many members tables are compared at the basic rate; with more, ever more rarely. */
 const UNSCALED_LOG2 = 5;
@@ -112,7 +113,10 @@ export function onFindMembers(
   const row = table.find(own.peer);
   if (row >= 0) table.see(row, now.monoUs, envelope.originBoot);
   // Who is refused as a member is told nothing.
-  if (row < 0 || (table.liveHigh === liveHigh && table.liveLow === liveLow)) return;
+  if (row < 0) return;
+  // The sums do not tell suspects from others: one that asks hears that it is one.
+  const isSame = table.liveHigh === liveHigh && table.liveLow === liveLow;
+  if (isSame && !isDoubted(table, row)) return;
   sendTable(node, membership, out, envelope.from, true);
 }
 

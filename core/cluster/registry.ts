@@ -2,7 +2,7 @@ import type { Peer } from '../base/peers.ts';
 import { drawSome } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
-import { EVIDENCE, NOTE_JOINED, NOTE_REMOVED, ROWS } from '../machine/kinds.ts';
+import { EVIDENCE, NOTE_JOINED, NOTE_QUARANTINED, NOTE_REMOVED, ROWS } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { note } from '../machine/speech.ts';
 import type { IndexNode } from '../roles/index-node.ts';
@@ -148,6 +148,7 @@ function addEvidence(node: Node, index: IndexNode, out: Outbox, evidence: Eviden
   if (slot >= 0) index.directory.quarantine(node.pure, slot);
   if (index.evidence.has(id) || !makeRoom(node, index, slot >= 0)) return;
   index.evidence.set(id, evidence);
+  note(node, out, null, NOTE_QUARANTINED, id);
   if (hopsLeft === 0) return;
   for (const peer of drawSome(node.random, otherIndexNodes(node), node.config.parameters.passFanout))
     sendEvidence(node, out, peer, evidence, hopsLeft - 1);

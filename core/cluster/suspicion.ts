@@ -1,5 +1,5 @@
 import { lnBillionths, log10Milli, MOST_LN } from '../base/logarithm.ts';
-import { integer, list, peer, record, upTo, type Of } from '../machine/shape.ts';
+import { flag, integer, list, peer, record, upTo, type Of } from '../machine/shape.ts';
 
 /** The shortest time that a suspicion lasts: mult × max(1, log10 N) × the interval of probes (R5.2-2). */
 export function suspicionTimeoutUs(mult: number, members: number, probeUs: number): number {
@@ -39,6 +39,8 @@ export const suspicionShape = record({
   dueUs: integer,
   leastUs: integer,
   mostUs: integer,
+  /** Whether it has been told once more, shortly before. */
+  isWarned: flag,
   needed: upTo(MAX_ACCUSERS),
   /** Who says so; the first of them began it, each other confirms it. */
   accusers: list(peer, MAX_ACCUSERS),

@@ -16,6 +16,9 @@ export const NOTES = [
   'dead',
   'left',
   'refuted',
+  'ejected',
+  'quarantined',
+  'discovered',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -39,3 +42,10 @@ export const NOTE_SUSPECTED = 12;
 export const NOTE_DEAD = 13;
 export const NOTE_LEFT = 14;
 export const NOTE_REFUTED = 15;
+
+/** NOTED.chosen has failed so often that it is passed over for a while. */
+export const NOTE_EJECTED = 16;
+/** An index node holds proof that NOTED.chosen said two things under one version. */
+export const NOTE_QUARANTINED = 17;
+/** A bridge has heard of a cluster, whose name NOTED.model is, from NOTED.chosen. */
+export const NOTE_DISCOVERED = 18;

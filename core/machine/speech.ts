@@ -1,6 +1,6 @@
 import { OBSERVER, type Peer } from '../base/peers.ts';
 import type { Envelope, Outbox } from './envelope.ts';
-import { NOTE_ALONE, NOTED, type Noted, type Struck } from './kinds.ts';
+import { NOTE_ALONE, NOTE_DISCOVERED, NOTED, type Noted, type Struck } from './kinds.ts';
 import type { Node } from './node-state.ts';
 
 /** Answers whoever sent `envelope`, under the same request id and attempt. */
@@ -39,8 +39,17 @@ export function noteRequest(
 
 /** R3-1: tells the observer of the only one of its kind. */
 export function noteAlone(node: Node, out: Outbox, about: Peer, kind: string): void {
+  noteNamed(node, out, NOTE_ALONE, about, kind);
+}
+
+/** Tells the observer that there is a cluster of that name, on the word of `teller`. */
+export function noteDiscovered(node: Node, out: Outbox, teller: Peer, cluster: string): void {
+  noteNamed(node, out, NOTE_DISCOVERED, teller, cluster);
+}
+
+function noteNamed(node: Node, out: Outbox, what: number, about: Peer, name: string): void {
   const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
-  noteRequest(node, out, id, NOTE_ALONE, kind.slice(0, 128), about, 0, 0, []);
+  noteRequest(node, out, id, what, name.slice(0, 128), about, 0, 0, []);
 }
 
 function sendNote(node: Node, out: Outbox, request: RequestId, body: Noted): void {

@@ -1,6 +1,7 @@
 import type { Peer } from '../base/peers.ts';
 import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
+import { hearOtherwise } from '../cluster/detector.ts';
 import { Directory } from '../cluster/directory.ts';
 import { onExchangeAlarm, startExchange } from '../cluster/exchange.ts';
 import { compareVersions, hasType, MAX_MODELS, NODE_TYPES, type Load } from '../cluster/manifest.ts';
@@ -90,6 +91,7 @@ export function onManifest(node: Node, index: IndexNode, now: Now, out: Outbox, 
 
 export function onBeat(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
   const { version, load } = envelope.body as Beat;
+  hearOtherwise(node, out, envelope.from);
   const { directory } = index;
   const slot = directory.slotOf(envelope.from);
   // Nearly all say what they said last.

@@ -44,17 +44,18 @@ export function noteAsked(targets: Targets, asked: Peer, monoUs: number, paramet
   target.ejectedUntilUs = monoUs + parameters.silenceUs;
 }
 
-/** R5.3-3: so many failures in a row, or one on trial, eject a peer for a time that doubles. */
-export function noteFailure(targets: Targets, failed: Peer, monoUs: number, parameters: Parameters): void {
+/** R5.3-3: so many failures in a row, or one on trial, eject a peer for a time that doubles. Returns whether this one did. */
+export function noteFailure(targets: Targets, failed: Peer, monoUs: number, parameters: Parameters): boolean {
   const target = targets.get(failed);
-  if (target === undefined) return;
+  if (target === undefined) return false;
   // What was asked of it before it was ejected fails now, too: that is nothing new.
-  if (!target.isOnTrial && monoUs < target.ejectedUntilUs) return;
+  if (!target.isOnTrial && monoUs < target.ejectedUntilUs) return false;
   target.failures++;
-  if (!target.isOnTrial && target.failures < parameters.breakerFailures) return;
+  if (!target.isOnTrial && target.failures < parameters.breakerFailures) return false;
   target.isOnTrial = false;
   target.ejectedUntilUs = monoUs + ejectionUs(target.ejections, parameters);
   target.ejections++;
+  return true;
 }
 
 export function noteSuccess(targets: Targets, succeeded: Peer): void {

@@ -4,6 +4,7 @@ import { sessionWith } from '../cluster/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   CROSS,
+  NOTE_EJECTED,
   NOTE_OPENED,
   NOTE_STRUCK,
   WORKING,
@@ -13,7 +14,7 @@ import {
   type Refused,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { noteRequest, reply } from '../machine/speech.ts';
+import { note, noteRequest, reply } from '../machine/speech.ts';
 import type { AgentState, Plan } from '../roles/agent-plan.ts';
 import { noteFailure, noteRoundTrip, noteSuccess } from './breaker.ts';
 import { errorOfStrikes } from './decide.ts';
@@ -175,7 +176,7 @@ export function onRefused(
 ): Outcome | null {
   const { code, struck, detail, retryAfterUs } = envelope.body as Refused;
   const isFinding = search.isFinding;
-  if (!isFinding) noteRefusal(node, searcher, search, now, code);
+  if (!isFinding) noteRefusal(node, searcher, search, now, out, code);
   releasePeer(searcher, search);
   if (code === OVERLOADED && retryAfterUs > 0)
     search.retryAfterUs = Math.min(search.retryAfterUs || retryAfterUs, retryAfterUs);
@@ -225,7 +226,7 @@ export function onSearchDue(
     const cluster = clusterOf(node, silent);
     const isFinding = search.isFinding;
     releasePeer(searcher, search);
-    if (!isFinding) noteFailure(searcher.targets, silent, now.monoUs, node.config.parameters);
+    if (!isFinding) blame(node, searcher, now, out, silent);
     // Whoever was asked may have begun it, and another would begin it a second time (R5.3-2).
     if (!isFinding && search.plan !== null)
       return refusal(UNKNOWN_OUTCOME, 'who was to take the agent on is silent', search.struck);
@@ -287,11 +288,22 @@ export function isOfOneCluster(node: Node, left: Peer, right: Peer): boolean {
 }
 
 /** What a refusal says of who refuses: that it cannot, or only that this request is none for it now. */
-function noteRefusal(node: Node, { targets }: Searcher, search: Search, now: Now, code: ErrorCode): void {
+function noteRefusal(
+  node: Node,
+  searcher: Searcher,
+  search: Search,
+  now: Now,
+  out: Outbox,
+  code: ErrorCode,
+): void {
   const isOwn = code === NO_CAPABLE_NODE && search.stage !== STAGE_FEDERATION;
-  if (isOwn || code === NOT_READY || code === INTERNAL)
-    noteFailure(targets, search.asked, now.monoUs, node.config.parameters);
-  else noteSuccess(targets, search.asked);
+  if (isOwn || code === NOT_READY || code === INTERNAL) blame(node, searcher, now, out, search.asked);
+  else noteSuccess(searcher.targets, search.asked);
+}
+
+function blame(node: Node, { targets }: Searcher, now: Now, out: Outbox, failed: Peer): void {
+  if (noteFailure(targets, failed, now.monoUs, node.config.parameters))
+    note(node, out, null, NOTE_EJECTED, failed);
 }
 
 function strikeOfCode(code: ErrorCode): number {

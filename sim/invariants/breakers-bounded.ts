@@ -45,7 +45,8 @@ export class BreakersBounded extends Invariant {
     if (choice === undefined || choice.life !== life)
       this.choices.set(key, (choice = { life, attempt: 0, candidates: null, asked: [] }));
     if (kind === RUN) choice.asked.push(to);
-    else choice.attempt = envelope.attempt;
+    // What an index node says once somebody was asked comes too late: the choice was made by what was remembered.
+    choice.attempt = envelope.attempt;
   }
 
   override onHandled(world: World, envelope: Envelope): void {

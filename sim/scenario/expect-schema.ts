@@ -12,7 +12,7 @@ import {
   REGION,
   wordField,
 } from './fields.ts';
-import { GOAL_NAMES, INVARIANTS, LEVEL_PHASES } from './resolved-expectations.ts';
+import { GOAL_NAMES, INVARIANTS, LEVEL_PHASES, TRUTHS } from './resolved-expectations.ts';
 
 /** What a scenario expects, as it is written. */
 
@@ -24,9 +24,13 @@ export const WITNESSES: readonly string[] = [
   ...STAGES.map((stage) => `served-${stage}`),
   ...NOTES.map((note) => `noted-${note}`),
   ...AGENT_STATES.map((state) => `agent-${state}`),
+  ...TRUTHS.map((truth) => `given-up-${truth}`),
 ];
 
-const errorCode = choiceField('An error code.', FAILURES);
+const unwanted = choiceField('An error code, a note, or how a member was given up.', [
+  ...FAILURES,
+  ...WITNESSES.filter((witness) => /^(noted|given-up)-/.test(witness)),
+]);
 const invariant = choiceField('An invariant.', INVARIANTS);
 
 const goalSchema = mapField('What is to be reached once nothing changes for the worse or the better.', {
@@ -39,6 +43,8 @@ const levelSchema = mapField('What users get at least.', {
     'Of the requests asked before, during or after the faults, or of all.',
     LEVEL_PHASES,
   ).optional(),
+  from: durationField('Of those asked from then on: instead of a phase.', 0).optional(),
+  until: durationField('Of those asked before then.', 1).optional(),
   where: wordField(
     'Users of the clusters in this region. Default: all.',
     REGION,
@@ -51,10 +57,16 @@ const levelSchema = mapField('What users get at least.', {
 export const expectSchema = mapField('What is to come of it.', {
   okAtLeast: chanceField('Least share of requests that end well. Default 0%.').optional(),
   sometimes: listField(
-    'What must be seen, or the story did not happen: outcomes of requests, served- and a stage, noted- and a note, agent- and a state.',
-    choiceField('An outcome, a stage, a note or the state of an agent.', WITNESSES as [string, ...string[]]),
+    'What must be seen, or the story did not happen: outcomes of requests, served- and a stage, noted- and a note, given-up- and a truth, agent- and a state.',
+    choiceField(
+      'An outcome, a stage, a note, a truth or the state of an agent.',
+      WITNESSES as [string, ...string[]],
+    ),
   ).optional(),
-  never: listField('Errors that must not be seen. Default [INTERNAL].', errorCode).optional(),
+  never: listField(
+    'What must not be seen: errors, noted- and a note, given-up- and a truth. Default [INTERNAL].',
+    unwanted,
+  ).optional(),
   always: listField(
     'Invariants that must have been put to the test. All are judged, named or not.',
     invariant,

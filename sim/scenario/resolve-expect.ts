@@ -68,15 +68,23 @@ function resolveGoals(
 function resolveLevels(
   { place }: Item<Expect>,
   levels: NonNullable<Expect['levels']>,
-  { clusters, faults, swarm, problems }: Prospect,
+  { clusters, durationUs, faults, swarm, problems }: Prospect,
 ): ResolvedLevel[] {
   const regions = [...clusters.values()].flatMap(({ value }) => value?.region ?? []);
-  return levels.map(({ phase, where, ok, p95 }, i) => {
+  return levels.map(({ phase, where, ok, p95, from, until }, i) => {
     const at = place.at('levels', i);
     if (ok === undefined && p95 === undefined)
       problems.add(at, 'a level that asks for nothing', 'ok, p95, or both');
     if (where !== undefined && !regions.some((region) => `${region}/`.startsWith(`${where}/`)))
       problems.addUnknown(at.at('where'), 'region of a cluster', where, regions);
+    if (phase !== undefined && (from !== undefined || until !== undefined))
+      problems.add(at.at('phase'), `phase is "${phase}", and there are times of the clock`, 'either of them');
+    if (from !== undefined && from >= (until ?? durationUs))
+      problems.add(
+        at.at('from'),
+        `${formatDuration(from)} to ${formatDuration(until ?? durationUs)}`,
+        'a beginning before the end',
+      );
     if (
       phase !== undefined &&
       phase !== 'before' &&
@@ -87,6 +95,8 @@ function resolveLevels(
       problems.add(at.at('phase'), `phase is "${phase}", and there are no faults`, 'always');
     return {
       phase: phase ?? 'always',
+      ...(from === undefined ? {} : { fromUs: from }),
+      ...(until === undefined ? {} : { untilUs: until }),
       region: where ?? null,
       okAtLeastPpm: ok ?? null,
       p95Us: p95 ?? null,

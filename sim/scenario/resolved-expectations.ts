@@ -32,8 +32,8 @@ export type InvariantName = (typeof INVARIANTS)[number];
 /** What is to be reached when nothing is harmed any more: see sim/owed.ts. */
 export const GOALS = {
   'nodes-ready': 'every node that is up and not frozen is ready',
-  'live-nodes-listed': 'every index node lists all nodes of its cluster that are up',
-  'directories-converge': 'the index nodes of a cluster list its nodes that are up in the same versions',
+  'live-nodes-listed': 'every index node lists all members of its cluster that are up',
+  'directories-converge': 'the index nodes of a cluster list its members that are up in the same versions',
   'membership-agrees': 'members that are up know one another, and think none of those alive that are down',
   'sessions-up': 'bridges of peered clusters hear one another',
   'clusters-discovered': 'every bridge lists the clusters within three peerings of its own',
@@ -45,12 +45,16 @@ export const GOAL_NAMES = Object.keys(GOALS) as GoalName[];
 export const LEVEL_PHASES = ['before', 'during', 'after', 'always'] as const;
 export type LevelPhase = (typeof LEVEL_PHASES)[number];
 
+/** What was true of a member when another gave it up: see sim/attendance.ts. */
+export const TRUTHS = ['rightly', 'cut-off', 'falsely'] as const;
+export type Truth = (typeof TRUTHS)[number];
+
 export interface ResolvedExpectations {
   /** Least share of requests that end well, ppm. Fewer: violated. */
   readonly okAtLeastPpm: number;
-  /** Witnesses: error codes, stages that served, notes. One that is not seen: the story did not happen, vacuous. */
+  /** Witnesses: error codes, stages that served, notes, truths of deaths. One that is not seen: the story did not happen, vacuous. */
   readonly sometimes: readonly string[];
-  /** Error codes that must not be seen at all: violated. */
+  /** Witnesses that must not be seen at all: violated. */
   readonly never: readonly string[];
   /** Invariants that must have been put to the test: otherwise vacuous. */
   readonly always?: readonly InvariantName[];
@@ -70,6 +74,9 @@ export interface ResolvedGoal {
 export interface ResolvedLevel {
   /** By when they asked: before the first fault, until the end of the last one, after it. */
   readonly phase: LevelPhase;
+  /** Or by the clock: asked from then on, and before then. Absent: without that bound. */
+  readonly fromUs?: number;
+  readonly untilUs?: number;
   readonly region: string | null;
   readonly okAtLeastPpm: number | null;
   /** 95th percentile of the time to an answer. */

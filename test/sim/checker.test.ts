@@ -137,7 +137,32 @@ describe('the checker', () => {
     const nobody = { ...level, region: 'americas', okAtLeastPpm: 1 };
     expect(verdictOf({ levels: [nobody] })).to.deep.equal([
       'vacuous',
-      ['no request was asked at all in americas'],
+      ['no request was asked (always, americas)'],
+    ]);
+  });
+
+  it('levels: by the clock, from a time until another', () => {
+    const level = { phase: 'always', region: null, okAtLeastPpm: 800_000, p95Us: null } as const;
+    // Within the cut, and well before it.
+    const dark = { ...level, okAtLeastPpm: 1_000_000, fromUs: CUT.atUs, untilUs: CUT.atUs + 5 * SECOND_US };
+    expect(verdictOf({ levels: [{ ...level, untilUs: CUT.atUs - 5 * SECOND_US }] })).to.deep.equal([
+      'pass',
+      [],
+    ]);
+    const [verdict, reasons] = verdictOf({ levels: [dark] });
+    expect([verdict, reasons.length]).to.deep.equal(['violated', 1]);
+    expect(reasons[0]).to.match(/^service level \(\d+s to \d+s\): /);
+    expect(verdictOf({ levels: [{ ...level, untilUs: 1 }] })).to.deep.equal([
+      'vacuous',
+      ['no request was asked (0s to 1us)'],
+    ]);
+  });
+
+  it('never: notes and false deaths, too', () => {
+    expect(verdictOf({ never: ['noted-removed', 'given-up-falsely'] })).to.deep.equal(['pass', []]);
+    expect(verdictOf({ never: ['noted-session-down'] })).to.deep.equal([
+      'violated',
+      ['noted-session-down was seen, which the scenario says never happens'],
     ]);
   });
 

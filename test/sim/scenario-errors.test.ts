@@ -4,8 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { NOTES } from '../../core/machine/kinds.ts';
 import { loadScenario } from '../../sim/scenario/load.ts';
 import { FAULT_KINDS } from '../../sim/scenario/fault-schema.ts';
+import { TRUTHS } from '../../sim/scenario/resolved-expectations.ts';
 import { formatProblems, ScenarioError } from '../../sim/scenario/scenario-error.ts';
 import { changed, problemsOf, SMALL, told } from './scenario-text.ts';
 
@@ -283,12 +285,20 @@ const CASES: Case[] = [
     'did you mean "community"?',
   ],
   [
+    'a level of a phase and of the clock',
+    'okAtLeast: 90%',
+    'levels: [{ phase: always, from: 10s, ok: 90% }]',
+    '36:29: phase is "always", and there are times of the clock',
+    'either of them',
+  ],
+  [
     'an unknown error code',
     'okAtLeast: 90%',
     'never: [INTERNALS]',
     '36:19: never has "INTERNALS"',
     'one of NO_CAPABLE_NODE, NO_ELIGIBLE_NODE, OVERLOADED, DEADLINE_EXCEEDED, CLUSTER_UNREACHABLE, TRUST_TOO_LOW, ' +
-      'CONSENT_REQUIRED, UNKNOWN_MODEL, NOT_ADMITTED, NOT_READY, UNKNOWN_OUTCOME, INTERNAL',
+      'CONSENT_REQUIRED, UNKNOWN_MODEL, NOT_ADMITTED, NOT_READY, UNKNOWN_OUTCOME, INTERNAL, ' +
+      [...NOTES.map((note) => `noted-${note}`), ...TRUTHS.map((truth) => `given-up-${truth}`)].join(', '),
     'did you mean "INTERNAL"?',
   ],
   [

@@ -170,6 +170,47 @@ describe('§5.1 and §5.2 Membership', () => {
     expect(rig.node('b').membership!.suspicions[0].dueUs - startUs, 'two have').to.equal(4 * SECOND_US);
   });
 
+  it('R5.2-2: a suspect that asks who is there, or beats, hears at once that it is suspected', () => {
+    const rig = new Rig(FIVE).start();
+    rig.advance(35 * SECOND_US);
+    const lastOf = (kind: number) =>
+      rig.sent.findLast((envelope) => envelope.kind === kind && envelope.from === rig.peer('c'))!;
+    const [beat, question] = [lastOf(kinds.BEAT), { ...lastOf(kinds.FIND_MEMBERS), to: rig.peer('a') }];
+    const told = (envelope: typeof beat) =>
+      rig.deliver(envelope).filter(({ to }) => to === rig.peer('c')).length;
+    expect([told(beat), told(question)], 'nothing is said to whom nobody doubts').to.deep.equal([0, 0]);
+    tell(rig, 'd', 'a', sayingOf(rig, 'c', SUSPECT, incarnationOf(rig, 'a', 'c'), 'd'));
+    expect(stateOf(rig, 'a', 'c')).to.equal(SUSPECT);
+    expect([told(beat), told(question)]).to.deep.equal([1, 1]);
+    rig.advance(SECOND_US);
+    expect(stateOf(rig, 'a', 'c')).to.equal(ALIVE);
+  });
+
+  it('R5.2-2: who is about to be given up is told once more, and has the time of a probe to deny it', () => {
+    const rig = new Rig(FIVE).start();
+    rig.drops = () => true;
+    tell(rig, 'd', 'b', sayingOf(rig, 'c', SUSPECT, incarnationOf(rig, 'b', 'c'), 'd'));
+    const warnings = (): Member[] =>
+      rig.sent
+        .filter(({ kind, from, to }) => kind === kinds.PING && from === rig.peer('b') && to === rig.peer('c'))
+        .flatMap(({ body }) => (body as { items: Member[] }).items)
+        .filter(({ peer, state }) => peer === rig.peer('c') && state === SUSPECT);
+    // It finds out for itself, too, by its own probes, which makes the time shorter.
+    rig.advance(5 * SECOND_US);
+    const suspicion = rig.node('b').membership!.suspicions.find(({ peer }) => peer === rig.peer('c'))!;
+    let before = -1;
+    while (!suspicion.isWarned) {
+      before = warnings().length;
+      rig.advance(SECOND_US / 10);
+    }
+    expect(warnings().length - before).to.equal(1);
+    expect(stateOf(rig, 'b', 'c')).to.equal(SUSPECT);
+    rig.advance(0.3 * SECOND_US);
+    expect(stateOf(rig, 'b', 'c')).to.equal(SUSPECT);
+    rig.advance(0.3 * SECOND_US);
+    expect(stateOf(rig, 'b', 'c')).to.equal(DEAD);
+  });
+
   it('R5.2-2: an incarnation is stored before it is used, and each boot begins above all earlier ones', () => {
     const rig = new Rig(FIVE).start();
     const before = incarnationOf(rig, 'c', 'c');

@@ -58,7 +58,7 @@ describe('the directory of clusters', () => {
   it('passes on what is new, once, gathered, and not back for ever', () => {
     const rig = new Rig().start();
     const [japan, korea] = [foundedBy(rig, 'mallory', 'japan'), foundedBy(rig, 'mallory', 'korea')];
-    expect(tell(rig, 'mallory', 'front', [japan]), 'nothing at once').to.deep.equal([]);
+    expect(news(tell(rig, 'mallory', 'front', [japan])), 'nothing at once').to.deep.equal([]);
     tell(rig, 'mallory', 'front', [korea]);
     tell(rig, 'mallory', 'front', [japan]);
     rig.sent.length = 0;

@@ -175,6 +175,22 @@ describe('the invariant', () => {
       it(`${violated === 1 ? 'sees' : 'accepts'} ${ejected} of ${size} passed over`, () =>
         expect(play(nodes(size), ejected)).to.deep.equal([1, violated]));
 
+    it('does not judge a choice by a list that came after it', () => {
+      const { world, lineage, worldly } = stage;
+      const invariant = new BreakersBounded(lineage);
+      const by = { from: FRANCE_FRONT, to: FRANCE_FRONT };
+      const body = { note: NOTE_ASKED, stage: 1, struck: [], chosen: 1, code: 0, model: 'b' };
+      const ejected = [0, 1].map((peer) => ({ peer, cluster: 'france', reason: STRIKE_EJECTED }));
+      invariant.onSent(world, said(worldly, { kind: FIND, ...by, attempt: 1, body: {} }));
+      invariant.onSent(world, said(worldly, { kind: RUN, ...by, to: 0, attempt: 2, body: worldly.want }));
+      const late = { candidates: nodes(2) };
+      invariant.onHandled(world, said(worldly, { kind: FOUND, ...by, attempt: 1, body: late }));
+      invariant.onSent(world, said(worldly, { kind: RUN, ...by, to: 1, attempt: 3, body: worldly.want }));
+      const note = { ...body, struck: ejected };
+      invariant.onNoted(world, said(worldly, { kind: NOTED, from: FRANCE_FRONT, body: note }));
+      expect([invariant.checked, invariant.violated]).to.deep.equal([0, 0]);
+    });
+
     it('counts only those that could have been asked', () => {
       const some = nodes(4).map((node, i) => (i < 2 ? { ...node, trust: 0 } : node));
       expect(play(some, 3)).to.deep.equal([1, 0]);
