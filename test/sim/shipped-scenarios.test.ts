@@ -11,16 +11,16 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'agents-at-work.yaml': { digest: 'a239a1a49b9cf723', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: '6665ca94e3e26405', verdict: 'violated' },
-  'flapping-link.yaml': { digest: '0000000000000001', verdict: 'pass' },
-  'gpu-shortage.yaml': { digest: '0000000000000002', verdict: 'pass' },
-  'index-lost.yaml': { digest: '0000000000000003', verdict: 'pass' },
+  'flapping-link.yaml': { digest: '1b1654b6c6b83373', verdict: 'pass' },
+  'gpu-shortage.yaml': { digest: 'c5008320249306a1', verdict: 'pass' },
+  'index-lost.yaml': { digest: 'bfef65b0f683cb1a', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '6dd52920fb40bb4a', verdict: 'pass' },
   'quickstart.yaml': { digest: '82767639ff5d6009', verdict: 'pass' },
-  'region-goes-dark.yaml': { digest: '0000000000000004', verdict: 'pass' },
-  'replaying-bridge.yaml': { digest: '0000000000000005', verdict: 'pass' },
-  'rolling-restart.yaml': { digest: '0000000000000006', verdict: 'pass' },
-  'slow-bridge.yaml': { digest: '0000000000000007', verdict: 'pass' },
-  'untrusted-newcomer.yaml': { digest: '0000000000000008', verdict: 'pass' },
+  'region-goes-dark.yaml': { digest: 'd7de0bb93c4828fe', verdict: 'pass' },
+  'replaying-bridge.yaml': { digest: '7517a39271eeee33', verdict: 'pass' },
+  'rolling-restart.yaml': { digest: 'b5a3c247f394e42a', verdict: 'pass' },
+  'slow-bridge.yaml': { digest: '0c0349bc7ffeab91', verdict: 'pass' },
+  'untrusted-newcomer.yaml': { digest: '8a7a8f1deddaaf77', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
