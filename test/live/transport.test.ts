@@ -1,15 +1,14 @@
 import { expect } from 'chai';
-import { io, type Socket } from 'socket.io-client';
 import { decodeEnvelope, Encoder, MAX_ENVELOPE_BYTES, WIRE_VERSION } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import { BEAT, FIND, INFERRED, REFUSED, RUN, type Refused } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
 import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
-import { Hearer, readNonce, Speaker } from '../../live/frames.ts';
-import { hashBytes, LiveIds, openIdentity, signFrame, type Identity } from '../../live/identity.ts';
+import { hashBytes, LiveIds, openIdentity, type Identity } from '../../live/identity.ts';
 import { replayJournal } from '../../live/replay.ts';
 import { ask, askUntil, journalsOf, makeFolder, pilotNode, pilotOf, removeFolder, until } from './pilot.ts';
+import { openVoice, signed, type Voice } from './voice.ts';
 
 const LOAD = {
   running: 0,
@@ -22,27 +21,6 @@ const LOAD = {
   loadedModels: [],
   draining: false,
 };
-
-/** A connection to a node, held by whoever speaks over it and has no address. */
-interface Voice {
-  readonly socket: Socket;
-  readonly speaker: Speaker;
-  readonly hearer: Hearer;
-}
-
-async function openVoice(url: string): Promise<Voice> {
-  const hearer = new Hearer();
-  const auth = { nonce: Buffer.from(hearer.nonce).toString('hex') };
-  const socket = io(url, { transports: ['websocket'], forceNew: true, auth });
-  const nonce = await new Promise<unknown>((resolve) => socket.once('nonce', resolve));
-  return { socket, speaker: new Speaker(readNonce(nonce)!), hearer };
-}
-
-/** A frame as `signer` would say it next over the connection. */
-function signed(voice: Voice, bytes: Uint8Array, signer: Identity, contents: unknown = []): unknown[] {
-  const place = voice.speaker.nextPlace();
-  return [signer.publicKey, place.n, bytes, signFrame(signer, place, bytes), contents];
-}
 
 describe('the transport between live nodes', function () {
   this.timeout(30_000);
