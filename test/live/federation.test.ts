@@ -13,6 +13,7 @@ import {
   type Json,
   journalsOf,
   makeFolder,
+  metricsWhen,
   pilotNode,
   pilotOf,
   removeFolder,
@@ -163,6 +164,14 @@ describe('a live pilot of three clusters in nine processes', function () {
   after(async () => {
     await federation?.stop();
     removeFolder(folder);
+  });
+
+  it('R5.1-1: nine that start at the same time find their clusters, and every directory holds its own', async () => {
+    const seen = await metricsWhen(federation.nodes, 'members', ({ alive }) => alive === 3, 10_000);
+    expect(seen.map(({ alive }) => alive)).to.deep.equal(Array(9).fill(3));
+    const indexes = federation.nodes.filter(({ types }) => types.includes('index'));
+    const sizes = await metricsWhen(indexes, 'directory_size', (size) => size[''] === 3, 10_000);
+    expect(sizes.map((size) => size[''])).to.deep.equal([3, 3, 3]);
   });
 
   it('R5.3-1: a model of another cluster is reached through the bridges, and the story tells how', async () => {

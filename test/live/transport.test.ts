@@ -7,7 +7,17 @@ import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { hashBytes, LiveIds, openIdentity, type Identity } from '../../live/identity.ts';
 import { replayJournal } from '../../live/replay.ts';
-import { ask, askUntil, journalsOf, makeFolder, pilotNode, pilotOf, removeFolder, until } from './pilot.ts';
+import {
+  ask,
+  askUntil,
+  journalsOf,
+  makeFolder,
+  metricsWhen,
+  pilotNode,
+  pilotOf,
+  removeFolder,
+  until,
+} from './pilot.ts';
 import { openVoice, signed, type Voice } from './voice.ts';
 
 const LOAD = {
@@ -49,6 +59,8 @@ describe('the transport between live nodes', function () {
     }));
     ids = new LiveIds(roster);
     encoder = new Encoder(ids);
+    // Before they know one another a heartbeat is turned away.
+    await metricsWhen(federation.nodes, 'members', ({ alive }) => alive === 2, 20_000);
     voice = await openVoice(federation.nodes[1]!.url);
   });
 
