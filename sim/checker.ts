@@ -1,7 +1,17 @@
 import type { Envelope } from '../core/machine/envelope.ts';
-import { AGENT, FOUND, ASK, INFER, INFERRED, KINDS, NOTES, type Noted } from '../core/machine/kinds.ts';
+import {
+  AGENT,
+  FOUND,
+  ASK,
+  INFER,
+  INFERRED,
+  KINDS,
+  POD_WRITE,
+  NOTES,
+  type Noted,
+} from '../core/machine/kinds.ts';
 import { AGENT_STATES } from '../core/roles/agent-plan.ts';
-import { ERROR_CODES, STAGES } from '../core/routing/outcomes.ts';
+import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { Attendance } from './attendance.ts';
 import { CalmWatch } from './calm.ts';
 import { GoalWatch } from './goals.ts';
@@ -74,7 +84,7 @@ export class Checker implements Watcher {
     this.isContent = Uint8Array.from(KINDS, (entry) =>
       entry !== undefined && (entry.hasRefs || entry.kind === FOUND) ? 1 : 0,
     );
-    for (const kind of [AGENT, ASK, INFER, INFERRED]) this.isContent[kind] = 1;
+    for (const kind of [AGENT, ASK, INFER, INFERRED, POD_WRITE]) this.isContent[kind] = 1;
   }
 
   onHandled(world: World, envelope: Envelope, _event: number, cause: number): void {
@@ -140,6 +150,11 @@ export class Checker implements Watcher {
       if (state !== null && state.state !== 0) count(`agent-${AGENT_STATES[state.state]}`, 1);
       else if (code > 0) count(ERROR_CODES[code], 1);
     }
+    for (const { act, code, isFragile } of world.podOwners.requests) {
+      if (code === OK) count(isFragile ? 'pod-fragile' : `pod-${act}`, 1);
+      else if (code > 0) count(ERROR_CODES[code], 1);
+    }
+    for (const { certifiedUs } of world.podOwners.pods) if (certifiedUs < Infinity) count('pod-certified', 1);
     NOTES.forEach((note, i) => count(`noted-${note}`, this.noteCounts[i]));
     for (const truth of TRUTHS) count(`given-up-${truth}`, this.attendance.dead[truth]);
     return seen;

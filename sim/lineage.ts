@@ -6,6 +6,7 @@ import {
   FOUND,
   INFER,
   INFERRED,
+  POD_WRITE,
   type Candidate,
   type Found,
   type Infer,
@@ -14,6 +15,7 @@ import {
 import type { Want } from '../core/routing/want.ts';
 import { refsIn } from './invariants/contents.ts';
 import type { Machine } from './machine.ts';
+import type { OwnedPod } from './owned-pod.ts';
 import type { UserRequest } from './users.ts';
 import type { World } from './world.ts';
 
@@ -56,8 +58,14 @@ export class Lineage {
   /** By node: the last that lists of index nodes said of each other node. */
   readonly told = new Map<number, Map<Peer, Candidate>>();
   private readonly contents = new Map<string, Content>();
+  private readonly ofPods = new Map<string, OwnedPod>();
   /** Prompts that devices are at work on, by node and number of the job. */
   private readonly jobs = new Map<number, { readonly life: number; readonly prompt: string }>();
+
+  /** The pod that a content was written to; undefined: none. */
+  podOf(hash: string): OwnedPod | undefined {
+    return this.ofPods.get(hash);
+  }
 
   isMinted(hash: string): boolean {
     return this.contents.has(hash);
@@ -104,6 +112,9 @@ export class Lineage {
     } else if (kind === AGENT && from >= world.machines.length) {
       const task = world.owners.agentOf(envelope)?.asked ?? null;
       if (task !== null) for (const { hash } of refsIn(kind, envelope.body)) this.mintPrompt(hash, task);
+    } else if (kind === POD_WRITE && from >= world.machines.length) {
+      const request = world.podOwners.requestOf(envelope);
+      if (request !== null && request.content !== null) this.mintPod(request.content.hash, request.pod);
     } else if (kind === INFER) {
       const { lives: life } = world.machines[from];
       this.jobs.set(jobOf(world, from, envelope), { life, prompt: (envelope.body as Infer).prompt.hash });
@@ -126,6 +137,13 @@ export class Lineage {
   mintPrompt(hash: string, request: Asked): void {
     if (this.contents.has(hash)) return;
     this.contents.set(hash, createContent([request]));
+  }
+
+  /** An owner writes to a pod. */
+  mintPod(hash: string, pod: OwnedPod): void {
+    if (this.contents.has(hash)) return;
+    this.contents.set(hash, createContent([]));
+    this.ofPods.set(hash, pod);
   }
 
   /** A device makes a content from others, whatever it made of them. */

@@ -1,3 +1,5 @@
+import { allows, standing } from './invariants/pods-at-home.ts';
+import { lastSafeWrite } from './invariants/writes-survive.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Now } from '../core/base/time.ts';
 import { READY } from '../core/machine/node-state.ts';
@@ -20,6 +22,7 @@ export const OWED: Readonly<Record<GoalName, Owed>> = {
   'directories-converge': owedByTwins,
   'membership-agrees': owedByMembers,
   'sessions-up': owedByBridges,
+  'pods-replicated': owedByPodHosts,
   'clusters-discovered': owedByDirectories,
   'requests-ended': (world, machines) => {
     const clusters = new Set(machines.map(({ cluster }) => cluster));
@@ -165,5 +168,21 @@ function owedByDirectories(world: World, machines: readonly Machine[]): string[]
     return [...near]
       .filter((name) => !listed.has(name))
       .map((name) => `${spec.name} has not heard of ${name}`);
+  });
+}
+
+/** R6.1-6: that the last safe write of a pod lies on three disks of hosts that are up, or as many as may have it. */
+function owedByPodHosts(world: World, machines: readonly Machine[]): string[] {
+  const live = machines.filter((machine) => isLive(machine) && machine.spec.podStorage !== null);
+  return world.podOwners.pods.flatMap((pod) => {
+    const write = lastSafeWrite(pod);
+    if (write === null || pod.deletedUs < Infinity) return [];
+    const cluster = world.podOwners.clusterOf(pod.owner);
+    const [policy, ...others] = standing(world, pod);
+    const eligible = live.filter((host) => host.cluster === cluster && allows(policy, host.spec.region));
+    const holders = eligible.filter(({ platter }) => platter.contents.has(write.content!.hash));
+    const least = Math.min(world.scenario.parameters.podCopies, eligible.length);
+    if (others.length > 0 || holders.length >= least) return [];
+    return [`pod p${pod.index + 1} lies on ${holders.length} disks of hosts that are up, of ${least}`];
   });
 }

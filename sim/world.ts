@@ -16,6 +16,7 @@ import { createRoots, keyOfName, type Roots } from './seeds.ts';
 import { ALARM, SERVE, Stepper } from './stepper.ts';
 import { Operators } from './operators.ts';
 import { Owners } from './owners.ts';
+import { PodOwners } from './pod-owners.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
 import { createTally, type Census, type Tally } from './tally.ts';
@@ -32,6 +33,7 @@ const TICK = 5;
 const VILLAIN = 7;
 const OPERATOR = 8;
 const OWNER = 9;
+const POD_OWNER = 10;
 
 /** Faults act before all else at their time; ticks of the world's own bookkeeping after all else. */
 const FAULT_SOURCE = -1;
@@ -52,6 +54,7 @@ export class World {
   readonly operators: Operators;
   readonly users: Users;
   readonly owners: Owners;
+  readonly podOwners: PodOwners;
   readonly faults: Faults;
   readonly villains: readonly Villain[];
   readonly tally: Tally;
@@ -96,6 +99,7 @@ export class World {
     this.operators = new Operators(this);
     this.users = new Users(this);
     this.owners = new Owners(this, this.keys.length);
+    this.podOwners = new PodOwners(this, this.keys.length);
     this.faults = new Faults(this);
     this.villains = (scenario.malice ?? []).map((role) => {
       const machine = this.machines.find(({ spec }) => spec.name === role.node)!;
@@ -205,8 +209,13 @@ export class World {
     this.schedule.push(atUs, source, this.counters[source]++, OWNER, slot);
   }
 
-  /** Those to whom somebody belongs who is no node: operators, users who ask, or owners of agents. */
-  people(peer: Peer): Operators | Users | Owners {
+  schedulePodOwner(atUs: number, source: Peer, slot: number): void {
+    this.pushFrom(source, atUs, POD_OWNER, slot);
+  }
+
+  /** Those to whom somebody belongs who is no node: operators, users who ask, owners of agents and of pods. */
+  people(peer: Peer): Operators | Users | Owners | PodOwners {
+    if (peer >= this.podOwners.firstPeer) return this.podOwners;
     if (peer >= this.owners.firstPeer) return this.owners;
     return this.operators.holds(peer) ? this.operators : this.users;
   }
@@ -244,6 +253,7 @@ export class World {
     this.operators.start();
     this.users.start();
     this.owners.start();
+    this.podOwners.start();
     this.faults.start();
     for (const machine of this.own) this.scheduleTick(machine);
     this.schedule.push(WINDOW_US, TICK_SOURCE, 0, TICK, 0);
@@ -271,6 +281,9 @@ export class World {
         return;
       case OWNER:
         this.owners.act(slot);
+        return;
+      case POD_OWNER:
+        this.podOwners.act(slot);
         return;
       case TICK:
         this.closeWindow();

@@ -355,6 +355,7 @@ function onLoaded(
     retryLater(node, now, out);
     return;
   }
+  if (node.pods !== null) podHosts.noteRotten(node.pods, corrupt);
   if (corrupt.length > 0) note(node, out, null, kinds.NOTE_CORRUPT, node.self);
   for (const { key, record } of entries) restore(node, key, record);
   if (next !== '') {

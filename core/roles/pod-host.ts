@@ -1,7 +1,7 @@
 import { DISK } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { DISK_FINE } from '../machine/disk-conditions.ts';
-import { recordOf, type DiskRecord } from '../machine/disk-records.ts';
+import { MAX_DISK_WRITES, recordOf, type DiskRecord } from '../machine/disk-records.ts';
 import { memberStateOf } from '../cluster/detector.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import * as kinds from '../machine/kinds.ts';
@@ -11,11 +11,12 @@ import { NOT_READY, OVERLOADED } from '../routing/outcomes.ts';
 import { onPodCopy, onPodKept, onPodOffer, onRepairAlarm } from './pod-copies.ts';
 import { isFellow, meetHosts, onLease, onLeased, onRenewAlarm } from './pod-lease.ts';
 import { learnLaw, onEntryStored, queueTask, save, tellTask } from './pod-law.ts';
-import { CIRCLE_KEY, KEPT, type PodLawKept, type PodLawTold } from './pod-records.ts';
+import { CIRCLE_KEY, KEPT, podKey, type PodLawKept, type PodLawTold } from './pod-records.ts';
 import { onPodDelete, onPodRead, onPodRule, onPodWrite } from './pod-requests.ts';
 import {
   createEntry,
   GO_ON,
+  MAX_ROTTEN,
   printOf,
   TELL_KEPT,
   TELL_LAW,
@@ -60,6 +61,13 @@ export function restorePods(node: Node, pods: PodHost, record: DiskRecord): void
   }
 }
 
+/** What nobody can read any more is not kept either: others have it, and it may be what was to be erased. */
+export function noteRotten(pods: PodHost, keys: readonly string[]): void {
+  for (const key of keys)
+    if (key.startsWith(podKey('')) && pods.rotten.length < MAX_ROTTEN)
+      pods.rotten.push(key.slice(podKey('').length));
+}
+
 /** It is ready. Whoever was away for longer than backups may be comes back empty (R6.2-2). */
 export function startPods(node: Node, pods: PodHost, now: Now, out: Outbox): void {
   const { podAwayUs, podWarmUs, podRepairUs } = node.config.parameters;
@@ -67,6 +75,13 @@ export function startPods(node: Node, pods: PodHost, now: Now, out: Outbox): voi
   for (const entry of pods.entries.values()) {
     if (isLongGone) entry.wanted = null;
   }
+  for (let i = 0; i < pods.rotten.length; i += MAX_DISK_WRITES) {
+    const writes = pods.rotten
+      .slice(i, i + MAX_DISK_WRITES)
+      .map((pod) => ({ key: podKey(pod), record: null }));
+    out.send(kinds.STORE, node.self, DISK, node.self, node.bootCount, node.nextN++, 0, { writes });
+  }
+  pods.rotten = [];
   storeCircle(node, pods, now, out);
   pods.readyUs = now.monoUs + podWarmUs;
   pods.nextRenewUs = now.monoUs;

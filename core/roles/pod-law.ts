@@ -78,7 +78,9 @@ export function save(node: Node, entry: PodEntry, out: Outbox): void {
   const { pod, law, lawSeq, wanted, copy } = entry;
   const writes: DiskWrite[] = [];
   if (entry.storedLawSeq !== lawSeq) writes.push({ key: lawKey(pod), record: recordOf({ podLaw: law }) });
-  if (wanted !== copy)
+  // What is deleted goes even where nothing can be read of it any more: on a rotten disk there may still be something.
+  const isErased = wanted === null && law.deletion !== null && writes.length > 0;
+  if (wanted !== copy || isErased)
     writes.push({
       key: podKey(pod),
       record: wanted === null ? null : recordOf({ pod: { pod, copy: wanted } }),

@@ -39,6 +39,8 @@ const taskShape = record({
 });
 export type Task = Of<typeof taskShape>;
 const MAX_TASKS = 256;
+/** More are erased at the next boot. */
+export const MAX_ROTTEN = 1_024;
 
 /** What this host knows of what another host holds of a pod: up to which revision of its own, and when it was last told. */
 const otherShape = record({ revision: integer, toldUs: integer });
@@ -128,6 +130,8 @@ export const podHostShape = record({
   /** Every pod host of the cluster that this one has ever known, on disk (R6.2-2). */
   circle: list(peer, MAX_CIRCLE),
   isCircleStored: flag,
+  /** Pods of which the disk had something that nobody can read. */
+  rotten: list(podId, MAX_ROTTEN),
   /** The STORE of it that is under way, 0: none, and how many it names. */
   circleStoring: integer,
   circleFlying: integer,
@@ -149,6 +153,7 @@ export function createPodHost(node: Pick<Node, 'self'>): PodHost {
     fellows: new Map(),
     circle: [node.self],
     isCircleStored: false,
+    rotten: [],
     circleStoring: 0,
     circleFlying: 0,
     seenWallUs: 0,

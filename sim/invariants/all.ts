@@ -3,12 +3,16 @@ import { AdmissionHonoured } from './admission-honoured.ts';
 import { AgentStepsOnce } from './agent-steps-once.ts';
 import { AgentsConsented } from './agents-consented.ts';
 import { AgentsStopped } from './agents-stopped.ts';
+import { AccessConsented } from './access-consented.ts';
 import { AnswersDerived } from './answers-derived.ts';
 import { BreakersBounded } from './breakers-bounded.ts';
 import { ClocksSteady } from './clocks-steady.ts';
 import { ContentsDeclared } from './contents-declared.ts';
 import { CutsRespected } from './cuts-respected.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
+import { DeletionTrue } from './deletion-true.ts';
+import { PodsAtHome } from './pods-at-home.ts';
+import { WritesSurvive } from './writes-survive.ts';
 import { ExportsHonoured } from './exports-honoured.ts';
 import { ManifestsAuthentic } from './manifests-authentic.ts';
 import { IncarnationOwn } from './incarnation-own.ts';
@@ -51,6 +55,10 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new QuarantineHolds(lineage),
     new IncarnationOwn(lineage),
     new NoFalseDeath(lineage),
+    new PodsAtHome(lineage),
+    new WritesSurvive(lineage),
+    new DeletionTrue(lineage),
+    new AccessConsented(lineage),
   ];
   return isChecking ? [...invariants, new ContentsDeclared(lineage)] : invariants;
 }

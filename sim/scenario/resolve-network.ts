@@ -11,7 +11,7 @@ import type { Place } from './source.ts';
 const FIXED_PPM = 900_000;
 const INSIDE_US = 2_000;
 
-/** The regions that clusters lie in, in the order in which the files have them. */
+/** The regions that clusters and their nodes lie in, in the order in which the files have them. */
 export function resolveRegions(
   regions: Items<Region>,
   clusters: Items<Cluster>,
@@ -22,6 +22,12 @@ export function resolveRegions(
     if (value === null) continue;
     if (regions.has(value.region)) used.add(value.region);
     else problems.addUnknown(place.at('region'), 'region', value.region, regions.keys());
+    for (const [group, own] of Object.entries(value.nodes)) {
+      if (typeof own === 'number' || own.region === undefined) continue;
+      const at = place.at('nodes', group).at('region');
+      if (regions.has(own.region)) used.add(own.region);
+      else problems.addUnknown(at, 'region', own.region, regions.keys());
+    }
   }
   return [...regions.values()].flatMap(({ name, value }) =>
     value !== null && used.has(name) ? [{ path: name, ...value }] : [],

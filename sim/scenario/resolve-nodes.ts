@@ -1,3 +1,4 @@
+import { coversRegion } from '../../core/policy/regions.ts';
 import type { Problems } from './problems.ts';
 import type { ResolvedNode } from './resolved.ts';
 import { type Cluster, type Group, type Model, type Template } from './schema.ts';
@@ -88,10 +89,19 @@ function resolveGroup(
   const before = problems.list.length;
   const node = resolveNode(fields, shelf);
   if (problems.list.length > before || node === null) return null;
+  const where = own.region ?? region;
+  if (!coversRegion(region, where)) {
+    problems.add(
+      place.at('region'),
+      `${where} is not inside ${region}, where the cluster lies`,
+      `${region}, or a region in it`,
+    );
+    return null;
+  }
   return Array.from({ length: own.count ?? 1 }, (_, i) => ({
     name: `${cluster}/${group}-${i + 1}`,
     cluster,
-    region,
+    region: where,
     ...node,
   }));
 }

@@ -16,6 +16,8 @@ import { exportsOf, resolvePeerings } from './resolve-peerings.ts';
 import { resolveUsers } from './resolve-users.ts';
 import { agentsSchema } from './agents-schema.ts';
 import { resolveAgents } from './resolve-agents.ts';
+import { podsSchema } from './pods-schema.ts';
+import { resolvePods } from './resolve-pods.ts';
 import type {
   ResolvedCluster,
   ResolvedModel,
@@ -87,6 +89,7 @@ export function resolveSections(
   const town = { durationUs, regions, models, demands, clusters, nodes, problems };
   const workloads = reader.listed('users', usersSchema).flatMap((users) => resolveUsers(users, town));
   const agents = reader.listed('agents', agentsSchema).flatMap((owned) => resolveAgents(owned, town));
+  const pods = reader.listed('pods', podsSchema).flatMap((owned) => resolvePods(owned, town));
   const faults = resolveFaults(reader.listed('faults', faultSchema), town);
   const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
   const swarm = resolveSwarm(reader.single('swarm', swarmSchema), town);
@@ -110,6 +113,7 @@ export function resolveSections(
     peerings,
     workloads,
     ...(agents.length > 0 ? { agents } : {}),
+    ...(pods.length > 0 ? { pods } : {}),
     faults,
     ...(malice.length > 0 ? { malice } : {}),
     ...(swarm === null ? {} : { swarm }),

@@ -25,6 +25,10 @@ export const INVARIANTS = [
   'quarantine-holds',
   'incarnation-own',
   'no-false-death',
+  'pods-at-home',
+  'writes-survive',
+  'deletion-true',
+  'access-consented',
   'contents-declared',
 ] as const;
 export type InvariantName = (typeof INVARIANTS)[number];
@@ -37,6 +41,8 @@ export const GOALS = {
   'membership-agrees': 'members that are up know one another, and think none of those alive that are down',
   'sessions-up': 'bridges of peered clusters hear one another',
   'clusters-discovered': 'every bridge lists the clusters within three peerings of its own',
+  'pods-replicated':
+    'every pod that was acknowledged lies on as many disks as its policy and the hosts that are up allow',
   'requests-ended': 'no request is open beyond its deadline',
 } as const;
 export type GoalName = keyof typeof GOALS;

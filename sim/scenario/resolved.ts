@@ -1,6 +1,7 @@
 import type { DetectorName } from '../../core/machine/config.ts';
 import type { Parameters } from '../../core/machine/parameters.ts';
 import type { ResolvedAgents } from './resolved-agents.ts';
+import type { ResolvedPods } from './resolved-pods.ts';
 import type { ResolvedCalm, ResolvedExpectations } from './resolved-expectations.ts';
 import type { ResolvedFault } from './resolved-faults.ts';
 import type { ResolvedMalice } from './resolved-malice.ts';
@@ -37,6 +38,8 @@ export interface ResolvedScenario {
   readonly workloads: readonly ResolvedWorkload[];
   /** Who has agents act for them; absent: nobody. */
   readonly agents?: readonly ResolvedAgents[];
+  /** Who entrusts pods to a cluster; absent: nobody. */
+  readonly pods?: readonly ResolvedPods[];
   /** In order of time. */
   readonly faults: readonly ResolvedFault[];
   /** Nodes that are malicious; absent: none. */

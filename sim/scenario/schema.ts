@@ -5,6 +5,7 @@ import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/
 import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
 import { MAX_OPERATORS } from '../../core/trust/documents.ts';
 import { agentsSchema } from './agents-schema.ts';
+import { podsSchema } from './pods-schema.ts';
 import { calmSchema, expectSchema } from './expect-schema.ts';
 import {
   bandwidthField,
@@ -122,6 +123,9 @@ const MOST_ALIKE = 100_000;
 const groupSchema = mapField('Nodes that are alike, but for what is said here.', {
   like: wordField('Name of the template; the group’s own name by default.', NAME, EXACT_NAME).optional(),
   count: countField('How many. Default 1.', 1, MOST_ALIKE).optional(),
+  region: regionPath(
+    'Where these nodes lie, inside the region of their cluster. Default: that one.',
+  ).optional(),
   ...nodeFields,
 });
 
@@ -288,6 +292,7 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   peerings: peeringsSchema.optional(),
   users: listField('Who asks.', usersSchema).optional(),
   agents: listField('Who has agents act for them.', agentsSchema).optional(),
+  pods: listField('Who entrusts pods to their cluster.', podsSchema).optional(),
   faults: listField('What goes wrong.', faultSchema).optional(),
   malice: listField('Who is malicious.', maliceSchema).optional(),
   swarm: swarmSchema.optional(),

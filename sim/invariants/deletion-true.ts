@@ -1,0 +1,51 @@
+import type { Envelope } from '../../core/machine/envelope.ts';
+import { POD_DELETED, POD_FOUND } from '../../core/machine/kinds.ts';
+import type { PodDeleted, PodFound } from '../../core/roles/pod-records.ts';
+import type { OwnedPod } from '../owned-pod.ts';
+import type { World } from '../world.ts';
+import { Invariant } from './invariant.ts';
+import { nameOf } from './pods-at-home.ts';
+
+/** R6.2-2. What a traitor keeps nobody can see from outside: its own disk does not count, all others do. */
+export class DeletionTrue extends Invariant {
+  readonly name = 'deletion-true';
+  readonly promise =
+    'a certificate of deletion is true of every disk, running or not, and nothing deleted returns';
+  readonly watches = { sent: [POD_DELETED, POD_FOUND], ticks: true } as const;
+  private readonly certified = new Set<OwnedPod>();
+
+  override onSent(world: World, { kind, from, to, body }: Envelope): void {
+    if (from < world.machines.length && world.machines[from].villain !== null) return;
+    if (kind === POD_DELETED) {
+      const { isCertified, pod: id } = body as PodDeleted;
+      const pod = world.podOwners.podOf(id);
+      if (!isCertified || pod === undefined) return;
+      this.checked++;
+      if (pod.deletedUs === Infinity)
+        this.violate(world, `${nameOf(pod)}: its owner has not asked for its deletion`);
+      this.certified.add(pod);
+      this.look(world, pod, 'is certified to be deleted');
+      return;
+    }
+    if (to < world.machines.length) return;
+    const { terms } = (body as PodFound).policy;
+    const pod = [...this.certified].find(
+      ({ owner, number }) => owner === terms.owner && number === terms.number,
+    );
+    if (pod !== undefined) this.violate(world, `${nameOf(pod)}: it is read, and was certified to be deleted`);
+  }
+
+  override onTick(world: World): void {
+    for (const pod of this.certified) this.look(world, pod, 'was certified to be deleted');
+  }
+
+  private look(world: World, pod: OwnedPod, what: string): void {
+    for (const { content } of pod.requests) {
+      if (content === null) continue;
+      this.checked++;
+      for (const { platter, spec, villain } of world.machines)
+        if (villain === null && platter.contents.has(content.hash))
+          this.violate(world, `${nameOf(pod)} ${what}, and ${content.hash} lies on ${spec.name}`);
+    }
+  }
+}

@@ -1,0 +1,360 @@
+import { Digest, hexWord } from '../core/base/digest.ts';
+import type { Peer } from '../core/base/peers.ts';
+import { Envelope } from '../core/machine/envelope.ts';
+import {
+  POD_DELETE,
+  POD_DELETED,
+  POD_FOUND,
+  POD_READ,
+  POD_RULE,
+  POD_RULED,
+  POD_WRITE,
+  POD_WRITTEN,
+  REFUSED,
+  type Refused,
+} from '../core/machine/kinds.ts';
+import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
+import type { Consent } from '../core/policy/documents.ts';
+import { deletionHash, podIdOf, policyHash, readingHash } from '../core/policy/pod-documents.ts';
+import type { PodPolicy } from '../core/policy/pod-terms.ts';
+import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pod-records.ts';
+import { vectorOf, type Dot } from '../core/roles/pod-version.ts';
+import { OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
+import { WALL_EPOCH_US } from './clocks.ts';
+import { EXPONENTIAL_PPM } from './exponential.ts';
+import type { Machine } from './machine.ts';
+import type { OwnedPod, PodAct, PodRequest } from './owned-pod.ts';
+import type { ResolvedPods } from './scenario/resolved-pods.ts';
+import { drawKeyed, keyOfName, valueAtQuantile } from './seeds.ts';
+import type { World } from './world.ts';
+
+/** Until what met silence is said again, how long somebody waits for an answer, and when an unfinished deletion is asked after. */
+const LOOK_US = 3_000_000;
+const TIME_US = 10_000_000;
+const PATIENCE_US = 3_000_000;
+const AGAIN_US = 5_000_000;
+const CONSENT_US = 86_400_000_000;
+
+/** Words of chance of an act are told apart by these. */
+const GAP = 1;
+const WHICH = 2;
+const WHAT = 3;
+
+/**
+ * People who entrust pods to their cluster (§6). When they write, read, change their minds and delete depends on the seed and on
+ * nothing that the federation does; each does one thing at a time with a pod. Schedule slots: even ones are the next act of a
+ * group, odd ones a look at a request.
+ */
+export class PodOwners {
+  readonly pods: OwnedPod[] = [];
+  readonly requests: PodRequest[] = [];
+  open = 0;
+  readonly firstPeer: Peer;
+  private readonly world: World;
+  private readonly groups: readonly Group[];
+  private readonly groupOf: number[] = [];
+  private readonly ofPerson: PodRequest[][] = [];
+  private readonly byId = new Map<string, OwnedPod>();
+  private readonly envelope = new Envelope();
+
+  constructor(world: World, firstPeer: Peer) {
+    this.world = world;
+    this.firstPeer = firstPeer;
+    this.groups = (world.scenario.pods ?? []).map((pods, i) => {
+      const owners = Array.from({ length: pods.people }, (_, k) => {
+        this.groupOf.push(i);
+        this.ofPerson.push([]);
+        return world.addPeer(`pod owner ${k} of ${pods.cluster}, pods ${i}`);
+      });
+      const cluster = world.scenario.clusters.findIndex(({ name }) => name === pods.cluster);
+      const gateways = world.machines.filter(
+        (machine) => machine.cluster === cluster && machine.spec.types.includes('gateway'),
+      );
+      const region = world.regionOf(world.scenario.clusters[cluster].region);
+      const root = drawKeyed(world.roots.users, keyOfName(`pods of ${pods.cluster}`), i);
+      const group: Group = {
+        pods,
+        owners,
+        cluster,
+        gateways,
+        region,
+        root,
+        first: this.pods.length,
+        acts: 0,
+      };
+      for (const owner of owners) for (let k = 0; k < pods.each; k++) this.addPod(i, owner, k + 1, pods);
+      return group;
+    });
+  }
+
+  start(): void {
+    this.groups.forEach((group, i) => {
+      if (this.world.owns(group)) this.scheduleNext(group, i, group.pods.fromUs);
+    });
+  }
+
+  regionOf(person: Peer): number {
+    return this.groups[this.groupOf[person - this.firstPeer]].region;
+  }
+
+  clusterOf(person: Peer): number {
+    return this.groups[this.groupOf[person - this.firstPeer]].cluster;
+  }
+
+  requestOf({ origin, n }: Pick<Envelope, 'origin' | 'n'>): PodRequest | null {
+    return this.ofPerson[origin - this.firstPeer]?.[n - 1] ?? null;
+  }
+
+  /** The pod of an id; undefined if it is nobody's. */
+  podOf(id: string): OwnedPod | undefined {
+    return this.byId.get(id);
+  }
+
+  act(slot: number): void {
+    if ((slot & 1) === 0) this.begin(slot >> 1);
+    else this.look(this.requests[slot >> 1]);
+  }
+
+  receive(envelope: Envelope): void {
+    const request = this.requestOf(envelope);
+    if (request === null || request.endedUs > 0 || envelope.to !== request.person) return;
+    const { kind, body } = envelope;
+    const { pod } = request;
+    if (kind === REFUSED) this.end(request, (body as Refused).code);
+    else if (kind === POD_WRITTEN && request.act === 'write') {
+      const { vector, isFragile } = body as PodWritten;
+      request.isFragile = isFragile;
+      pod.context = vector as Dot[];
+      this.end(request, OK);
+    } else if (kind === POD_FOUND && request.act === 'read') {
+      if (request.person === pod.owner)
+        pod.context = vectorOf(this.world.identities, (body as PodFound).copy.versions);
+      this.end(request, OK);
+    } else if (kind === POD_RULED && request.act === 'rule') {
+      pod.policies[pod.policies.length - 1].inForceUs = this.world.nowUs;
+      this.end(request, OK);
+    } else if (kind === POD_DELETED && request.act === 'delete') {
+      if ((body as PodDeleted).isCertified) pod.certifiedUs = Math.min(pod.certifiedUs, this.world.nowUs);
+      this.end(request, OK);
+    }
+  }
+
+  /** Nothing listens there: it is said to another gateway when the person looks next. */
+  onConnectionRefused(envelope: Envelope): void {
+    const request = this.requestOf(envelope);
+    if (request !== null) request.gateway++;
+  }
+
+  private addPod(group: number, owner: Peer, number: number, { policies, homeRegion }: ResolvedPods): void {
+    const pod: OwnedPod = {
+      index: this.pods.length,
+      group,
+      owner,
+      number,
+      id: podIdOf(this.world.identities, owner, number),
+      policies: [],
+      requests: [],
+      context: [],
+      deletedUs: Infinity,
+      certifiedUs: Infinity,
+      open: null,
+    };
+    pod.policies.push({ document: this.sign(pod, 1, homeRegion, policies[0]), askedUs: 0, inForceUs: 0 });
+    this.pods.push(pod);
+    this.byId.set(pod.id, pod);
+  }
+
+  private sign(
+    pod: OwnedPod,
+    version: number,
+    homeRegion: string,
+    policy: ResolvedPods['policies'][number],
+  ): PodPolicy {
+    const { identities } = this.world;
+    const { owner, number } = pod;
+    const written = { ...policy, allowedRegions: [...policy.allowedRegions] };
+    const terms = { owner, number, version, homeRegion, policy: written, sinceWallUs: WALL_EPOCH_US };
+    return { terms, signature: identities.mint(owner, policyHash(identities, terms)) };
+  }
+
+  private begin(i: number): void {
+    const group = this.groups[i];
+    const { pods, first, owners } = group;
+    const n = group.acts++;
+    this.scheduleNext(group, i, this.world.nowUs);
+    const draw = (what: number): number => drawKeyed(group.root, n, what);
+    const pod = this.pods[first + Math.floor((draw(WHICH) * owners.length * pods.each) / 4294967296)];
+    // One thing at a time: whoever waits for an answer does not begin anything else with the pod.
+    if (pod.open !== null) return;
+    const act = this.choose(group, pod, (draw(WHAT) * 1_000_000) / 4294967296);
+    if (act === 'visit' || act === 'intrude') {
+      const visitor = owners[(owners.indexOf(pod.owner) + 1) % owners.length];
+      this.ask(pod, 'read', visitor, act === 'visit');
+    } else this.ask(pod, act, pod.owner, true);
+  }
+
+  private choose({ pods }: Group, pod: OwnedPod, ppm: number): PodAct | 'visit' | 'intrude' {
+    const hasWritten = pod.requests.some(({ act }) => act === 'write');
+    if (!hasWritten) return 'write';
+    let upTo = pods.deletesPpm;
+    if (ppm < upTo) return 'delete';
+    upTo += pods.rulesPpm;
+    if (ppm < upTo && pod.deletedUs === Infinity) return pods.policies.length > 1 ? 'rule' : 'read';
+    upTo += pods.visitsPpm;
+    if (ppm < upTo) return 'visit';
+    upTo += pods.intrusionsPpm;
+    if (ppm < upTo) return 'intrude';
+    upTo += pods.readsPpm;
+    return ppm < upTo ? 'read' : 'write';
+  }
+
+  private ask(pod: OwnedPod, act: PodAct, person: Peer, isConsented: boolean): void {
+    const { nowUs, identities } = this.world;
+    const group = this.groups[pod.group];
+    const own = this.ofPerson[person - this.firstPeer];
+    const notAfterWallUs = WALL_EPOCH_US + nowUs + TIME_US;
+    const time = { timeLeftUs: TIME_US, notAfterWallUs };
+    const request: PodRequest = {
+      index: this.requests.length,
+      pod,
+      act,
+      person,
+      n: own.length + 1,
+      isConsented,
+      content: null,
+      policyVersion: 0,
+      kind: 0,
+      body: null,
+      askedUs: nowUs,
+      dueUs: nowUs + TIME_US,
+      gateway: 0,
+      attempt: 0,
+      isFragile: false,
+      code: -1,
+      endedUs: 0,
+    };
+    if (act === 'rule' && pod.policies[pod.policies.length - 1].inForceUs < Infinity) {
+      const version = pod.policies.length + 1;
+      const { policies, homeRegion } = group.pods;
+      const policy = policies[(version - 1) % policies.length];
+      pod.policies.push({
+        document: this.sign(pod, version, homeRegion, policy),
+        askedUs: nowUs,
+        inForceUs: Infinity,
+      });
+    }
+    const known = pod.policies.filter(({ inForceUs }) => inForceUs <= nowUs);
+    const { document } = act === 'rule' ? pod.policies[pod.policies.length - 1] : known[known.length - 1];
+    request.policyVersion = document.terms.version;
+    if (act === 'write') {
+      const isSealed = group.pods.policies.some(({ encryptionRequired }) => encryptionRequired);
+      const hash = `pod-${hexWord(keyOfName(pod.id))}-${hexWord(request.index)}`;
+      request.content = { hash, sizeBytes: group.pods.sizeBytes, keyId: isSealed ? pod.index + 1 : 0 };
+      request.kind = POD_WRITE;
+      request.body = { policy: document, content: request.content, context: pod.context, ...time };
+    } else if (act === 'read') {
+      const consent = person === pod.owner || !isConsented ? null : this.consentTo(pod, person);
+      request.kind = POD_READ;
+      request.body = { owner: pod.owner, number: pod.number, consent, region: '', ...time };
+    } else if (act === 'rule') {
+      request.kind = POD_RULE;
+      request.body = { policy: document, ...time };
+    } else {
+      const { owner, number } = pod;
+      pod.deletedUs = Math.min(pod.deletedUs, nowUs);
+      const signature = identities.mint(owner, deletionHash(identities, owner, number));
+      request.kind = POD_DELETE;
+      request.body = { deletion: { owner, number, signature }, ...time };
+    }
+    this.requests.push(request);
+    pod.requests.push(request);
+    own.push(request);
+    pod.open = request;
+    this.open++;
+    this.say(request);
+    this.scheduleLook(request, LOOK_US);
+  }
+
+  private consentTo({ owner, id }: OwnedPod, reader: Peer): Consent {
+    const { identities, nowUs } = this.world;
+    const proposal = readingHash(identities, id, reader);
+    const terms = { owner, proposal, authorisation: 0, untilWallUs: WALL_EPOCH_US + nowUs + CONSENT_US };
+    return {
+      ...terms,
+      understood: identities.mint(owner, understandingHash(identities, owner, proposal)),
+      authorised: identities.mint(owner, authorisationHash(identities, terms)),
+    };
+  }
+
+  private say(request: PodRequest): void {
+    const { envelope } = this;
+    const { person, n, kind, body, pod } = request;
+    const group = this.groups[pod.group];
+    const own = (this.world.keyOf(person) >>> 0) % group.gateways.length;
+    const gateway = group.gateways[(own + request.gateway) % group.gateways.length];
+    envelope.kind = kind;
+    envelope.from = person;
+    envelope.to = gateway.peer;
+    envelope.origin = person;
+    envelope.originBoot = 0;
+    envelope.n = n;
+    envelope.attempt = request.attempt++;
+    envelope.body = body;
+    this.world.transport.sendFromUser(person, group.region, gateway, envelope);
+  }
+
+  /** Says again what met silence, gives it up in the end, or goes on with what has to be brought to an end. */
+  private look(request: PodRequest): void {
+    const { nowUs } = this.world;
+    const { pod, act, person } = request;
+    if (request.endedUs === 0) {
+      if (nowUs >= request.dueUs + PATIENCE_US) this.end(request, UNKNOWN_OUTCOME);
+      else if (nowUs < request.dueUs) this.say(request);
+      this.scheduleLook(request, LOOK_US);
+      return;
+    }
+    if (pod.open !== null) return;
+    // A deletion is asked after until it is certified, a policy is set until it is in force.
+    const isUnfinished =
+      act === 'delete'
+        ? pod.certifiedUs === Infinity
+        : act === 'rule' && pod.policies[pod.policies.length - 1].inForceUs === Infinity;
+    if (isUnfinished) this.ask(pod, act, person, true);
+  }
+
+  private end(request: PodRequest, code: ErrorCode): void {
+    const { pod, act } = request;
+    request.code = code;
+    request.endedUs = this.world.nowUs;
+    pod.open = null;
+    this.open--;
+    // A sum, as that of the users: who is counted first means nothing.
+    const mark = new Digest().word(this.world.keyOf(request.person)).integer(request.n).word(code);
+    mark.integer(this.world.nowUs);
+    this.world.users.digest.add(mark.high, mark.low);
+    if (act === 'delete' || act === 'rule') this.scheduleLook(request, AGAIN_US);
+  }
+
+  private scheduleLook(request: PodRequest, afterUs: number): void {
+    this.world.schedulePodOwner(this.world.nowUs + afterUs, request.person, 2 * request.index + 1);
+  }
+
+  private scheduleNext(group: Group, i: number, afterUs: number): void {
+    const { meanGapUs, untilUs } = group.pods;
+    const gapPpm = valueAtQuantile(EXPONENTIAL_PPM, drawKeyed(group.root, group.acts, GAP));
+    const atUs = afterUs + Math.floor((gapPpm * meanGapUs) / 1_000_000);
+    if (atUs < untilUs) this.world.schedulePodOwner(atUs, group.owners[0], 2 * i);
+  }
+}
+
+interface Group {
+  readonly pods: ResolvedPods;
+  readonly owners: readonly Peer[];
+  readonly cluster: number;
+  readonly region: number;
+  readonly gateways: readonly Machine[];
+  readonly root: number;
+  /** The place of its first pod among all. */
+  readonly first: number;
+  acts: number;
+}

@@ -1,0 +1,71 @@
+import { findPolicyFault, type DataLocationPolicy } from '../../core/policy/location-policy.ts';
+import type { PodPolicyWritten, Pods } from './pods-schema.ts';
+import { resolvePlaces } from './resolve-places.ts';
+import { checkGateway, type Town } from './resolve-users.ts';
+import type { ResolvedPods } from './resolved-pods.ts';
+import type { Item } from './sections.ts';
+import { formatDuration } from './units.ts';
+
+const FROM_US = 10_000_000;
+const REST_US = 60_000_000;
+const SIZE_BYTES = 1_000_000;
+const READS_PPM = 400_000;
+
+/** One group of owners for each cluster that is named. */
+export function resolvePods({ place, value }: Item<Pods>, town: Town): ResolvedPods[] {
+  if (value === null) return [];
+  const { problems, clusters, nodes, durationUs } = town;
+  const names = resolvePlaces(value.in, place.at('in'), clusters, problems);
+  names.forEach((name) => checkGateway(name, place.at('in'), value.in, town));
+  const fromUs = value.from ?? FROM_US;
+  const untilUs = value.until ?? Math.max(0, durationUs - REST_US);
+  if (fromUs >= untilUs)
+    problems.add(
+      place,
+      `pods would be used from ${formatDuration(fromUs)} until ${formatDuration(untilUs)}`,
+      'some time between the two',
+      'without "until" it is a minute before the end',
+    );
+  const { reads = READS_PPM, deletes = 0, changes = 0, visits = 0, intrusions = 0 } = value;
+  if (reads + deletes + changes + visits + intrusions > 1_000_000)
+    problems.add(place, 'what they do besides writing is more than 100% together', 'at most 100% together');
+  const policies = [value.policy ?? {}, ...(value.policies ?? [])].map(policyOf);
+  return names.map((cluster) => {
+    const homeRegion = value.home ?? clusters.get(cluster)?.value?.region ?? '';
+    policies.forEach((policy, i) => {
+      const fault = homeRegion === '' ? null : findPolicyFault(homeRegion, policy);
+      const at = i === 0 ? place.at('policy') : place.at('policies', i - 1);
+      if (fault !== null) problems.add(at, fault, 'a policy that some place satisfies');
+    });
+    const hosts = nodes.get(cluster) ?? null;
+    if (hosts !== null && !hosts.some(({ types }) => types.includes('pod-host')))
+      problems.add(place.at('in'), `${cluster} has no pod host`, 'a node of type pod-host in it');
+    return {
+      cluster,
+      people: value.people,
+      each: value.each ?? 1,
+      sizeBytes: value.size ?? SIZE_BYTES,
+      fromUs,
+      untilUs,
+      meanGapUs: value.rate,
+      homeRegion,
+      policies,
+      readsPpm: reads,
+      deletesPpm: deletes,
+      rulesPpm: changes,
+      visitsPpm: visits,
+      intrusionsPpm: intrusions,
+    };
+  });
+}
+
+function policyOf(written: PodPolicyWritten): DataLocationPolicy {
+  const { allowed = [], required = null, crossing = false, sealed = false, maxDays = null } = written;
+  return {
+    allowedRegions: allowed,
+    requiredRegion: required,
+    crossBorderAllowed: crossing,
+    encryptionRequired: sealed,
+    retention: { maxDays, legalHold: written.legalHold ?? false },
+  };
+}

@@ -1,0 +1,24 @@
+import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
+
+/** People of one cluster who entrust pods to it. Plain JSON, like all that is resolved. */
+export interface ResolvedPods {
+  readonly cluster: string;
+  readonly people: number;
+  /** Pods of each of them. */
+  readonly each: number;
+  readonly sizeBytes: number;
+  readonly fromUs: number;
+  readonly untilUs: number;
+  /** Between two things that they all do, in the mean; the gaps are exponential. */
+  readonly meanGapUs: number;
+  readonly homeRegion: string;
+  /** The first is that under which a pod begins; who changes a policy goes on to the next, and from the last to the first. */
+  readonly policies: readonly DataLocationPolicy[];
+  /** Of what they do, ppm; the rest is writing. */
+  readonly readsPpm: number;
+  readonly deletesPpm: number;
+  readonly rulesPpm: number;
+  /** Others read: with the owner's consent, and without. */
+  readonly visitsPpm: number;
+  readonly intrusionsPpm: number;
+}
