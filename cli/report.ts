@@ -19,6 +19,7 @@ export function printSummary(
   say();
   printRequests(summary, say);
   printAgents(summary, say);
+  printPods(summary, say);
   printLatencies(summary, say);
   printFaults(summary, say);
   printMembership(summary, say);
@@ -83,6 +84,16 @@ function printRequests({ requests, outcomesByPhase }: Summary, say: Say): void {
     say(row(code, errors[code], total) + span(code));
   }
   if (open > 0) say(row('still open', open, total));
+  say();
+}
+
+function printPods({ pods }: Summary, say: Say): void {
+  if (pods === undefined) return;
+  const { total, certified, ended } = pods;
+  say(`Pods     ${pad(formatNumber(total), 11)}`);
+  for (const how of Object.keys(ended).sort((left, right) => ended[right] - ended[left]))
+    say(row(how, ended[how], total));
+  if (certified > 0) say(`  ${certified} deletions certified`);
   say();
 }
 

@@ -39,6 +39,12 @@ export interface Summary {
     readonly open: number;
     readonly servedBy: { readonly local: number; readonly cluster: number; readonly federation: number };
   };
+  /** What was done with pods, by how it ended; absent if there were none. */
+  readonly pods?: {
+    readonly total: number;
+    readonly certified: number;
+    readonly ended: Readonly<Record<string, number>>;
+  };
   /** Agents that were asked for, by how they ended for their owners; absent if there were none. */
   readonly agents?: {
     readonly total: number;
@@ -110,6 +116,7 @@ export function summarize(
       servedBy,
     },
     ...(world.owners.agents.length > 0 ? { agents: countAgents(world) } : {}),
+    ...(world.podOwners.requests.length > 0 ? { pods: countPods(world) } : {}),
     latencyMs: latenciesOf(ended),
     latencyMsByRegion: Object.fromEntries(
       scenario.clusters.map(({ region }, cluster) => [
@@ -148,6 +155,25 @@ function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] 
   const up = sessions.filter((session) => session.isUp).length;
   return { peerings: inForce.length, sessionsUp: up, sessionsDown: sessions.length - up };
 }
+
+/** By what was asked for, or by the error. */
+function countPods({ podOwners }: World): NonNullable<Summary['pods']> {
+  const ended: Record<string, number> = {};
+  for (const { act, code, isFragile } of podOwners.requests) {
+    if (code < 0) continue;
+    const how = code === OK ? `${PODS_DONE[act]}${isFragile ? ', fragile' : ''}` : ERROR_CODES[code];
+    ended[how] = (ended[how] ?? 0) + 1;
+  }
+  const certified = podOwners.pods.filter(({ certifiedUs }) => certifiedUs < Infinity).length;
+  return { total: podOwners.requests.length, certified, ended };
+}
+
+const PODS_DONE = {
+  write: 'written',
+  read: 'read',
+  rule: 'policy set',
+  delete: 'deletion asked for',
+} as const;
 
 /** By state, or by the error of those that did not begin or of which nobody knows. */
 function countAgents({ owners }: World): NonNullable<Summary['agents']> {

@@ -21,6 +21,10 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: 'b5a3c247f394e42a', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '0c0349bc7ffeab91', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '8a7a8f1deddaaf77', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '0000000000000000', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '0000000000000000', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '0000000000000000', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '0000000000000000', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
