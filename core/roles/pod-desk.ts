@@ -7,7 +7,7 @@ import { RequestTable } from '../machine/request-table.ts';
 import { flag, integer, list, own, peer, record, text, upTo, type Of } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
 import { allowsStorage, compilePolicy, isDurablePlace } from '../policy/location-policy.ts';
-import { podIdOf } from '../policy/pod-documents.ts';
+import { findPodPolicyFault, podIdOf } from '../policy/pod-documents.ts';
 import { podId } from '../policy/pod-terms.ts';
 import {
   DEADLINE_EXCEEDED,
@@ -98,6 +98,12 @@ export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, en
     });
     return;
   }
+  const wrong = findFault(node, kind, envelope.body);
+  if (wrong !== null) {
+    const refused = { code: NO_ELIGIBLE_NODE, retryAfterUs: 0, detail: wrong, struck: [] };
+    reply(node, out, envelope, kinds.REFUSED, refused);
+    return;
+  }
   const { region } = node.config.manifest;
   const body = kind === kinds.POD_READ ? { ...(envelope.body as PodRead), region } : envelope.body;
   const { timeLeftUs } = body as PodWrite;
@@ -121,6 +127,12 @@ export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, en
   desk.errands.add(errand, errand.dueUs);
   if (desk.nextRenewUs <= now.monoUs) renew(node, desk, now, out);
   askNext(node, desk, errand, now, out);
+}
+
+/** What no host would take: that is said at once, and before anything is shown to anybody. */
+function findFault(node: Node, kind: number, body: unknown): string | null {
+  if (kind !== kinds.POD_WRITE && kind !== kinds.POD_RULE) return null;
+  return findPodPolicyFault(node.pure, (body as PodWrite | PodRule).policy);
 }
 
 function podOf(node: Node, kind: number, body: unknown): string {
@@ -148,10 +160,8 @@ function askNext(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbo
   errand.tried.push(next.peer);
   errand.asked = next.peer;
   errand.tries++;
-  // Who waits for others says nothing meanwhile; a law and a deletion wait for leases and for everybody.
-  const isPatient = errand.kind === kinds.POD_DELETE || errand.kind === kinds.POD_RULE;
-  const { podSilenceUs } = node.config.parameters;
-  const silentAtUs = isPatient ? errand.dueUs : Math.min(errand.dueUs, now.monoUs + podSilenceUs);
+  // Who waits for others is silent meanwhile, as is who is gone: another is asked for the same, which does no harm.
+  const silentAtUs = Math.min(errand.dueUs, now.monoUs + node.config.parameters.podSilenceUs);
   desk.errands.deadlines.set(errand.key, silentAtUs);
   const { kind, origin, originBoot, n, tries } = errand;
   out.send(kind, node.self, next.peer, origin, originBoot, n, tries, { ...(body as object), timeLeftUs });
@@ -175,7 +185,7 @@ function candidatesFor(node: Node, { fellows }: PodDesk, { kind, pod }: Errand, 
 export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, envelope: Envelope): boolean {
   const { origin, originBoot, n, from, kind, body } = envelope;
   const errand = desk.errands.get(origin, originBoot, n);
-  if (errand === undefined || !errand.tried.includes(from)) return false;
+  if (errand === undefined || (from !== node.self && !desk.fellows.has(from))) return false;
   if (kind !== kinds.REFUSED) {
     finish(node, desk, errand, out, kind, body);
     return true;

@@ -1,10 +1,16 @@
 import { expect } from 'chai';
-import * as kinds from '../../../core/machine/kinds.ts';
-import { CONSENT_REQUIRED, NO_ELIGIBLE_NODE, UNKNOWN_OUTCOME } from '../../../core/routing/outcomes.ts';
-import type { PodDeleted, PodFound, PodWritten } from '../../../core/roles/pod-records.ts';
-import { vectorOf } from '../../../core/roles/pod-version.ts';
-import { contentOf, holdersOf, podCluster, PodOwner, signConsent, signPolicy } from '../../pods.ts';
-import { Rig, SECOND_US } from '../../rig.ts';
+import * as kinds from '../../core/machine/kinds.ts';
+import { CONSENT_REQUIRED, NO_ELIGIBLE_NODE, UNKNOWN_OUTCOME } from '../../core/routing/outcomes.ts';
+import type { PodDeleted, PodFound, PodWritten } from '../../core/roles/pod-records.ts';
+import { vectorOf } from '../../core/roles/pod-version.ts';
+import {
+  allowsStorage,
+  compilePolicy,
+  findPolicyFault,
+  isDurablePlace,
+} from '../../core/policy/location-policy.ts';
+import { AT_HOME, contentOf, holdersOf, podCluster, PodOwner, signConsent, signPolicy } from '../pods.ts';
+import { Rig, SECOND_US } from '../rig.ts';
 
 function stage(regions: readonly string[]) {
   const rig = new Rig(podCluster(regions)).start();
@@ -14,8 +20,8 @@ function stage(regions: readonly string[]) {
 
 const bodyOf = <T>(envelope: { body: unknown } | null): T => envelope?.body as T;
 
-describe('a pod host', () => {
-  it('acknowledges a write when two hold it, and has it copied to three', () => {
+describe('§6 Data sovereignty', () => {
+  it('R6.1-6: a write is acknowledged when two hold it, and copied to three', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr', 'eu/fr']);
     const written = ann.write(home, 'one');
     expect(written?.kind).to.equal(kinds.POD_WRITTEN);
@@ -26,14 +32,14 @@ describe('a pod host', () => {
     expect(found.copy.versions.map(({ content }) => content.hash)).to.deep.equal(['one']);
   });
 
-  it('says that a write is fragile where the policy permits no second holder', () => {
+  it('R6.1-6: where the policy permits no second holder the answer says fragile, and there are rather too few copies (R6.1-3)', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/de', 'eu/de']);
     expect(bodyOf<PodWritten>(ann.write(home, 'one')).isFragile).to.equal(true);
     rig.advance(60 * SECOND_US);
     expect(holdersOf(rig, ann.podId())).to.deep.equal(['host-1']);
   });
 
-  it('keeps concurrent versions side by side, and lets the owner merge them', () => {
+  it('R6.1-6: concurrent versions are kept side by side, and shown to the owner, who merges them', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr']);
     ann.write(home, 'one');
     ann.write(home, 'two');
@@ -46,7 +52,7 @@ describe('a pod host', () => {
     ]);
   });
 
-  it('finds another primary when the first has crashed, and loses nothing', () => {
+  it('R6.1-6: another primary is found when the first has crashed, and nothing is lost', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr']);
     const primary = bodyOf<PodWritten>(ann.write(home, 'one')).primary;
     rig.crash(rig.cast.nameOf(primary));
@@ -60,7 +66,7 @@ describe('a pod host', () => {
     ]);
   });
 
-  it('replaces a holder that is away for long, within the policy', () => {
+  it('R6.1-3: a holder that is away for long is replaced within the policy', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr', 'eu/fr', 'eu/de']);
     ann.write(home, 'one');
     rig.advance(20 * SECOND_US);
@@ -73,7 +79,7 @@ describe('a pod host', () => {
     expect(now).not.to.include('host-5');
   });
 
-  it('moves a pod whose policy has changed: the new copies first, then the old ones go', () => {
+  it('R6.1-6: a pod whose home has changed moves: the new copies first, then the old ones go', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/de', 'eu/de']);
     ann.write(home, 'one');
     rig.advance(20 * SECOND_US);
@@ -83,7 +89,7 @@ describe('a pod host', () => {
     expect(holdersOf(rig, ann.podId())).to.deep.equal(['host-3', 'host-4']);
   });
 
-  it('certifies a deletion when every pod host has confirmed, and says until then who is missing', () => {
+  it('R6.2-2: a deletion is certified when every pod host has confirmed, and until then it says who is missing', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr']);
     ann.write(home, 'one');
     rig.advance(10 * SECOND_US);
@@ -103,7 +109,7 @@ describe('a pod host', () => {
     expect(bodyOf<kinds.Refused>(ann.write(home, 'back')).code).to.equal(NO_ELIGIBLE_NODE);
   });
 
-  it('deletes nothing that a legal hold keeps, and deletes by itself when the retention is over', () => {
+  it('R6.1-5: a legal hold blocks deletion and says so; retention ends in deletion', () => {
     const { rig, ann } = stage(['eu/fr', 'eu/fr']);
     const held = signPolicy(rig.cast, ann.peer, 1, 1, { retention: { maxDays: 1, legalHold: true } });
     ann.write(held, 'one');
@@ -119,7 +125,7 @@ describe('a pod host', () => {
     expect(holdersOf(rig, ann.podId())).to.deep.equal([]);
   });
 
-  it('lets others read with the owner’s consent only, and lists it to the owner', () => {
+  it('R6.2-1: others read with the owner’s consent only, and the owner sees it', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr']);
     ann.write(home, 'one');
     rig.advance(5 * SECOND_US);
@@ -132,7 +138,7 @@ describe('a pod host', () => {
     expect(bodyOf<PodFound>(ann.read()).copy.accesses.map(({ reader }) => reader)).to.deep.equal([ben.peer]);
   });
 
-  it('takes no write of another, under a stale policy, of an open content where sealed ones are asked for', () => {
+  it('R6.1-4: where the policy asks for sealed contents no open one is taken, nor a write of another or under a stale policy', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr']);
     const ben = new PodOwner(rig, 'ben');
     expect(ben.write(home, 'mine')?.kind).to.equal(kinds.REFUSED);
@@ -149,7 +155,7 @@ describe('a pod host', () => {
     );
   });
 
-  it('exports nothing when its lease has run out', () => {
+  it('R6.1-3: a node whose lease has run out exports nothing', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr', 'eu/fr']);
     ann.write(home, 'one');
     rig.advance(10 * SECOND_US);
@@ -165,9 +171,98 @@ describe('a pod host', () => {
     expect(late).to.deep.equal([]);
   });
 
-  it('says that a write may or may not have been done when no second holder confirms in time', () => {
+  it('R6.1-6: a write that no second holder confirms in time is of unknown outcome, and not acknowledged', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/fr']);
     rig.drops = ({ kind }) => kind === kinds.POD_COPY;
     expect(bodyOf<kinds.Refused>(ann.write(home, 'one', [], 11 * SECOND_US)).code).to.equal(UNKNOWN_OUTCOME);
+  });
+
+  it('R6.1-1: where data may be is one predicate, in every cell of the table', () => {
+    const regions = ['eu', 'eu/fr', 'eu/de', 'asia/jp'];
+    let cells = 0;
+    for (const home of ['eu/fr', 'asia/jp'])
+      for (const required of [null, ...regions])
+        for (const allowed of [[], ['eu'], ['eu/de'], ['asia', 'eu/fr']])
+          for (const crossBorderAllowed of [false, true]) {
+            const policy = {
+              ...AT_HOME,
+              requiredRegion: required,
+              allowedRegions: allowed,
+              crossBorderAllowed,
+            };
+            if (findPolicyFault(home, policy) !== null) continue;
+            const rule = compilePolicy(home, policy);
+            const lies = (region: string, inside: string) =>
+              region === inside || region.startsWith(`${inside}/`);
+            for (const region of regions) {
+              const expected = crossBorderAllowed
+                ? allowed.some((one) => lies(region, one))
+                : lies(region, required ?? home);
+              expect(allowsStorage(rule, region), JSON.stringify({ home, policy, region })).to.equal(
+                expected,
+              );
+              const isDurable = expected && (required === null || lies(region, required));
+              expect(isDurablePlace(rule, region)).to.equal(isDurable);
+              cells++;
+            }
+            expect(
+              [...regions, 'asia/kr'].some((region) => isDurablePlace(rule, region)),
+              JSON.stringify({ home, policy }),
+            ).to.equal(true);
+          }
+    expect(cells).to.be.above(60);
+  });
+
+  it('R6.1-1: with crossing and a required region, primary and second copy lie there, or nothing is acknowledged', () => {
+    const { rig, ann } = stage(['eu/fr', 'eu/de', 'eu/de', 'eu/fr']);
+    const there = { requiredRegion: 'eu/fr', allowedRegions: ['eu'], crossBorderAllowed: true };
+    const policy = signPolicy(rig.cast, ann.peer, 1, 1, there);
+    const written = bodyOf<PodWritten>(ann.write(policy, 'one'));
+    expect(['host-1', 'host-4']).to.include(rig.cast.nameOf(written.primary));
+    expect(holdersOf(rig, ann.podId())).to.include.members(['host-1', 'host-4']);
+    rig.crash('host-4');
+    rig.advance(20 * SECOND_US);
+    const refused = ann.write(policy, 'two', written.vector, 11 * SECOND_US);
+    expect(refused?.kind).to.equal(kinds.REFUSED);
+    expect(bodyOf<kinds.Refused>(refused).detail).to.match(/wants two copies in eu\/fr/);
+  });
+
+  it('R6.1-1: a policy that contradicts itself is refused with the reason', () => {
+    const { rig, ann } = stage(['eu/fr', 'eu/fr']);
+    const refused = ann.write(signPolicy(rig.cast, ann.peer, 1, 1, { requiredRegion: 'asia' }), 'one');
+    expect(bodyOf<kinds.Refused>(refused).detail).to.match(/must be in asia and may not leave eu\/fr/);
+  });
+
+  it('R6.1-3: a policy is in force when no lease on an old one is left, and then nothing is sent where it forbids', () => {
+    const { rig, ann } = stage(['eu/fr', 'eu/fr', 'eu/de', 'eu/fr']);
+    const wide = { allowedRegions: ['eu'], crossBorderAllowed: true };
+    ann.write(signPolicy(rig.cast, ann.peer, 1, 1, wide), 'one');
+    rig.advance(10 * SECOND_US);
+    const far = rig.peer('host-3');
+    rig.drops = ({ from, to }) => from >= 0 && to >= 0 && (from === far) !== (to === far);
+    const n = ann.send(kinds.POD_RULE, { policy: signPolicy(rig.cast, ann.peer, 1, 2) }, 20 * SECOND_US);
+    rig.pump();
+    rig.advance(3 * SECOND_US);
+    expect(ann.answerTo(n), 'the lease of the host that is cut off may still be good').to.equal(null);
+    rig.advance(9 * SECOND_US);
+    expect(ann.answerTo(n)?.kind).to.equal(kinds.POD_RULED);
+    const sent = rig.sent.length;
+    rig.advance(100 * SECOND_US);
+    const copies = rig.sent.slice(sent).filter(({ kind, from }) => kind === kinds.POD_COPY && from === far);
+    expect(copies).to.deep.equal([]);
+  });
+
+  it('R6.2-2: who was away for longer than 30 days comes back empty', () => {
+    const { rig, ann, home } = stage(['eu/fr', 'eu/fr', 'eu/fr', 'eu/fr']);
+    ann.write(home, 'one');
+    rig.advance(10 * SECOND_US);
+    const [gone] = holdersOf(rig, ann.podId());
+    rig.crash(gone);
+    rig.drops = ({ kind }) => kind === kinds.POD_COPY;
+    rig.wallOffsetUs += 31 * 86_400 * SECOND_US;
+    rig.boot(gone);
+    rig.pump();
+    rig.advance(10 * SECOND_US);
+    expect(holdersOf(rig, ann.podId())).not.to.include(gone);
   });
 });
