@@ -15,16 +15,16 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'gpu-shortage.yaml': { digest: 'c5008320249306a1', verdict: 'pass' },
   'index-lost.yaml': { digest: 'bfef65b0f683cb1a', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '6dd52920fb40bb4a', verdict: 'pass' },
-  'quickstart.yaml': { digest: '82767639ff5d6009', verdict: 'pass' },
+  'quickstart.yaml': { digest: '9dc0cbc01dec50ae', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: 'd7de0bb93c4828fe', verdict: 'pass' },
   'replaying-bridge.yaml': { digest: '7517a39271eeee33', verdict: 'pass' },
   'rolling-restart.yaml': { digest: 'b5a3c247f394e42a', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '0c0349bc7ffeab91', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '8a7a8f1deddaaf77', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '0000000000000000', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: '0000000000000000', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '0000000000000000', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '0000000000000000', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '84ef4f9e96fc28e7', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '84ef4f9e96fc28e7', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '84ef4f9e96fc28e7', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '84ef4f9e96fc28e7', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
