@@ -27,6 +27,7 @@ import type {
 import { proposalHash } from '../core/roles/agent-proposal.ts';
 import { OVERLOADED } from '../core/routing/outcomes.ts';
 import type { AgentRequest } from './agent-request.ts';
+import type { IdempotencyKeys } from './idempotency-keys.ts';
 import { signHash, type Identity } from './identity.ts';
 import type { LiveNode } from './live-node.ts';
 
@@ -68,15 +69,19 @@ export class AgentOwner {
   private readonly live: LiveNode;
   private readonly identity: Identity;
   private readonly self: Peer;
+  private readonly keys: IdempotencyKeys;
   private readonly takeN: () => number;
+  /** What was asked for under a key, to be said again in the same words; the oldest make room. */
+  private readonly plans = new Map<number, Plan>();
   private readonly waiting = new Map<Hear, () => void>();
   /** By agent, the hash of each result by step. */
   private readonly heard = new Map<string, Map<number, string>>();
   private nextAttempt = 1;
 
   /** @param takeN numbers requests: questions and agents of one user are counted together */
-  constructor(live: LiveNode, identity: Identity, takeN: () => number) {
+  constructor(live: LiveNode, identity: Identity, keys: IdempotencyKeys, takeN: () => number) {
     this.live = live;
+    this.keys = keys;
     this.identity = identity;
     this.self = live.ids.peerOf(identity.id);
     this.takeN = takeN;
@@ -98,11 +103,21 @@ export class AgentOwner {
     for (const end of [...this.waiting.values()]) end();
   }
 
-  /** Has an agent begun that does what was asked, and consents to just that. Resolves when a host has it on disk. */
-  async begin(asked: AgentRequest): Promise<{ id: AgentId; said: Said }> {
-    const id = { boot: this.live.bootCount, n: this.takeN() };
-    const plan = this.planOf(asked);
+  /**
+   * Has an agent begun that does what was asked, and consents to just that. Resolves when a host has it on disk. Under a key that
+   * was used before it is the same agent, which is begun once. Throws KeyReused if the key was for something else.
+   */
+  async begin(asked: AgentRequest, key: string | null): Promise<{ id: AgentId; said: Said }> {
+    const known = key === null ? undefined : this.keys.find(key, asked);
+    const n = known ?? this.takeN();
+    const id = { boot: this.live.bootCount, n };
+    const plan = (known === undefined ? undefined : this.plans.get(known)) ?? this.planOf(asked);
     if (plan === null) return { id, said: { refused: full('the gateway holds as many prompts as it may') } };
+    if (key !== null && known === undefined) {
+      this.keys.remember(key, n, asked);
+      this.plans.set(n, plan);
+      if (this.plans.size > MAX_HEARD) this.plans.delete(this.plans.keys().next().value!);
+    }
     return { id, said: await this.say(id, 0, AGENT, plan, BEGIN_MS + PATIENCE_MS) };
   }
 

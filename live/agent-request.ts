@@ -52,7 +52,7 @@ const FOLLOWING_TOKENS = 2_048;
 
 /**
  * Reads the body of `POST /v1/agents`. Nothing is done on anybody's behalf unless both locks were opened, each by its own
- * field (R6.2-3); without `regions` the agent stays in `homeRegion`.
+ * field (R6.2-4); without `regions` the agent stays in `homeRegion`.
  */
 export function readAgentRequest(body: unknown, homeRegion: string): AgentRequest | AgentFault {
   if (typeof body !== 'object' || body === null || Array.isArray(body))

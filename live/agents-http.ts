@@ -4,7 +4,7 @@ import { AGENT_STATES, type AgentState } from '../core/roles/agent-plan.ts';
 import { ERROR_CODES, OK, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { idOf, type AgentId, type AgentOwner, type FoundAgents } from './agent-owner.ts';
 import { readAgentRequest } from './agent-request.ts';
-import { nameOf, sendFault, sendRefused } from './http-replies.ts';
+import { nameOf, readKey, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
 
 const AGENT_ID = /^(\d{1,10})-(\d{1,10})$/;
@@ -43,11 +43,17 @@ async function beginAgent(
     sendFault(response, asked.code === 'BAD_REQUEST' ? 400 : 403, asked.code, asked.detail);
     return;
   }
-  const { id, said } = await owner.begin(asked);
-  const agent = nameAgent(id);
-  if (said === null) sendRefused(live, response, UNKNOWN_OUTCOME, null, { agent });
-  else if ('refused' in said) sendRefused(live, response, said.refused.code, said.refused, { agent });
-  else response.status(201).location(`/v1/agents/${agent}`).json(describe(live, said.state));
+  const key = readKey(request, response);
+  if (key === undefined) return;
+  try {
+    const { id, said } = await owner.begin(asked, key);
+    const agent = nameAgent(id);
+    if (said === null) sendRefused(live, response, UNKNOWN_OUTCOME, null, { agent });
+    else if ('refused' in said) sendRefused(live, response, said.refused.code, said.refused, { agent });
+    else response.status(201).location(`/v1/agents/${agent}`).json(describe(live, said.state));
+  } catch (error) {
+    sendKeyReused(response, error);
+  }
 }
 
 async function stopAgent(

@@ -6,7 +6,8 @@ import { ERROR_CODES, OK, OVERLOADED, UNKNOWN_OUTCOME, type ErrorCode } from '..
 import type { Want } from '../core/routing/want.ts';
 import { listNgrams } from './embedding-model.ts';
 import { AgentOwner } from './agent-owner.ts';
-import { hashBytes, type Identity } from './identity.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import type { Identity } from './identity.ts';
 import type { LiveNode, LocalUser } from './live-node.ts';
 
 export interface Question {
@@ -40,12 +41,6 @@ interface OpenQuestion {
 
 /** After the deadline and so much more, nobody knows what came of it. */
 const PATIENCE_MS = 5_000;
-const MAX_KEYS = 4_096;
-
-/** The same key was used for another question. */
-export class KeyReused extends Error {
-  override readonly name = 'KeyReused';
-}
 
 export class GatewayUser implements LocalUser {
   readonly peer: Peer;
@@ -56,15 +51,15 @@ export class GatewayUser implements LocalUser {
   private readonly live: LiveNode;
   private readonly onEnded: (ending: Ending) => void;
   private readonly open = new Map<number, OpenQuestion>();
-  /** Questions asked under an Idempotency-Key, oldest first. */
-  private readonly keys = new Map<string, { n: number; fingerprint: string; untilMs: number }>();
+  private readonly keys: IdempotencyKeys;
   private nextN = 1;
 
   constructor(live: LiveNode, identity: Identity, onEnded: (ending: Ending) => void) {
     this.live = live;
     this.onEnded = onEnded;
     this.peer = live.ids.peerOf(identity.id);
-    this.owner = new AgentOwner(live, identity, () => this.nextN++);
+    this.keys = new IdempotencyKeys(live.driver.node.config.parameters.rememberUs / 1_000);
+    this.owner = new AgentOwner(live, identity, this.keys, () => this.nextN++);
   }
 
   get openCount(): number {
@@ -77,9 +72,9 @@ export class GatewayUser implements LocalUser {
    * Throws KeyReused if that was another question.
    */
   ask(question: Question, key: string | null): Promise<Ending> {
-    const known = key === null ? undefined : this.findKey(key, question);
+    const known = key === null ? undefined : this.keys.find(key, question);
     const n = known ?? this.nextN++;
-    if (key !== null && known === undefined) this.rememberKey(key, n, question);
+    if (key !== null && known === undefined) this.keys.remember(key, n, question);
     return new Promise((resolve) => {
       const already = this.open.get(n);
       if (already !== undefined) already.waiters.push(resolve);
@@ -157,27 +152,4 @@ export class GatewayUser implements LocalUser {
     }
     for (const resolve of ended.waiters) resolve(ending);
   }
-
-  private findKey(key: string, question: Question): number | undefined {
-    const nowMs = performance.now();
-    for (const [old, { untilMs }] of this.keys) {
-      if (untilMs > nowMs) break;
-      this.keys.delete(old);
-    }
-    const known = this.keys.get(key);
-    if (known !== undefined && known.fingerprint !== fingerprintOf(question)) throw new KeyReused();
-    return known?.n;
-  }
-
-  private rememberKey(key: string, n: number, question: Question): void {
-    const oldest = this.keys.keys().next();
-    if (this.keys.size >= MAX_KEYS && oldest.done === false) this.keys.delete(oldest.value);
-    // Not longer than the gateway itself remembers what came of it.
-    const untilMs = performance.now() + this.live.driver.node.config.parameters.rememberUs / 1_000;
-    this.keys.set(key, { n, fingerprint: fingerprintOf(question), untilMs });
-  }
-}
-
-function fingerprintOf(question: Question): string {
-  return hashBytes(JSON.stringify(question));
 }

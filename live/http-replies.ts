@@ -1,5 +1,5 @@
 /** What the HTTP side of a node answers when it does not answer what was asked for; one form for all of it. */
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import type { Refused } from '../core/machine/kinds.ts';
 import {
   ERROR_CODES,
@@ -9,6 +9,7 @@ import {
   type ErrorCode,
   type ErrorName,
 } from '../core/routing/outcomes.ts';
+import { KeyReused } from './idempotency-keys.ts';
 import type { LiveNode } from './live-node.ts';
 
 const STATUS: Readonly<Record<ErrorName, number>> = {
@@ -63,6 +64,23 @@ export function sendFault(response: Response, status: number, code: string, deta
     detail,
     struck: [],
   });
+}
+
+const MAX_KEY_CHARACTERS = 256;
+
+/** The Idempotency-Key of a request, null if it has none; undefined if it is no key, which is answered. */
+export function readKey(request: Request, response: Response): string | null | undefined {
+  const key = request.get('Idempotency-Key') ?? null;
+  if (key === null || (key !== '' && key.length <= MAX_KEY_CHARACTERS)) return key;
+  const detail = `Idempotency-Key: 1 to ${MAX_KEY_CHARACTERS} characters are expected`;
+  sendFault(response, 400, 'BAD_REQUEST', detail);
+  return undefined;
+}
+
+/** Answers that a key was used for something else. Whatever else was thrown goes on. */
+export function sendKeyReused(response: Response, error: unknown): void {
+  if (!(error instanceof KeyReused)) throw error;
+  sendFault(response, 409, 'KEY_REUSED', 'this Idempotency-Key belongs to another question');
 }
 
 /** Unique in the federation: the gateway, its boot, and the number of the question. */

@@ -11,14 +11,13 @@ import { loadOf } from '../core/roles/compute.ts';
 import { OK, STAGES, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
 import { routeAgents } from './agents-http.ts';
-import { KeyReused, type Ending, type GatewayUser } from './gateway-user.ts';
-import { nameOf, requestIdOf, sendFault, sendRefused } from './http-replies.ts';
+import type { Ending, GatewayUser } from './gateway-user.ts';
+import { nameOf, readKey, requestIdOf, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
 import { Metrics } from './metrics.ts';
 import { readQuestion } from './question.ts';
 
 const BODY_LIMIT = '512kb';
-const MAX_KEY_CHARACTERS = 256;
 
 const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
 
@@ -63,18 +62,14 @@ async function takeQuestion(
 ): Promise<void> {
   const question = readQuestion(request.body, live.driver.node.config.manifest.region);
   if (typeof question === 'string') return sendFault(response, 400, 'BAD_REQUEST', question);
-  const key = request.get('Idempotency-Key') ?? null;
-  if (key !== null && (key === '' || key.length > MAX_KEY_CHARACTERS)) {
-    const detail = `Idempotency-Key: 1 to ${MAX_KEY_CHARACTERS} characters are expected`;
-    return sendFault(response, 400, 'BAD_REQUEST', detail);
-  }
+  const key = readKey(request, response);
+  if (key === undefined) return;
   try {
     const ending = await user.ask(question, key);
     metrics.observe((ending.endedWallUs - ending.askedWallUs) / 1_000_000);
     sendEnding(live, response, ending);
   } catch (error) {
-    if (!(error instanceof KeyReused)) throw error;
-    sendFault(response, 409, 'KEY_REUSED', 'this Idempotency-Key belongs to another question');
+    sendKeyReused(response, error);
   }
 }
 

@@ -56,10 +56,15 @@ describe('agents that act over HTTP for whoever runs a gateway', function () {
     removeFolder(folder);
   });
 
-  async function call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Json }> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: Json }> {
     const response = await fetch(`${url}/v1/agents${path}`, {
       method,
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, body: (await response.json()) as Json };
@@ -84,7 +89,7 @@ describe('agents that act over HTTP for whoever runs a gateway', function () {
     return federation.nodes.find((node) => node.name === name)!;
   }
 
-  it('R6.2-3: does nothing unless both locks are opened, and says what is wrong with what was asked', async () => {
+  it('R6.2-4: does nothing unless both locks are opened, and says what is wrong with what was asked', async () => {
     const steps = [{ model: 'near', text: 'x' }];
     const cases: [object, number, RegExp][] = [
       [{ ...SHORT, steps, understood: false }, 403, /"understood": true/],
@@ -138,6 +143,23 @@ describe('agents that act over HTTP for whoever runs a gateway', function () {
     expect(all['silent']).to.deep.equal([]);
     const key = statSync(join(nodeOf('france/front').folder, 'user', 'key.pem'));
     expect(key.mode & 0o777, 'what its owner signs with').to.equal(0o600);
+  });
+
+  it('R5.3-2: under one Idempotency-Key one agent is begun, also when it has ended', async () => {
+    const key = { 'idempotency-key': 'the same' };
+    const wanted = { ...SHORT, steps: [{ model: 'near', text: 'once' }] };
+    const begun = await Promise.all([1, 2].map(() => call('POST', '', wanted, key)));
+    const agent = begun[0]!.body['agent'] as string;
+    await agentWhen(agent, ({ state }) => state === 'done');
+    begun.push(await call('POST', '', wanted, key));
+    expect(begun.map(({ status, body }) => [status, body['agent']])).to.deep.equal(
+      Array(3).fill([201, agent]),
+    );
+    const all = (await call('GET', '')).body['agents'] as Json[];
+    expect(all.filter(({ steps }) => steps === 1)).to.have.length(1);
+    const other = await call('POST', '', { ...wanted, proposal: 'Something else.' }, key);
+    expect([other.status, other.body['code']]).to.deep.equal([409, 'KEY_REUSED']);
+    expect((await ask(url, { model: 'near', text: 'once' }, key)).status).to.equal(409);
   });
 
   it('R4-6: one that would cost more than its budget ends before', async () => {
