@@ -27,8 +27,6 @@ export class Metrics {
     );
     this.count('boots', 'boots of the node', () => live.bootCount);
     this.count('steps', 'steps of this boot', () => driver.steps);
-    this.count('ignored', 'envelopes that were none for this node', () => driver.node.ignored);
-    this.count('late', 'envelopes that came too late', () => driver.node.late);
     this.count('inbox_dropped', 'envelopes that found no room', () => driver.dropped);
     this.count('received', 'envelopes from other nodes that were taken', () => transport.received);
     this.count('journal_entries', 'steps in the journal', () => journal.entries);

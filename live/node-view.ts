@@ -1,7 +1,7 @@
 /** What a node thinks of its cluster, in numbers: for people, metrics and whoever started it. */
-import { REFUSALS } from '../core/cluster/admittance.ts';
 import { MEMBER_STATES } from '../core/cluster/member.ts';
 import type { Node } from '../core/machine/node-state.ts';
+import { REFUSALS } from '../core/machine/refusals.ts';
 import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 
 export interface NodeView {
@@ -26,16 +26,7 @@ export function viewOf(node: Node): NodeView {
 
 /** What the steps of this boot have not taken in, by reason. */
 export function turnedAwayBy(node: Node): Map<string, number> {
-  const { membership, index, bridge } = node;
-  const counts = new Map<string, number>(REFUSALS.map((reason, i) => [reason, node.refusals[i] ?? 0]));
-  counts.set('of members, not believed', membership?.refused ?? 0);
-  if (index !== null) counts.set('announcement', index.refused);
-  if (bridge !== null) {
-    counts.set('request over the border', bridge.refused);
-    counts.set('record of a cluster', bridge.directory.refused);
-    counts.set('peering', bridge.agreements.refused);
-  }
-  return counts;
+  return new Map(REFUSALS.map((reason, i) => [reason, node.refusals[i]!]));
 }
 
 function countEach(kinds: number, found: readonly number[]): number[] {

@@ -15,6 +15,7 @@ import type { Machine } from './machine.ts';
 import { seedWordsOf } from './seeds.ts';
 import { ARRIVE } from './transport.ts';
 import type { Fate } from './watcher.ts';
+import { countRefused } from './tally.ts';
 import type { World } from './world.ts';
 
 /** Kinds of events of the machines: an alarm of a node is due, or its inbox is to be served. */
@@ -39,6 +40,7 @@ export class Stepper {
     const { world } = this;
     assert(world.owns(machine), 'a node runs in one part of a world');
     machine.isUp = true;
+    countRefused(world.tally, machine.node.refusals);
     machine.bootCount++;
     machine.lives++;
     machine.bootEvent = world.events;

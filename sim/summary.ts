@@ -1,4 +1,5 @@
 import { KINDS } from '../core/machine/kinds.ts';
+import { REFUSALS } from '../core/machine/refusals.ts';
 import { AGENT_STATES } from '../core/roles/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { Attendance, type DiscoveryReport, type MembershipReport } from './attendance.ts';
@@ -59,6 +60,8 @@ export interface Summary {
   readonly messages: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
   readonly duplicated: number;
+  /** What nodes have not taken in, by reason; those that never were are left out. */
+  readonly refused: Readonly<Record<string, number>>;
   /** How often each promise was put to the test, and how often it did not hold. */
   readonly invariants: Readonly<Record<string, InvariantCount>>;
   /** What was seen to happen, and how often: outcomes, stages that served, notes. */
@@ -131,6 +134,7 @@ export function summarize(
     messages,
     dropped: tally.dropped,
     duplicated: tally.duplicated,
+    refused: sumRefusals(world),
     invariants: checker?.counts() ?? {},
     witnesses: checker?.witnesses(world) ?? {},
     faults: world.faults.counts.map(({ label, armed, fired, affected }) => ({
@@ -145,6 +149,16 @@ export function summarize(
     discovery: attendance.discovery(),
     singlePointsOfFailure: findSinglePoints(scenario),
   };
+}
+
+/** Of all boots of all nodes. */
+function sumRefusals({ tally, machines }: World): Record<string, number> {
+  const counts = REFUSALS.map(
+    (_, i) => tally.refused[i] + machines.reduce((sum, { node }) => sum + node.refusals[i], 0),
+  );
+  return Object.fromEntries(
+    REFUSALS.map((reason, i) => [reason, counts[i]] as const).filter(([, count]) => count > 0),
+  );
 }
 
 function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] {

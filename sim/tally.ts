@@ -1,4 +1,5 @@
 import { KINDS, TYPES } from '../core/machine/kinds.ts';
+import { REFUSALS } from '../core/machine/refusals.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import type { Fate } from './world.ts';
 
@@ -9,6 +10,8 @@ export interface Tally {
   readonly handled: Float64Array;
   readonly dropped: Record<Fate, number>;
   duplicated: number;
+  /** What nodes have not taken in, in boots that are over, by reason: see REFUSALS. */
+  readonly refused: Float64Array;
   readonly clusters: number;
   /** [from × clusters + to]: sent between nodes, and those of them that did not pass. */
   readonly traffic: Float64Array;
@@ -31,6 +34,7 @@ export function createTally(scenario: ResolvedScenario): Tally {
       withheld: 0,
     },
     duplicated: 0,
+    refused: new Float64Array(REFUSALS.length),
     clusters,
     traffic: new Float64Array(clusters * clusters),
     untransmitted: new Float64Array(clusters * clusters),
@@ -40,6 +44,11 @@ export function createTally(scenario: ResolvedScenario): Tally {
 /** Counts one envelope between two clusters, in `traffic` or in `untransmitted`. */
 export function countTraffic(counts: Float64Array, { clusters }: Tally, from: number, to: number): void {
   counts[from * clusters + to]++;
+}
+
+/** Adds what a node has refused in a boot that is over. */
+export function countRefused({ refused }: Tally, refusals: readonly number[]): void {
+  for (let i = 0; i < refusals.length; i++) refused[i] += refusals[i];
 }
 
 /** The envelopes between nodes and users that have not come to an end yet: counted where they are, not by the way. */

@@ -10,6 +10,7 @@ import * as kinds from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { createNode, type Node } from '../core/machine/node-state.ts';
 import { DEFAULT_PARAMETERS, type Parameters } from '../core/machine/parameters.ts';
+import { REFUSALS } from '../core/machine/refusals.ts';
 import type { Want } from '../core/routing/want.ts';
 import { admissionHash } from '../core/trust/admission.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
@@ -370,6 +371,16 @@ export function pageOf(disk: ReadonlyMap<string, DiskRecord>, after = ''): kinds
     next: keys.length > page.length ? page[page.length - 1] : '',
     condition: DISK_FINE,
   };
+}
+
+/** How often a node has refused something for one of these reasons; for any, if none is named. */
+export function countRefusals(
+  { refusals }: Pick<Node, 'refusals'>,
+  ...reasons: readonly (typeof REFUSALS)[number][]
+): number {
+  const counted =
+    reasons.length === 0 ? refusals : reasons.map((reason) => refusals[REFUSALS.indexOf(reason)]);
+  return counted.reduce((sum, count) => sum + count, 0);
 }
 
 /** The nodes, one attestor a cluster, its operators, two users and a stranger. */

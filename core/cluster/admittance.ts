@@ -5,6 +5,7 @@ import {
   REFUSED,
   TYPES,
   typeOfKind,
+  AGENTS,
   CROSS,
   FIND,
   FIND_OFFERS,
@@ -12,6 +13,7 @@ import {
   type Cross,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_OUTSIDE, REFUSAL_STRANGER } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { NOT_ADMITTED, NOT_READY } from '../routing/outcomes.ts';
 import { hasLeft } from './affiliation.ts';
@@ -19,12 +21,9 @@ import { LEFT } from './member.ts';
 import { askStranger } from './push-pull.ts';
 import { sessionWith } from './sessions.ts';
 
-/** Why a node did not take something in: counted in `node.refusals`, a place each. */
-export const REFUSALS = ['of no member', 'this node is no member'] as const;
-export const REFUSAL_STRANGER = 0;
-export const REFUSAL_OUTSIDE = 1;
-
 const REQUEST = TYPES.indexOf('REQUEST');
+/** What asks for an answer besides requests. */
+const ASKING: readonly number[] = [FIND, FIND_OFFERS, AGENTS];
 
 /**
  * Turns away what only members say to one another, from whoever is none, and all work of a node that is none itself. What asks
@@ -46,9 +45,9 @@ export function isTurnedAway(node: Node, now: Now, out: Outbox, envelope: Envelo
   return true;
 }
 
-/** Users are no nodes: what they ask is open to all. What comes over a border, bridges judge by their peerings. */
-function isFromMember(node: Node, { kind, from, body }: Envelope): boolean {
-  if (KINDS[kind]!.isOfUsers) return true;
+/** Users are no nodes: what they ask for themselves gateways hear from all. What comes over a border, bridges judge by their peerings. */
+function isFromMember(node: Node, { kind, from, origin, body }: Envelope): boolean {
+  if (KINDS[kind]!.isOfUsers && from === origin && node.gateway !== null) return true;
   const { table } = node.membership!;
   const row = table.find(from);
   if (row >= 0) return table.stateAt(row) !== LEFT;
@@ -57,9 +56,9 @@ function isFromMember(node: Node, { kind, from, body }: Envelope): boolean {
 }
 
 function turnAway(node: Node, out: Outbox, envelope: Envelope, why: number): void {
-  node.refusals = node.refusals.map((count, reason) => (reason === why ? count + 1 : count));
+  countRefusal(node, why);
   const { kind } = envelope;
-  if (typeOfKind(kind) !== REQUEST && kind !== FIND && kind !== FIND_OFFERS) return;
+  if (typeOfKind(kind) !== REQUEST && !ASKING.includes(kind)) return;
   const code = why === REFUSAL_OUTSIDE && hasLeft(node) ? NOT_READY : NOT_ADMITTED;
   const detail =
     why === REFUSAL_STRANGER ? 'only members of the cluster ask this' : 'this node is in no cluster';

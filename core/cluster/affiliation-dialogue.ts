@@ -4,6 +4,7 @@ import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import * as kinds from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_LATE } from '../machine/refusals.ts';
 import type { Affiliation } from './affiliation.ts';
 import { onJoiningAlarm, onJoinOrder, onSeedDialled, onSponsorAnswer } from './joining.ts';
 import { onLeaveOrder } from './leaving.ts';
@@ -27,7 +28,7 @@ export function onAffiliation(node: Node, now: Now, out: Outbox, envelope: Envel
     case kinds.DIALLED:
       if (envelope.from !== NETWORK) return false;
       if (!onSeedDialled(node, now, out, envelope) && !onApplicantDialled(node, now, out, envelope))
-        node.late++;
+        countRefusal(node, REFUSAL_LATE);
       return true;
     default:
       return onSponsorAnswer(node, now, out, envelope);

@@ -1,7 +1,8 @@
 import type { Now } from '../base/time.ts';
 import type { AgreedPeering } from '../machine/config.ts';
 import type { Node } from '../machine/node-state.ts';
-import { flag, integer, optional, record, shared, table, text, type Of } from '../machine/shape.ts';
+import { countRefusal, REFUSAL_FORGED, REFUSAL_FULL, REFUSAL_MISPLACED } from '../machine/refusals.ts';
+import { flag, optional, record, shared, table, text, type Of } from '../machine/shape.ts';
 import type { Genesis } from '../trust/documents.ts';
 import { genesisHash } from '../trust/genesis.ts';
 import { peeringShape, revocationShape } from './border-documents.ts';
@@ -22,13 +23,11 @@ export const agreementsShape = record({
   own: text(128),
   /** By the hash of the other side's genesis record: the latest peering with it. */
   held: table(text(128), agreementShape),
-  /** Peerings and revocations that were not what they claimed to be. */
-  refused: integer,
 });
 export type Agreements = Of<typeof agreementsShape>;
 
 export function createAgreements(): Agreements {
-  return { own: '', held: new Map(), refused: 0 };
+  return { own: '', held: new Map() };
 }
 
 export function startAgreements(node: Node, agreements: Agreements): void {
@@ -51,26 +50,26 @@ export function takePeering(
   const before = key === undefined ? undefined : agreements.held.get(key);
   if (before !== undefined && before.peering.version > peering.version) return false;
   if (before !== undefined && before.peering.version === peering.version)
-    return takeRevocation(node, agreements, before, revocation, other);
+    return takeRevocation(node, before, revocation, other);
   const isNoRoom = before === undefined && agreements.held.size >= node.config.parameters.maxPeerings;
-  if (key === undefined || isNoRoom || !isSignedBySide(node.pure, peering, node.config.genesis)) {
-    agreements.refused++;
+  const isSigned = (genesis: Genesis): boolean => isSignedBySide(node.pure, peering, genesis);
+  if (key === undefined || isNoRoom) {
+    countRefusal(node, isNoRoom ? REFUSAL_FULL : REFUSAL_MISPLACED);
     return false;
   }
-  if (other !== null && !isSignedBySide(node.pure, peering, other)) {
-    agreements.refused++;
+  if (!isSigned(node.config.genesis) || (other !== null && !isSigned(other))) {
+    countRefusal(node, REFUSAL_FORGED);
     return false;
   }
   const hash = peeringHash(node.pure, peering);
   const agreement: Agreement = { peering, hash, isProven: other !== null, revocation: null };
   agreements.held.set(key, agreement);
-  takeRevocation(node, agreements, agreement, revocation, other);
+  takeRevocation(node, agreement, revocation, other);
   return true;
 }
 
 function takeRevocation(
   node: Node,
-  agreements: Agreements,
   agreement: Agreement,
   revocation: AgreedPeering['revocation'],
   other: Genesis | null,
@@ -82,7 +81,7 @@ function takeRevocation(
     agreement.revocation = revocation;
     return true;
   }
-  agreements.refused++;
+  countRefusal(node, REFUSAL_FORGED);
   return false;
 }
 
@@ -93,7 +92,7 @@ export function proveAgreement(node: Node, agreements: Agreements, key: string, 
   agreement.isProven = isSignedBySide(node.pure, agreement.peering, other);
   if (agreement.isProven) return;
   agreements.held.delete(key);
-  agreements.refused++;
+  countRefusal(node, REFUSAL_FORGED);
 }
 
 /** The peering that is in force with a cluster, or null. */

@@ -10,6 +10,7 @@ import {
   type PeeringNews,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_MISPLACED } from '../machine/refusals.ts';
 import { noteAlone, reply } from '../machine/speech.ts';
 import { agreementWith, peeredKeys, proveAgreement, startAgreements, takePeering } from './agreements.ts';
 import {
@@ -81,7 +82,7 @@ export function onPeering(node: Node, border: Border, now: Now, out: Outbox, env
   const record = key === undefined ? null : recordOf(directory, key);
   if (!spendCheck(node, directory, hearingOf(node, border), now, envelope.from)) return;
   // Before the other cluster is known its signature cannot be checked, and nothing that came by itself is kept.
-  if (record === null) agreements.refused++;
+  if (record === null) countRefusal(node, REFUSAL_MISPLACED);
   else if (takePeering(node, agreements, body, record.genesis)) {
     const agreement = agreements.held.get(key!)!;
     // Neighbours, and those who have a session by an earlier peering; others are told when their session opens.

@@ -3,6 +3,7 @@ import { NEVER_US, SECOND_US, type Now } from '../base/time.ts';
 import type { Outbox } from '../machine/envelope.ts';
 import { CLUSTER_NEWS, MAX_NEWS, type ClusterNews, type NewsItem } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_FORGED, REFUSAL_FULL } from '../machine/refusals.ts';
 import { integer, list, peer, record, shared, table, text, type Of } from '../machine/shape.ts';
 import { noteDiscovered } from '../machine/speech.ts';
 import { genesisHash } from '../trust/genesis.ts';
@@ -34,9 +35,6 @@ export const clusterDirectoryShape = record({
   /** Signatures checked since then, at most a second ago, by sender; strangers are all one. */
   checks: table(peer, integer),
   checksSinceUs: integer,
-  /** Records that were not signed by whose they claim to be, and records for which there was no room or no time. */
-  refused: integer,
-  crowded: integer,
 });
 export type ClusterDirectory = Of<typeof clusterDirectoryShape>;
 
@@ -54,8 +52,6 @@ export function createClusterDirectory(): ClusterDirectory {
     roundFrom: 0,
     checks: new Map(),
     checksSinceUs: 0,
-    refused: 0,
-    crowded: 0,
   };
 }
 
@@ -138,12 +134,12 @@ function take(
 ): boolean {
   if (!spendCheck(node, directory, hearing, now, sender)) return false;
   if (findRecordFault(node.pure, item.record) !== null) {
-    directory.refused++;
+    countRefusal(node, REFUSAL_FORGED);
     return false;
   }
   const isWanted = directory.entries.has(key) || makeRoom(node, directory, hearing, key, now);
   if (!isWanted) {
-    directory.crowded++;
+    countRefusal(node, REFUSAL_FULL);
     return false;
   }
   if (!directory.entries.has(key)) noteDiscovered(node, out, sender, item.record.genesis.cluster);
@@ -181,7 +177,7 @@ export function spendCheck(
   }
   const spent = directory.checks.get(sender) ?? 0;
   if (spent >= node.config.parameters.clusterChecks) {
-    directory.crowded++;
+    countRefusal(node, REFUSAL_FULL);
     return false;
   }
   directory.checks.set(sender, spent + 1);

@@ -5,6 +5,7 @@ import { MAX_KNOWN } from '../machine/disk-records.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { DIAL, JOIN, JOINED, PENDING, REFUSED, ROUTE, type Dialled, type Refused } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_UNADMITTED } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { CLUSTER_UNREACHABLE, isRetryable, NOT_ADMITTED, OVERLOADED } from '../routing/outcomes.ts';
 import { admit } from '../trust/admission.ts';
@@ -29,7 +30,9 @@ const MOST_SILENT = 3;
 /** Whoever runs the node tells it to join its cluster (R5.1-2). Joining twice is a no-op. */
 export function onJoinOrder(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   if (!isOrderedBy(node, envelope.from)) {
-    refuse(node, out, envelope, NOT_ADMITTED, 'only whoever runs this node tells it to join');
+    countRefusal(node, REFUSAL_UNADMITTED);
+    const detail = 'only whoever runs this node tells it to join';
+    reply(node, out, envelope, REFUSED, refusalOf(NOT_ADMITTED, detail));
     return;
   }
   const order = envelope.body as Join;
@@ -161,6 +164,8 @@ export function onSponsorAnswer(node: Node, now: Now, out: Outbox, envelope: Env
     joining.silent = 0;
     joining.dueUs = now.monoUs + node.config.parameters.pollTicketUs;
     if (isFirst) pay(node, out, joining.order, PENDING, joining.pending);
+  } else if (envelope.kind !== REFUSED) {
+    return false;
   } else {
     const { code, detail } = envelope.body as Refused;
     if (isRetryable(code)) tryNext(node, now, out, affiliation, joining);
@@ -216,10 +221,6 @@ function end(
 ): void {
   affiliation.joining = null;
   pay(node, out, joining.order, REFUSED, refusalOf(code, detail));
-}
-
-function refuse(node: Node, out: Outbox, envelope: Envelope, code: number, detail: string): void {
-  reply(node, out, envelope, REFUSED, refusalOf(code, detail));
 }
 
 function refusalOf(code: number, detail: string): Refused {

@@ -2,6 +2,7 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { LEFT, REFUSED } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_UNADMITTED } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { NOT_ADMITTED } from '../routing/outcomes.ts';
 import {
@@ -24,6 +25,7 @@ import { isDepartureSpread, isStarted, sayDeparture, stopDetector } from './dete
  */
 export function onLeaveOrder(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   if (!isOrderedBy(node, envelope.from)) {
+    countRefusal(node, REFUSAL_UNADMITTED);
     const detail = 'only whoever runs this node tells it to leave';
     reply(node, out, envelope, REFUSED, { code: NOT_ADMITTED, retryAfterUs: 0, detail, struck: [] });
     return;

@@ -65,8 +65,6 @@ export const membershipShape = record({
   nextStrangerUs: integer,
   /** How often it has asked in vain for any other member. */
   joinTries: integer,
-  /** Sayings that were not believed: of newcomers that are not admitted or find no room, or by strangers. */
-  refused: integer,
 });
 export type Membership = Of<typeof membershipShape>;
 
@@ -99,6 +97,5 @@ export function createMembership(table: MemberTable, nowUs: number): Membership 
     nextSyncUs: NEVER_US,
     nextStrangerUs: 0,
     joinTries: 0,
-    refused: 0,
   };
 }

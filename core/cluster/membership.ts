@@ -3,6 +3,7 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import type { Outbox } from '../machine/envelope.ts';
 import { NOTE_DEAD, NOTE_LEFT, NOTE_REFUTED, NOTE_SUSPECTED } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_FULL, REFUSAL_MALFORMED, REFUSAL_UNADMITTED } from '../machine/refusals.ts';
 import { note } from '../machine/speech.ts';
 import { isAdmitted } from '../trust/admission.ts';
 import { certificateOf } from './affiliation.ts';
@@ -122,7 +123,7 @@ export function hearOf(node: Node, membership: Membership, now: Now, out: Outbox
     if (row < 0) return;
   }
   const incarnation = table.incarnationAt(row);
-  if (told.incarnation > incarnation + MAX_LEAP) membership.refused++;
+  if (told.incarnation > incarnation + MAX_LEAP) countRefusal(node, REFUSAL_MALFORMED);
   else if (told.state === SUSPECT || told.state === DEAD)
     accuse(node, membership, now, out, row, told.incarnation, told.from ?? NOBODY);
   else if (!isNewer(told.incarnation, told.state, incarnation, table.stateAt(row))) return;
@@ -141,12 +142,12 @@ export function addMember(node: Node, membership: Membership, now: Now, out: Out
   const { peer, incarnation, types, address, certificate } = told;
   const isFull = table.count >= node.config.parameters.maxMembers;
   if (!acceptAlive(node, now, told)) {
-    membership.refused++;
+    countRefusal(node, REFUSAL_UNADMITTED);
     return -1;
   }
   if (isFull && departed.length > 0) forgetOldest(node, membership);
   else if (isFull) {
-    membership.refused++;
+    countRefusal(node, REFUSAL_FULL);
     return -1;
   }
   const row = table.add(peer, node.pure.rank(peer), incarnation, ALIVE, types, address, certificate);

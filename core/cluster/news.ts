@@ -5,6 +5,7 @@ import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { GOSSIP } from '../machine/kinds.ts';
 import { MAX_SAYINGS, type Sayings } from './member-messages.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_STRANGER } from '../machine/refusals.ts';
 import { retransmitLimit } from './gossip.ts';
 import { roughSizeBytes, type Member } from './member.ts';
 import { hearOf, memberAt, sayerOf } from './membership.ts';
@@ -54,7 +55,7 @@ export function hearNews(
   const isMember = row >= 0 && membership.table.isLiveAt(row);
   for (const told of items) {
     if (isMember || told.peer === node.self || told.state === 0) hearOf(node, membership, now, out, told);
-    else membership.refused++;
+    else countRefusal(node, REFUSAL_STRANGER);
   }
 }
 

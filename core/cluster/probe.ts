@@ -5,6 +5,13 @@ import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ACK, NACK, PING, PING_REQ } from '../machine/kinds.ts';
 import { type Sayings, type PingReq } from './member-messages.ts';
 import type { Node } from '../machine/node-state.ts';
+import {
+  countRefusal,
+  REFUSAL_FORGED,
+  REFUSAL_FULL,
+  REFUSAL_LATE,
+  REFUSAL_STRANGER,
+} from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { changeScore, probeIntervalUs, scoreOfFailure } from './health.ts';
 import {
@@ -130,7 +137,7 @@ export function onAck(node: Node, membership: Membership, now: Now, out: Outbox,
   const { from, origin, originBoot, n } = envelope;
   const row = table.find(from);
   if (row < 0) {
-    node.late++;
+    countRefusal(node, REFUSAL_STRANGER);
     return;
   }
   table.see(row, now.monoUs, 0);
@@ -168,7 +175,7 @@ export function onPingReq(
   const { target } = envelope.body as PingReq;
   const { from, originBoot, n } = envelope;
   if (relays.length >= MAX_RELAYS || envelope.origin !== from) {
-    node.ignored++;
+    countRefusal(node, envelope.origin === from ? REFUSAL_FULL : REFUSAL_FORGED);
     return;
   }
   const { probeTimeoutUs, probeUs, nacks } = node.config.parameters;
@@ -180,7 +187,7 @@ export function onPingReq(
 export function onNack(node: Node, { probe }: Membership, envelope: Envelope): void {
   const isOfProbe = probe.peer !== NOBODY && probe.n === envelope.n && envelope.originBoot === node.bootCount;
   if (isOfProbe && envelope.origin === node.self && probe.nacks < probe.nacksExpected) probe.nacks++;
-  else node.late++;
+  else countRefusal(node, REFUSAL_LATE);
 }
 
 /** An answer to a probe that was made for another goes to that other. */

@@ -6,6 +6,7 @@ import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { FIND_MEMBERS, MEMBERS } from '../machine/kinds.ts';
 import { MAX_ROWS, type FindMembers, type Members } from './member-messages.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_FORGED, REFUSAL_MISPLACED, REFUSAL_STRANGER } from '../machine/refusals.ts';
 import { rememberMembers } from './incarnation.ts';
 import { ALIVE, DEAD, type Member } from './member.ts';
 import { hearOf, memberAt, ownMember, sayerOf } from './membership.ts';
@@ -105,8 +106,9 @@ export function onFindMembers(
 ): void {
   const { cluster, own, liveHigh, liveLow } = envelope.body as FindMembers;
   const { table } = membership;
-  if (cluster !== node.config.manifest.cluster || own.peer !== envelope.from || own.from !== null) {
-    membership.refused++;
+  const isOfCluster = cluster === node.config.manifest.cluster;
+  if (!isOfCluster || own.peer !== envelope.from || own.from !== null) {
+    countRefusal(node, isOfCluster ? REFUSAL_FORGED : REFUSAL_MISPLACED);
     return;
   }
   hearOf(node, membership, now, out, own);
@@ -135,7 +137,7 @@ export function onMembers(
     const own = rows.find(({ peer, state }) => peer === from && state === ALIVE);
     if (own !== undefined) hearOf(node, membership, now, out, own);
     if (table.find(from) < 0) {
-      membership.refused++;
+      countRefusal(node, REFUSAL_STRANGER);
       return;
     }
   }

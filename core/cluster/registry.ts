@@ -4,6 +4,13 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { EVIDENCE, NOTE_JOINED, NOTE_QUARANTINED, NOTE_REMOVED, ROWS } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import {
+  countRefusal,
+  REFUSAL_FORGED,
+  REFUSAL_FULL,
+  REFUSAL_MALFORMED,
+  REFUSAL_MISPLACED,
+} from '../machine/refusals.ts';
 import { note } from '../machine/speech.ts';
 import type { IndexNode } from '../roles/index-node.ts';
 import { countValid, validMask } from '../trust/attestation.ts';
@@ -48,7 +55,7 @@ export function learn(
   heardUs: number,
 ): Learnt {
   const { directory } = index;
-  const { manifest, version, signature, attestations } = announced;
+  const { manifest, version, attestations } = announced;
   const slot = directory.slotOf(manifest.id);
   const known = slot < 0 ? null : directory.at(slot);
   const order = known === null ? 1 : compareVersions(version, known.version);
@@ -57,13 +64,16 @@ export function learn(
   const knownHash = known === null || order > 0 ? '' : hashManifest(node, known.manifest, known.version);
   const isSameBody = known !== null && hash === knownHash;
   if (isSameBody && isPrinted(node, index, slot, announced, hash)) return 'old';
-  if (
-    manifest.cluster !== node.config.manifest.cluster ||
-    findFault(manifest) !== null ||
-    !node.pure.verify(manifest.id, hash, signature) ||
-    (known === null && directory.size >= node.config.parameters.maxDirectory)
-  )
+  const why = whyNot(
+    node,
+    announced,
+    hash,
+    known === null && directory.size >= node.config.parameters.maxDirectory,
+  );
+  if (why >= 0) {
+    countRefusal(node, why);
     return 'refused';
+  }
   const valid = validMask(node, manifest, attestations);
   if (isSameBody) {
     const difference = countValid(valid) - countValid(directory.validAt(slot));
@@ -84,6 +94,14 @@ export function learn(
   if (isEquivocation || index.evidence.has(manifest.id)) directory.quarantine(node.pure, place);
   if (known === null) note(node, out, null, NOTE_JOINED, manifest.id);
   return 'new';
+}
+
+/** Why an announcement is refused, or −1. */
+function whyNot(node: Node, { manifest, signature }: Announcement, hash: string, isFull: boolean): number {
+  if (manifest.cluster !== node.config.manifest.cluster) return REFUSAL_MISPLACED;
+  if (findFault(manifest) !== null) return REFUSAL_MALFORMED;
+  if (!node.pure.verify(manifest.id, hash, signature)) return REFUSAL_FORGED;
+  return isFull ? REFUSAL_FULL : -1;
 }
 
 function isPrinted(
@@ -124,7 +142,7 @@ export function onEvidence(node: Node, index: IndexNode, out: Outbox, envelope: 
   const { evidence, hopsLeft } = envelope.body as EvidenceFound;
   if (index.evidence.has(evidence.first.manifest.id)) return;
   if (!isProof(node, evidence)) {
-    index.refused++;
+    countRefusal(node, REFUSAL_FORGED);
     return;
   }
   addEvidence(node, index, out, evidence, Math.min(hopsLeft, node.config.parameters.maxHops));
@@ -217,24 +235,17 @@ export function sendRows(node: Node, out: Outbox, to: Peer, rows: readonly Row[]
 export function onRows(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {
   const { directory } = index;
   const { rows } = envelope.body as Rows;
-  let good = 0;
-  let refused = 0;
   for (const { announced, load, ageUs, hopsLeft } of rows) {
     const { id } = announced.manifest;
     if (!directory.has(id) && isGone(node, ageUs)) continue;
     const learnt = learn(node, index, out, announced, now.monoUs - ageUs);
-    if (learnt === 'refused') {
-      refused++;
-      continue;
-    }
-    good++;
+    // What is good of it is taken all the same.
+    if (learnt === 'refused') continue;
     const slot = directory.slotOf(id);
     if (slot >= 0 && load !== null && directory.loadAt(slot) === null)
       directory.hear(node.pure, slot, { ...load }, directory.heardAt(slot));
     if (learnt === 'new') passOn(node, index, now, id, Math.min(hopsLeft, node.config.parameters.maxHops));
   }
-  // What is good of it is taken all the same: a table that is full is nobody's fault.
-  if (good === 0) index.refused += refused;
 }
 
 function rankOf(node: Node, peer: Peer): number {

@@ -16,6 +16,7 @@ import {
   type Struck,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_UNPEERED } from '../machine/refusals.ts';
 import { flag, integer, list, peer, record, shared, text, type Of } from '../machine/shape.ts';
 import { note, noteAlone } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
@@ -160,7 +161,7 @@ export function onSession(node: Node, border: Border, now: Now, out: Outbox, env
   );
   if (session === undefined) {
     correct(node, border, out, envelope.from);
-    node.ignored++;
+    countRefusal(node, REFUSAL_UNPEERED);
     return;
   }
   session.lastHeardUs = now.monoUs;
@@ -210,7 +211,7 @@ export function tellPeering(node: Node, out: Outbox, to: Peer, { peering, revoca
 export function onExports(node: Node, { sessions, agreements }: Border, envelope: Envelope): void {
   const session = sessionWith(sessions, envelope.from);
   if (session === null) {
-    node.ignored++;
+    countRefusal(node, REFUSAL_UNPEERED);
     return;
   }
   const { version, models } = envelope.body as Exports;

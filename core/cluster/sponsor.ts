@@ -4,6 +4,7 @@ import { SECOND_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { DIAL, JOINED, PENDING, REFUSED, type Dialled, type Refused } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_FULL, REFUSAL_OUTSIDE, REFUSAL_UNADMITTED } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { NOT_ADMITTED, NOT_READY, OVERLOADED } from '../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../routing/want.ts';
@@ -42,8 +43,13 @@ export function onApplication(
     refuse(node, out, envelope, NOT_ADMITTED, fault);
     return;
   }
+  const open = candidacyOf(node.affiliation, envelope.from);
+  const isFull = (node.affiliation?.candidacies.length ?? 0) >= node.config.parameters.maxTickets;
+  if (open === undefined && isFull) {
+    refuse(node, out, envelope, OVERLOADED, 'too many others apply');
+    return;
+  }
   const affiliation = affiliationOf(node);
-  const open = candidacyOf(affiliation, envelope.from);
   if (open !== undefined && certificate === null) {
     // The same again: the answer goes to where it was asked last.
     open.owed = owedFor(envelope);
@@ -51,10 +57,6 @@ export function onApplication(
     return;
   }
   if (open !== undefined) close(affiliation, open);
-  if (affiliation.candidacies.length >= node.config.parameters.maxTickets) {
-    refuse(node, out, envelope, OVERLOADED, 'too many others apply');
-    return;
-  }
   const dialN = node.nextN++;
   affiliation.candidacies.push({
     owed: owedFor(envelope),
@@ -179,8 +181,8 @@ function grantedOf(node: Node, { terms, signatures }: Candidacy): Certificate | 
   return { ...terms, signatures: [...signatures] };
 }
 
-function candidacyOf({ candidacies }: Affiliation, subject: Peer): Candidacy | undefined {
-  return candidacies.find(({ owed }) => owed.to === subject);
+function candidacyOf(affiliation: Affiliation | null, subject: Peer): Candidacy | undefined {
+  return affiliation?.candidacies.find(({ owed }) => owed.to === subject);
 }
 
 function close({ candidacies }: Affiliation, candidacy: Candidacy): void {
@@ -193,9 +195,16 @@ function refusalOf(code: number, detail: string): Refused {
 }
 
 function refuse(node: Node, out: Outbox, envelope: Envelope, code: number, detail: string): void {
+  countRefusal(node, whyRefused(code));
   reply(node, out, envelope, REFUSED, refusalOf(code, detail));
 }
 
+function whyRefused(code: number): number {
+  if (code === NOT_ADMITTED) return REFUSAL_UNADMITTED;
+  return code === OVERLOADED ? REFUSAL_FULL : REFUSAL_OUTSIDE;
+}
+
 function refuseOwed(node: Node, out: Outbox, { owed }: Candidacy, detail: string): void {
+  countRefusal(node, REFUSAL_UNADMITTED);
   pay(node, out, owed, REFUSED, refusalOf(NOT_ADMITTED, detail));
 }

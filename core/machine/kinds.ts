@@ -17,7 +17,7 @@ import {
   stopBody,
 } from '../roles/agent-plan.ts';
 import { findMembersShape, membersShape, pingReqShape, sayingsShape } from '../cluster/member-messages.ts';
-import { podRows } from '../roles/pod-kinds.ts';
+import { AMONG_HOSTS, ERRANDS, podRows } from '../roles/pod-kinds.ts';
 import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
 import { wantShape } from '../routing/want.ts';
 import { address } from '../trust/documents.ts';
@@ -77,7 +77,7 @@ export interface KindEntry {
   /** What a step of this kind costs a node of speed 1, µs; see `bench steps`. */
   readonly costUs: number;
   readonly section: string;
-  /** Whether only members of a cluster, and bridges of its peerings, may say it to one another; or users, too. */
+  /** Whether only members of a cluster, and bridges of its peerings, may say it to one another; or users to a gateway, too. */
   readonly isForMembers: boolean;
   readonly isOfUsers: boolean;
 }
@@ -331,8 +331,16 @@ export const ROUTE = DEVICE * 32 + 11;
 /** Checking the Ed25519 signature of another node: 71 µs measured (`bench steps`), rounded up. */
 const CHECK_US = 75;
 
-/** What a cluster's own nodes do for one another (R5.1-2). What answers, and what introduces, is not among it. */
-const FOR_MEMBERS: readonly number[] = [ASK, RUN, CROSS, FIND, FIND_OFFERS, MANIFEST, BEAT, DIRECTORY, ROWS];
+/** What users say, each for itself, to a gateway. */
+const OF_USERS: readonly number[] = [ASK, AGENT, AGENT_STOP, AGENTS, STEP, ...ERRANDS];
+/**
+ * What a cluster's own nodes do for one another (R5.1-2), what users ask of it among it. Not among it is what introduces or proves itself,
+ * what answers a question that the receiver remembers, what bridges judge by their peerings, and what operators order.
+ */
+const FOR_MEMBERS: readonly number[] = [
+  ...[...OF_USERS, RUN, CROSS, FIND, FIND_OFFERS, OFFERED, MANIFEST, MANIFEST_WANTED, BEAT],
+  ...[DIRECTORY, ROWS, EVIDENCE, AGENT_STATE, AGENTS_FOUND, STEP_RESULT, ...AMONG_HOSTS],
+];
 
 const KIND_COUNT = TYPES.length * 32;
 
@@ -359,7 +367,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
       costUs,
       section,
       isForMembers: FOR_MEMBERS.includes(kind),
-      isOfUsers: kind === ASK,
+      isOfUsers: OF_USERS.includes(kind),
     };
   };
   add(FIND, 'find', 'gateway or bridge → index', findBody, REQUESTS, CHECK_US + 15, '§5.2, R3-3');

@@ -3,7 +3,6 @@ import { NEVER_US } from '../base/time.ts';
 import { createRandom } from '../base/rng.ts';
 import { Digest } from '../base/digest.ts';
 import { membershipShape } from '../cluster/membership-state.ts';
-import { REFUSALS } from '../cluster/admittance.ts';
 import { affiliationShape } from '../cluster/affiliation.ts';
 import { createPresence, presenceShape } from '../cluster/presence.ts';
 import { agentHostShape } from '../roles/agent-state.ts';
@@ -18,6 +17,7 @@ import type { NodeConfig } from './config.ts';
 import { cloneValue, diffValues, foldValue, type Rank } from './snapshot.ts';
 import { MAX_KNOWN } from './disk-records.ts';
 import { integer, list, optional, record, text, upTo, word, type Of } from './shape.ts';
+import { NO_REFUSALS, REFUSALS } from './refusals.ts';
 
 /** A node is down until it is booted, loads what its disk kept, stores and signs what it will say, and is ready. */
 export const DOWN = 0;
@@ -44,12 +44,8 @@ export const nodeStateShape = record({
   wakeAtUs: integer,
   /** While it starts: when to ask its disk again, which has failed; NEVER_US if it has not. */
   retryAtUs: integer,
-  /** Envelopes of a known type whose operation this version does not know, or that are not for this node's roles. */
-  ignored: integer,
-  /** Envelopes that came too late, or answered what was never asked. */
-  late: integer,
   presence: presenceShape,
-  /** What was not taken in, by reason: see REFUSALS. */
+  /** What was not taken in since it was booted, by reason: see REFUSALS. */
   refusals: list(integer, REFUSALS.length),
   /** Null until something has happened. */
   affiliation: optional(affiliationShape),
@@ -75,9 +71,6 @@ export interface Node extends Of<typeof nodeStateShape> {
 /** What all nodes hold that have not been booted yet: a boot replaces it. Nothing in it is ever changed. */
 const NOTHING = { known: [], random: createRandom([0, 0, 0, 0]), presence: createPresence() };
 
-/** Counts are replaced when one changes: nearly all nodes have these. */
-export const NO_REFUSALS: number[] = REFUSALS.map(() => 0);
-
 /** A node that is down. The one birthplace of the shape of a node. */
 export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
   return {
@@ -95,8 +88,6 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     random: NOTHING.random,
     wakeAtUs: NEVER_US,
     retryAtUs: NEVER_US,
-    ignored: 0,
-    late: 0,
     presence: NOTHING.presence,
     refusals: NO_REFUSALS,
     affiliation: null,

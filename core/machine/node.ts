@@ -47,7 +47,15 @@ import { DISK_FINE } from './disk-conditions.ts';
 import { AFFILIATION_KEY, MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
-import { LOADING, NO_REFUSALS, READY, SIGNING, STORING, type Node } from './node-state.ts';
+import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
+import {
+  countRefusal,
+  NO_REFUSALS,
+  REFUSAL_IMPOSTOR,
+  REFUSAL_LATE,
+  REFUSAL_STARTING,
+  refusalOfKind,
+} from './refusals.ts';
 import { note, reply } from './speech.ts';
 
 /** What a driver supplies with each boot. */
@@ -65,8 +73,6 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.bootCount = bootCount;
   node.nextN = 1;
   node.random = createRandom(seedWords);
-  node.ignored = 0;
-  node.late = 0;
   node.retryAtUs = NEVER_US;
   node.presence = createPresence();
   node.membership = null;
@@ -85,9 +91,11 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
 
 /** Takes in one envelope. */
 export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
-  if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
+  // A peer that says what only a device can say is not believed.
+  if (envelope.from >= 0 && envelope.kind >= kinds.STORE) countRefusal(node, REFUSAL_IMPOSTOR);
+  else if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
   else if (!isTurnedAway(node, now, out, envelope) && !receiveByRole(node, now, envelope, out))
-    node.ignored++;
+    countRefusal(node, refusalOfKind(envelope.kind));
   if (isDeparting(node)) progressLeaving(node, now, out);
   setAlarm(node);
 }
@@ -123,7 +131,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return true;
     case kinds.RUN:
       if (compute === null) return false;
-      if (envelope.from === node.self && !agents.isWanted(node, envelope)) node.late++;
+      if (envelope.from === node.self && !agents.isWanted(node, envelope)) countRefusal(node, REFUSAL_LATE);
       else computes.onRun(node, compute, now, out, envelope);
       return true;
     case kinds.CROSS:
@@ -210,7 +218,6 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
       return true;
     case kinds.INFERRED:
-      // A peer that sends what only a device can say is not believed.
       if (compute === null || envelope.from !== ACCELERATOR) return false;
       computes.onInferred(node, compute, now, out, envelope);
       return true;
@@ -269,7 +276,7 @@ function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): v
     }
   }
   const isOfAgent = envelope.kind === kinds.AGENT_STATE && gateway !== null;
-  if (!isOfAgent || !desk.onSaidToOwner(node, out, envelope)) node.late++;
+  if (!isOfAgent || !desk.onSaidToOwner(node, out, envelope)) countRefusal(node, REFUSAL_LATE);
 }
 
 function outcomeOf(
@@ -307,11 +314,12 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
         detail: 'starting',
         struck: [],
       });
-    } else node.ignored++;
+    }
+    countRefusal(node, REFUSAL_STARTING);
     return;
   }
   if (envelope.originBoot !== node.bootCount) {
-    node.late++;
+    countRefusal(node, REFUSAL_LATE);
     return;
   }
   if (node.phase === LOADING && envelope.kind === kinds.LOADED) {
@@ -335,7 +343,7 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
     agents.resumeAgents(node, now, out);
     if (node.pods !== null) podHosts.startPods(node, node.pods, now, out);
     note(node, out, null, kinds.NOTE_READY, node.self);
-  } else node.late++;
+  } else countRefusal(node, REFUSAL_LATE);
 }
 
 /** Asks the disk for what comes after a key. */

@@ -1,5 +1,6 @@
 import type { Peer } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
+import { isDeparting } from '../cluster/affiliation.ts';
 import { agreementsShape, agreementWith, createAgreements } from '../cluster/agreements.ts';
 import { onBorderAlarm, startBorder } from '../cluster/border.ts';
 import { clusterDirectoryShape, createClusterDirectory, recordOf } from '../cluster/cluster-directory.ts';
@@ -15,10 +16,11 @@ import {
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ANSWER, FIND_OFFERS, type Cross, type Offered } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_REPLAYED, REFUSAL_UNPEERED } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { integer, record, type Of } from '../machine/shape.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
-import { NO_ELIGIBLE_NODE, OVERLOADED, TRUST_TOO_LOW } from '../routing/outcomes.ts';
+import { NO_ELIGIBLE_NODE, NOT_READY, OVERLOADED, TRUST_TOO_LOW } from '../routing/outcomes.ts';
 import { refusal, replyOutcome, type Outcome } from '../routing/ending.ts';
 import {
   createMemory,
@@ -49,8 +51,6 @@ export const bridgeShape = record({
   outward: searcherShape,
   inward: searcherShape,
   nextOffersUs: integer,
-  /** Requests that came from outside and by no peering in force. */
-  refused: integer,
   /** What was answered, both ways: a request may cross again, by another bridge or as a duplicate (R5.2-4). */
   answered: memoryShape,
 });
@@ -64,7 +64,6 @@ export function createBridge(): Bridge {
     outward: createSearcher(),
     inward: createSearcher(),
     nextOffersUs: NEVER_US,
-    refused: 0,
     answered: createMemory(),
   };
 }
@@ -91,8 +90,12 @@ export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envel
   }
   const { origin, originBoot, n, from } = envelope;
   // A duplicate of what is under way takes no room.
-  const isNew = isFromOutside && !bridge.inward.searches.holds(origin, originBoot, n);
-  if (isNew && isAtLimit(bridge, sessionWith(bridge.sessions, from)!)) {
+  const isNew = !(isFromOutside ? bridge.inward : bridge.outward).searches.holds(origin, originBoot, n);
+  if (isNew && isDeparting(node)) {
+    replyOutcome(node, out, envelope, refusal(NOT_READY, 'the node is leaving its cluster', []));
+    return;
+  }
+  if (isNew && isFromOutside && isAtLimit(bridge, sessionWith(bridge.sessions, from)!)) {
     const detail = 'the other cluster has as many requests here as its peering allows';
     replyOutcome(node, out, envelope, refusal(OVERLOADED, detail, []));
     return;
@@ -117,12 +120,12 @@ function findBorderFault(
 ): Outcome | null {
   const session = sessionWith(bridge.sessions, from);
   if (session === null || agreementWith(bridge.agreements, session.genesis, now) === null) {
-    bridge.refused++;
+    countRefusal(node, REFUSAL_UNPEERED);
     return refusal(NO_ELIGIBLE_NODE, 'no peering is in force with whoever brings the request', []);
   }
   // It has come from where its user is, in one crossing, or it has come in a circle.
   if (path.length !== 1 || path[0] !== session.cluster) {
-    bridge.refused++;
+    countRefusal(node, REFUSAL_REPLAYED);
     return refusal(
       NO_ELIGIBLE_NODE,
       'the request has crossed another border before, or come in a circle',

@@ -5,6 +5,7 @@ import type { Load } from '../cluster/manifest.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ANSWER, INFER, REFUSED, WORKING, type Answer, type Inferred } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_LATE } from '../machine/refusals.ts';
 import { flag, integer, list, peer, record, shared, type Of } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
@@ -124,7 +125,7 @@ type RequestId = Pick<Envelope, 'origin' | 'originBoot' | 'n'>;
 export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): void {
   const at = compute.jobs.findIndex((job) => job.isStarted && job.number === envelope.n);
   if (envelope.originBoot !== node.bootCount || at < 0) {
-    node.late++;
+    countRefusal(node, REFUSAL_LATE);
     return;
   }
   const job = compute.jobs[at];

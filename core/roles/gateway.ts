@@ -2,6 +2,7 @@ import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { CLUSTERS, FIND_CLUSTERS, NOTE_OUTCOME } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_FORGED } from '../machine/refusals.ts';
 import { record, type Of } from '../machine/shape.ts';
 import { noteRequest, reply } from '../machine/speech.ts';
 import { isDeparting } from '../cluster/affiliation.ts';
@@ -149,8 +150,10 @@ function findFault(
   want: Want,
   plan: Plan | null,
 ): Outcome | null {
-  if (envelope.from !== envelope.origin)
+  if (envelope.from !== envelope.origin) {
+    countRefusal(node, REFUSAL_FORGED);
     return refusal(NOT_ADMITTED, 'a request is brought by whoever it is of', []);
+  }
   const { origin, originBoot, n } = envelope;
   if (gateway.searcher.searches.holds(origin, originBoot, n)) return null;
   if (isDeparting(node)) return refusal(NOT_READY, 'the node is leaving its cluster', []);

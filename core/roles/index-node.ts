@@ -43,8 +43,6 @@ export const indexNodeShape = record({
   warmAtUs: integer,
   /** Whether it has told of what its cluster has only one of, which it does once. */
   isSurveyed: flag,
-  /** Announcements refused: unsigned, invalid, of another cluster, or beyond the bound of the table. */
-  refused: integer,
 });
 export type IndexNode = Of<typeof indexNodeShape>;
 
@@ -58,7 +56,6 @@ export function createIndexNode(): IndexNode {
     nextPassUs: NEVER_US,
     warmAtUs: 0,
     isSurveyed: false,
-    refused: 0,
   };
 }
 
@@ -78,10 +75,7 @@ export function onManifest(node: Node, index: IndexNode, now: Now, out: Outbox, 
   const announced = envelope.body as Announcement;
   const { id } = announced.manifest;
   const learnt = learn(node, index, out, announced, now.monoUs);
-  if (learnt === 'refused') {
-    index.refused++;
-    return;
-  }
+  if (learnt === 'refused') return;
   if (learnt === 'new') passOn(node, index, now, id, node.config.parameters.maxHops);
   const slot = index.directory.slotOf(id);
   if (slot < 0 || envelope.from !== id) return;

@@ -3,6 +3,7 @@ import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { POD_COPY, POD_KEPT, POD_OFFER } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_LATE } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { allowsStorage } from '../policy/location-policy.ts';
 import { podIdOf } from '../policy/pod-documents.ts';
@@ -199,7 +200,7 @@ export function onPodKept(
   const { pod, revision, keeping, law } = envelope.body as PodKept;
   const entry = pods.entries.get(pod);
   if (entry === undefined || envelope.origin !== node.self || envelope.originBoot !== node.bootCount) {
-    node.late++;
+    countRefusal(node, REFUSAL_LATE);
     return null;
   }
   if (law !== null && law.pod === pod) learnLaw(node, pods, now, out, law);

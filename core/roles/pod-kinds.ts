@@ -18,6 +18,12 @@ export const POD_KEPT = 4 * 32 + 18;
 export const POD_LAW = 4 * 32 + 19;
 export const POD_LAW_KEPT = 4 * 32 + 20;
 
+/** What owners say to a gateway, and it to a host; and what pod hosts and gateways of a cluster say to one another. */
+export const ERRANDS: readonly number[] = [POD_WRITE, POD_READ, POD_DELETE, POD_RULE];
+export const AMONG_HOSTS: readonly number[] = [
+  ...[LEASE, LEASED, POD_COPY, POD_OFFER, POD_KEPT, POD_LAW, POD_LAW_KEPT],
+];
+
 export function isOfPods(kind: number): boolean {
   return kind <= POD_LAW_KEPT && kind % 32 >= 16 && kind % 32 <= 23;
 }

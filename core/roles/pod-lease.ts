@@ -5,6 +5,7 @@ import { LEFT } from '../cluster/member.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { LEASE, LEASED } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_LATE } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { learnLaw } from './pod-law.ts';
 import { MAX_CIRCLE, MAX_LAWS_TOLD, type Lease, type Leased } from './pod-records.ts';
@@ -106,7 +107,7 @@ export function hearFellow(fellows: Fellows, now: Now, envelope: Envelope): Fell
 export function onLeased(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
   const fellow = hearFellow(pods.fellows, now, envelope);
   if (fellow === null) {
-    node.late++;
+    countRefusal(node, REFUSAL_LATE);
     return;
   }
   const { boot, seen, isComplete, laws } = envelope.body as Leased;

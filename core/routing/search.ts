@@ -14,6 +14,7 @@ import {
   type Refused,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_REPLAYED } from '../machine/refusals.ts';
 import { note, noteRequest, reply } from '../machine/speech.ts';
 import type { AgentState, Plan } from '../roles/agent-plan.ts';
 import { noteFailure, noteRoundTrip, noteSuccess } from './breaker.ts';
@@ -74,7 +75,7 @@ export function openSearch(
       open.askerAttempt = envelope.attempt;
     }
     if (open.asker === envelope.from) reply(node, out, envelope, WORKING, { by: node.self, ahead: 0 });
-    else node.late++;
+    else countRefusal(node, REFUSAL_REPLAYED);
     return null;
   }
   if (searches.size >= node.config.parameters.maxSearches)

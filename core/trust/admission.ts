@@ -1,14 +1,9 @@
 import type { Peer, Pure } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
 import { Encoder } from '../machine/codec.ts';
-import {
-  termsShape,
-  type AdmissionTerms,
-  type Certificate,
-  type Genesis,
-  type OperatorSignature,
-} from './documents.ts';
+import { termsShape, type AdmissionTerms, type Certificate, type Genesis } from './documents.ts';
 import { genesisHash } from './genesis.ts';
+import { countSigners } from './signatures.ts';
 
 /** The hash that operators sign to admit a node. */
 export function admissionHash(pure: Pure, terms: AdmissionTerms): string {
@@ -31,7 +26,7 @@ export function admit(
   if (certificate.genesis !== genesisHash(pure, genesis)) return 'the certificate is of another cluster';
   if (now.wallUs < certificate.fromWallUs) return 'the certificate does not hold yet';
   if (now.wallUs >= certificate.untilWallUs) return 'the certificate has run out';
-  const signers = countSigners(pure, genesis, certificate, certificate.signatures);
+  const signers = countSigners(pure, genesis, admissionHash(pure, certificate), certificate.signatures);
   if (signers >= genesis.threshold) return null;
   return `${signers} of the ${genesis.threshold} signatures of operators that are needed`;
 }
@@ -45,20 +40,4 @@ export function isAdmitted(
   now: Now,
 ): boolean {
   return admit(pure, genesis, certificate, subject, now) === null;
-}
-
-/** How many different operators of a cluster have really signed the terms. */
-export function countSigners(
-  pure: Pure,
-  genesis: Genesis,
-  terms: AdmissionTerms,
-  signatures: readonly OperatorSignature[],
-): number {
-  const signed = admissionHash(pure, terms);
-  const signers = new Set<Peer>();
-  for (const { operator, signature } of signatures) {
-    if (signers.has(operator) || !genesis.operators.includes(operator)) continue;
-    if (pure.verify(operator, signed, signature)) signers.add(operator);
-  }
-  return signers.size;
 }

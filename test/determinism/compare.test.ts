@@ -62,7 +62,7 @@ describe('bisecting two runs that differ', function () {
     class Spoilt extends World {
       override start(): void {
         super.start();
-        this.machines[3].node.ignored = 1;
+        this.machines[3].node.refusals[0] = 1;
       }
     }
     const { parting } = compareWith((scenario, watcher) => new Spoilt(scenario, watcher));

@@ -124,7 +124,8 @@ describe('the transport between live nodes', function () {
   it('takes a frame that its sender signed', async () => {
     const receivedOf = async (): Promise<number> => {
       const text = await (await fetch(`${federation.nodes[1]!.url}/metrics`)).text();
-      return Number(/^watershed_ignored_total (\d+)$/m.exec(text)![1]);
+      const counted = /^watershed_turned_away_total\{reason="not for this node"\} (\d+)$/m.exec(text);
+      return Number(counted![1]);
     };
     const before = await receivedOf();
     voice.socket.emit('envelope', ...signed(voice, beat(), gateway));

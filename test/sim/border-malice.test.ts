@@ -6,6 +6,7 @@ import { simulate } from '../../sim/simulate.ts';
 import type { Machine } from '../../sim/machine.ts';
 import type { World } from '../../sim/world.ts';
 import { peeringOf, tinyNode, tinyScenario } from './tiny-scenario.ts';
+import { countRefusals } from '../rig.ts';
 
 const FRONT = ['gateway', 'index', 'bridge'];
 
@@ -51,8 +52,9 @@ describe('a forger of records', () => {
           name === 'france/front' ? ['us-east/front', ...(peered ? ['japan/front'] : [])] : ['france/front'];
         expect(partners).to.have.members(own);
       }
-      const { refused, crowded } = machineOf(world, 'france/front').node.bridge!.directory;
-      expect([refused > 20, crowded > 20], `${refused}, ${crowded}`).to.deep.equal([true, true]);
+      const { node } = machineOf(world, 'france/front');
+      for (const why of ['forged', 'no room'] as const)
+        expect(countRefusals(node, why), why).to.be.greaterThan(20);
       const honest = simulate(withVillain(null, peered)).world;
       for (const cluster of ['france', 'us-east'])
         expect(outcomesOf(world, cluster)).to.deep.equal(outcomesOf(honest, cluster));
@@ -65,10 +67,10 @@ describe('a forger of peerings', () => {
     const simulation = simulate(withVillain('peering-forger', false));
     const { world } = simulation;
     expect(simulation.verdict()).to.deep.equal({ verdict: 'pass', reasons: [] });
-    const { agreements, refused, sessions } = machineOf(world, 'france/front').node.bridge!;
-    expect(agreements.refused).to.be.greaterThan(20);
-    expect(refused).to.be.greaterThan(5);
-    expect(sessions.sessions).to.have.length(1);
+    const { node } = machineOf(world, 'france/front');
+    expect(countRefusals(node, 'forged')).to.be.greaterThan(20);
+    expect(countRefusals(node, 'no peering')).to.be.greaterThan(5);
+    expect(node.bridge!.sessions.sessions).to.have.length(1);
     expect(outcomesOf(world, 'japan')).to.have.length.greaterThan(5).and.not.include('OK');
     const served = world.users.requests.filter(({ code }) => code === OK);
     expect(served.length).to.be.greaterThan(5);

@@ -23,7 +23,7 @@ import { isDerived } from '../../sim/devices/accelerator.ts';
 import type { ResolvedFault, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { World } from '../../sim/world.ts';
-import { envelopeOf, pageOf, Rig } from '../rig.ts';
+import { envelopeOf, pageOf, Rig, countRefusals } from '../rig.ts';
 import {
   at,
   COMPUTE,
@@ -154,7 +154,7 @@ describe('harm to disks', () => {
       40,
     );
     expect(world.machines[COMPUTE].node.phase).to.equal(READY);
-    expect(world.machines[COMPUTE].node.late).to.equal(0);
+    expect(countRefusals(world.machines[COMPUTE].node, 'too late')).to.equal(0);
     world.census();
   });
 });

@@ -24,6 +24,7 @@ import { MALICIOUS_ROLES } from '../../sim/scenario/resolved-malice.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { World } from '../../sim/world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
+import { countRefusals } from '../rig.ts';
 
 const SECOND_US = 1_000_000;
 const FRONT = ['gateway', 'index', 'bridge'];
@@ -340,7 +341,7 @@ describe('a forger', () => {
     });
     expect(forgedHeard).to.equal(0);
     const index = world.machines[0].node.index!;
-    expect(index.refused).to.be.greaterThan(20);
+    expect(countRefusals(world.machines[0].node, 'forged')).to.be.greaterThan(20);
     expect(world.tally.dropped.forged).to.be.greaterThan(20);
     for (const entry of index.directory.members()) {
       expect(entry.isQuarantined).to.equal(false);

@@ -14,6 +14,7 @@ import {
   SECOND_US,
   withFaults,
 } from './harmed-world.ts';
+import { countRefusals } from '../rig.ts';
 
 const BUSY: ResolvedFault[] = [
   { kind: 'crash', point: 'before-ack', ...at(10, 14) },
@@ -131,7 +132,7 @@ describe('harm to nodes', () => {
     it('a device answers the life that asked it: not the one after a wipe, though it counts boots alike', () => {
       const late: number[] = [];
       const { world } = runUntil(withFaults({ kind: 'wipe', ...at(12.4, 12.401) }), 60);
-      for (const { node } of world.machines) late.push(node.late);
+      for (const { node } of world.machines) late.push(countRefusals(node, 'too late'));
       expect(world.users.open).to.equal(0);
       expect(late[COMPUTE]).to.equal(0);
     });

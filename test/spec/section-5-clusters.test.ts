@@ -6,7 +6,16 @@ import { OK } from '../../core/routing/outcomes.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { peeringFor, recordFor, signByOperators } from '../agreements.ts';
 import { law } from '../laws/law.ts';
-import { envelopeOf, FEDERATION, genesisOf, Rig, SECOND_US, WALL_START_US, type NodeSpec } from '../rig.ts';
+import {
+  envelopeOf,
+  FEDERATION,
+  genesisOf,
+  Rig,
+  SECOND_US,
+  WALL_START_US,
+  type NodeSpec,
+  countRefusals,
+} from '../rig.ts';
 import { inARow } from '../sim/row-of-clusters.ts';
 
 const [front, , , brazilFront, brazilCompute] = FEDERATION;
@@ -69,7 +78,7 @@ describe('§5.1 Clusters', () => {
     rig.deliver(envelopeOf(kinds.CLUSTER_NEWS, mallory, self, body));
     rig.advance(3 * SECOND_US);
     expect(rig.sent.some(({ to, kind }) => to === mallory && kind === kinds.SESSION)).to.equal(false);
-    expect(rig.node('front').bridge!.directory.refused).to.equal(1);
+    expect(countRefusals(rig.node('front'), 'forged')).to.equal(1);
   });
 
   it('R5.1-5: what was heard is listed with its age and its source, peered or not', () => {

@@ -5,7 +5,7 @@ import * as kinds from '../../core/machine/kinds.ts';
 import { foldNode } from '../../core/machine/node-state.ts';
 import { refusal } from '../../core/routing/ending.ts';
 import * as outcomes from '../../core/routing/outcomes.ts';
-import { envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
+import { envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec, countRefusals } from '../rig.ts';
 
 const [front, compute1, compute2, brazilFront, brazilCompute] = FEDERATION;
 
@@ -38,13 +38,13 @@ describe('§5.2 Messages', () => {
       const rig = new Rig().start();
       const node = rig.node('front');
       for (const type of [0, 1, 2, 3, 4, 5]) {
-        const before = foldNode(Object.assign(Object.create(node) as typeof node, { ignored: 0 })).hex();
-        const { ignored } = node;
+        const before = foldNode(Object.assign(Object.create(node) as typeof node, { refusals: [] })).hex();
+        const ignored = countRefusals(node, 'unknown operation');
         expect(rig.deliver(envelopeOf(type * 32 + 31, rig.peer('compute-1'), node.self, {}))).to.deep.equal(
           [],
         );
-        expect(node.ignored).to.equal(ignored + 1);
-        const after = foldNode(Object.assign(Object.create(node) as typeof node, { ignored: 0 })).hex();
+        expect(countRefusals(node, 'unknown operation')).to.equal(ignored + 1);
+        const after = foldNode(Object.assign(Object.create(node) as typeof node, { refusals: [] })).hex();
         expect(after, 'nothing else changes').to.equal(before);
       }
     });
@@ -410,7 +410,7 @@ describe('§5.3 Requests', () => {
       rig.pump();
       expect(kindsSent(rig, kinds.ANSWER).filter(({ to }) => to === rig.peer('front'))).to.have.length(2);
       expect(rig.outcomes('ann', 1)).to.have.length(1);
-      expect(rig.node('front').late).to.be.greaterThan(0);
+      expect(countRefusals(rig.node('front'), 'too late')).to.be.greaterThan(0);
     });
   });
 

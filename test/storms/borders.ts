@@ -7,8 +7,9 @@ import { nameOfKind, STORE, typeOfKind } from '../../core/machine/kinds.ts';
 import { receive, wake } from '../../core/machine/node.ts';
 import { cloneNode, foldNode, READY, type Node } from '../../core/machine/node-state.ts';
 import type { Now } from '../../core/base/time.ts';
+import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
 import { poolOf, startMixed } from '../laws/play.ts';
-import { SECOND_US, type Rig } from '../rig.ts';
+import { countRefusals, SECOND_US, type Rig } from '../rig.ts';
 import { BorderInputs } from './border-inputs.ts';
 import { makeSubjects, recordTraffic, type Subject } from './border-subjects.ts';
 
@@ -78,21 +79,44 @@ class BorderStorm {
     const { node, now, envelope, out } = this;
     if (this.inputs.below(2) === 0) envelope.to = node.self;
     this.pass(this.inputs.below(50) === 0 ? SECOND_US : this.inputs.below(2_000));
-    const before = countsOf(node);
+    const before = countRefusals(node);
     this.fold ??= foldWithoutCounts(node);
     out.clear();
     receive(node, now, envelope, out);
     count(this.receivedOfKind, nameOfKind(envelope.kind));
     this.checkBounds();
-    const isCounted = countsOf(node) !== before;
+    const counted = countRefusals(node) - before;
+    const isCounted = counted > 0;
+    if (!ITEMIZED.has(envelope.kind)) this.checkCount(counted);
     count(isCounted ? this.counted : this.taken, this.subject.state);
-    const isDeviceKind = typeOfKind(envelope.kind) === typeOfKind(STORE);
-    if (isDeviceKind && !isCounted) expect.fail(`${nameOfKind(envelope.kind)} of a peer was believed`);
     // While it starts a node answers requests, and hears nobody but its devices.
-    const isAllRefused = isCounted && !ITEMIZED.has(envelope.kind);
+    // A stranger is asked who it is, and that is noted.
+    const isAllRefused = isCounted && !ITEMIZED.has(envelope.kind) && !this.hasSaid(kinds.FIND_MEMBERS);
     if (isAllRefused || node.phase !== READY)
       expect(foldWithoutCounts(node), `${nameOfKind(envelope.kind)} was refused`).to.equal(this.fold);
     else this.fold = null;
+  }
+
+  /** What is refused is counted once, by one reason; what no other node may say, and what is not admitted, never passes uncounted. */
+  private checkCount(counted: number): void {
+    const { node, envelope, out } = this;
+    const what = nameOfKind(envelope.kind);
+    if (counted > 1) expect.fail(`${what} was counted ${counted} times`);
+    const isOfDevice = typeOfKind(envelope.kind) === typeOfKind(STORE);
+    if (isOfDevice && counted === 0) expect.fail(`${what} of a peer was believed`);
+    if (node.phase !== READY && counted === 0) expect.fail(`${what} was taken in while it starts`);
+    for (let i = 0; i < out.count; i++) {
+      const { kind, to, body } = out.at(i);
+      const isNo = kind === kinds.REFUSED && to === envelope.from;
+      if (isNo && (body as kinds.Refused).code === NOT_ADMITTED && counted === 0)
+        expect.fail(`${what} was not admitted, and not counted`);
+    }
+  }
+
+  private hasSaid(kind: number): boolean {
+    const { out } = this;
+    for (let i = 0; i < out.count; i++) if (out.at(i).kind === kind) return true;
+    return false;
   }
 
   private startRound(round: number): void {
@@ -153,8 +177,7 @@ class BorderStorm {
   }
 }
 
-/** What a node counts of what it refuses, and of the time that it spends on checking it, wherever that stands in its state. */
-const COUNTERS = new Set(['ignored', 'late', 'refused', 'crowded']);
+/** What a node counts of the time that it spends on checking what it may refuse. */
 const CHECKS = new Set(['checks', 'checksSinceUs']);
 /** What holds a list whose items are judged one by one: some may be taken and others refused. */
 const ITEMIZED = new Set([
@@ -162,26 +185,16 @@ const ITEMIZED = new Set([
   ...[kinds.PING, kinds.PING_REQ, kinds.ACK, kinds.NACK, kinds.GOSSIP],
 ]);
 
-/** How much a node has refused. */
-function countsOf(state: object): number {
-  let sum = 0;
-  for (const [name, value] of Object.entries(state)) {
-    if (typeof value === 'number' && COUNTERS.has(name)) sum += value;
-    else if (isRecord(value) && name !== 'config') sum += countsOf(value);
-  }
-  return sum;
-}
-
 function foldWithoutCounts(node: Node): string {
   const { self, config, pure, ...state } = node;
-  return foldNode({ ...(withoutCounts(state) as typeof state), self, config, pure }).hex();
+  const rest = withoutChecks({ ...state, refusals: [] }) as typeof state;
+  return foldNode({ ...rest, self, config, pure }).hex();
 }
 
-function withoutCounts(state: object): object {
+function withoutChecks(state: object): object {
   const entries = Object.entries(state).map(([name, value]): [string, unknown] => {
     if (CHECKS.has(name)) return [name, typeof value === 'number' ? 0 : new Map()];
-    if (typeof value === 'number' && COUNTERS.has(name)) return [name, 0];
-    return [name, isRecord(value) ? withoutCounts(value) : value];
+    return [name, isRecord(value) ? withoutChecks(value) : value];
   });
   return Object.fromEntries(entries);
 }

@@ -6,7 +6,7 @@ import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { genesisHash } from '../../../core/trust/genesis.ts';
 import { recordFor } from '../../agreements.ts';
-import { envelopeOf, FEDERATION, namesOf, Rig, SECOND_US, type NodeSpec } from '../../rig.ts';
+import { envelopeOf, FEDERATION, namesOf, Rig, SECOND_US, type NodeSpec, countRefusals } from '../../rig.ts';
 
 /** A cluster that nobody has a peering with, founded by whoever signs for it. */
 function foundedBy(rig: Rig, founder: string, cluster: string, version = 1): ClusterRecord {
@@ -121,9 +121,9 @@ describe('the directory of clusters', () => {
     const brazil = recordFor(rig.cast, FEDERATION, 'brazil');
     const bridges = [{ peer: rig.peer('mallory'), region: 'americas/br', address: 'there' }];
     const forged = { ...brazil, bridges, version: { epoch: 9, version: 1 } };
-    const before = directoryOf(rig).refused;
+    const before = countRefusals(rig.node('front'), 'forged');
     for (const from of ['mallory', 'brazil-front']) tell(rig, from, 'front', [forged]);
-    expect(directoryOf(rig).refused).to.equal(before + 2);
+    expect(countRefusals(rig.node('front'), 'forged')).to.equal(before + 2);
     const key = genesisHash(rig.cast, brazil.genesis);
     expect(directoryOf(rig).entries.get(key)!.record.bridges).to.deep.equal(brazil.bridges);
     rig.advance(40 * SECOND_US);
@@ -140,7 +140,7 @@ describe('the directory of clusters', () => {
     for (const cluster of ['japan', 'korea', 'australia'])
       tell(rig, 'mallory', 'front', [foundedBy(rig, 'mallory', cluster)]);
     expect(heardOf(rig)).to.deep.equal(['france', 'japan', 'korea']);
-    expect(directoryOf(rig).crowded).to.equal(1);
+    expect(countRefusals(rig.node('front'), 'no room')).to.equal(1);
     tell(rig, 'brazil-front', 'front', [recordFor(rig.cast, FEDERATION, 'brazil')]);
     expect(heardOf(rig)).to.have.length(3).and.include.members(['brazil', 'france']);
   });

@@ -16,6 +16,7 @@ import {
   OpenRig as Rig,
   SECOND_US,
   type NodeSpec,
+  countRefusals,
 } from '../../rig.ts';
 
 const plain = { ...FEDERATION[0], types: ['index'], peered: [] };
@@ -169,12 +170,16 @@ describe('the registry of a cluster', () => {
 
   it('believes rows of index nodes of its cluster only, and of these what is signed', () => {
     const rig = startAlone([here, there]);
-    const { refused } = indexOf(rig, 'index-1');
+    const index = rig.node('index-1');
+    const before = countRefusals(index, 'forged');
     bringRows(rig, rig.peer('compute-2'), 'index-1', [row(say(rig, 'compute-1'))]);
-    expect([entryOf(rig, 'index-1', 'compute-1'), rig.node('index-1').ignored]).to.deep.equal([undefined, 1]);
+    expect([entryOf(rig, 'index-1', 'compute-1'), countRefusals(index, 'not for this node')]).to.deep.equal([
+      undefined,
+      1,
+    ]);
     bringRows(rig, rig.peer('index-2'), 'index-1', [row(say(rig, 'compute-1', { signer: 'index-2' }))]);
     expect(entryOf(rig, 'index-1', 'compute-1')).to.equal(undefined);
-    expect(indexOf(rig, 'index-1').refused).to.equal(refused + 1);
+    expect(countRefusals(index, 'forged')).to.equal(before + 1);
   });
 
   it('passes on what is new, once each time, in its last version, and only so far (R5.2-3)', () => {
@@ -235,7 +240,7 @@ describe('evidence', () => {
       accuse(rig, forge(rig));
       expect([
         entryOf(rig, 'index-1', 'compute-1')!.isQuarantined,
-        indexOf(rig, 'index-1').refused,
+        countRefusals(rig.node('index-1'), 'forged'),
       ]).to.deep.equal([false, 1]);
     });
   }

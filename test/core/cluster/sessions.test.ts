@@ -3,7 +3,15 @@ import { chooseCrossing, isHeard, setOffers, type Sessions } from '../../../core
 import { Outbox } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { STRIKE_REGION, STRIKE_UNREACHABLE } from '../../../core/routing/outcomes.ts';
-import { deepFreeze, envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../../rig.ts';
+import {
+  deepFreeze,
+  envelopeOf,
+  FEDERATION,
+  Rig,
+  SECOND_US,
+  type NodeSpec,
+  countRefusals,
+} from '../../rig.ts';
 
 const sessionsOf = (rig: Rig, name: string): Sessions => rig.node(name).bridge!.sessions;
 const brazil2: NodeSpec = { ...FEDERATION[3], name: 'brazil-front-2' };
@@ -103,14 +111,14 @@ describe('sessions of bridges', () => {
   it('ignore, counted, whoever no peering names', () => {
     const rig = new Rig().start();
     const { self, bridge } = rig.node('front');
-    const before = rig.node('front').ignored;
+    const before = countRefusals(rig.node('front'), 'no peering');
     const exports = { version: 9, models: ['forged'] };
     rig.deliver(envelopeOf(kinds.EXPORTS, rig.peer('mallory'), self, exports));
     const { genesis } = bridge!.sessions.sessions[0];
     const clock = { sentUs: 1, echoUs: 0, heldUs: 0 };
     const session = { exportsVersion: 0, heardVersion: 0, ...clock, genesis, peeringVersion: 1 };
     expect(rig.deliver(envelopeOf(kinds.SESSION, rig.peer('mallory'), self, session))).to.deep.equal([]);
-    expect(rig.node('front').ignored).to.equal(before + 2);
+    expect(countRefusals(rig.node('front'), 'no peering')).to.equal(before + 2);
     expect(bridge!.sessions.sessions.every(({ models }) => !models.includes('forged'))).to.equal(true);
   });
 

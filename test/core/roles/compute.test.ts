@@ -4,7 +4,7 @@ import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import * as outcomes from '../../../core/routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US, type Want } from '../../../core/routing/want.ts';
-import { envelopeOf, FEDERATION, OpenRig as Rig, SECOND_US } from '../../rig.ts';
+import { envelopeOf, FEDERATION, OpenRig as Rig, SECOND_US, countRefusals } from '../../rig.ts';
 
 /** A compute node of one slot that lets one job wait. */
 function startSmall(): Rig {
@@ -213,9 +213,12 @@ describe('a compute node', () => {
       originBoot,
       n,
     });
-    const { ignored, late } = node;
+    const [impostors, late] = [countRefusals(node, 'of no device'), countRefusals(node, 'too late')];
     expect(rig.deliver(forged)).to.deep.equal([]);
-    expect([node.ignored, node.compute!.jobs.length]).to.deep.equal([ignored + 1, 1]);
+    expect([countRefusals(node, 'of no device'), node.compute!.jobs.length]).to.deep.equal([
+      impostors + 1,
+      1,
+    ]);
     const ofBefore = envelopeOf(kinds.INFERRED, ACCELERATOR, node.self, inferred.body, {
       origin,
       originBoot: 0,
@@ -224,7 +227,7 @@ describe('a compute node', () => {
     expect(rig.deliver(ofBefore)).to.deep.equal([]);
     expect(rig.deliver(inferred).map(({ kind }) => kind)).to.deep.equal([kinds.ANSWER]);
     expect(rig.deliver(inferred), 'the same again').to.deep.equal([]);
-    expect(node.late).to.equal(late + 2);
+    expect(countRefusals(node, 'too late')).to.equal(late + 2);
   });
 
   it('learns how long a job takes', () => {

@@ -3,6 +3,7 @@ import type { Attestation, Manifest } from '../../../core/cluster/manifest.ts';
 import { hashManifest } from '../../../core/cluster/presence.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
+import type { REFUSALS } from '../../../core/machine/refusals.ts';
 import { loadOf } from '../../../core/roles/compute.ts';
 import {
   attest,
@@ -13,6 +14,7 @@ import {
   OpenRig as Rig,
   SECOND_US,
   type NodeSpec,
+  countRefusals,
 } from '../../rig.ts';
 
 const [front, compute] = FEDERATION;
@@ -26,6 +28,8 @@ function startIndex(parameters = {}): Rig {
   rig.advance(2 * SECOND_US);
   return rig;
 }
+
+type Refusal = (typeof REFUSALS)[number];
 
 interface Change {
   readonly manifest?: Partial<Manifest>;
@@ -107,17 +111,20 @@ describe('an index node', () => {
     ]);
   });
 
-  const refused: [string, Change][] = [
-    ['of another cluster', { manifest: { cluster: 'brazil' } }],
-    ['signed by nobody', { signature: 'forged' }],
-    ['signed as something else', { signature: '' }],
-    ['that is not valid', { manifest: { compute: null } }],
+  const refused: [string, Refusal, Change][] = [
+    ['of another cluster', 'not for this node', { manifest: { cluster: 'brazil' } }],
+    ['signed by nobody', 'forged', { signature: 'forged' }],
+    ['signed as something else', 'forged', { signature: '' }],
+    ['that is not valid', 'malformed', { manifest: { compute: null } }],
   ];
-  for (const [what, change] of refused) {
+  for (const [what, why, change] of refused) {
     it(`refuses and counts a manifest ${what}`, () => {
       const rig = startIndex();
       expect(announce(rig, compute, change)).to.deep.equal([]);
-      expect([entryOf(rig, 'compute-1'), rig.node('front').index!.refused]).to.deep.equal([undefined, 1]);
+      expect([entryOf(rig, 'compute-1'), countRefusals(rig.node('front'), why)]).to.deep.equal([
+        undefined,
+        1,
+      ]);
     });
   }
 
@@ -125,7 +132,7 @@ describe('an index node', () => {
     const rig = startIndex();
     announce(rig, compute, { manifest: { id: rig.peer('compute-2') } });
     expect(rig.node('front').index!.directory.size).to.equal(1);
-    expect(rig.node('front').index!.refused).to.equal(1);
+    expect(countRefusals(rig.node('front'), 'forged')).to.equal(1);
   });
 
   it('lists no more nodes than it may, and goes on to update those it has', () => {
@@ -133,11 +140,11 @@ describe('an index node', () => {
     announce(rig, compute);
     announce(rig, FEDERATION[2]);
     const { index } = rig.node('front');
-    expect([index!.directory.size, index!.refused, entryOf(rig, 'compute-2')]).to.deep.equal([
-      2,
-      1,
-      undefined,
-    ]);
+    expect([
+      index!.directory.size,
+      countRefusals(rig.node('front'), 'no room'),
+      entryOf(rig, 'compute-2'),
+    ]).to.deep.equal([2, 1, undefined]);
     announce(rig, compute, { version: 2, manifest: { claimedTrust: 2 } });
     expect(entryOf(rig, 'compute-1')!.manifest.claimedTrust).to.equal(2);
   });
