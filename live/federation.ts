@@ -106,7 +106,7 @@ export async function startFederation(
   }
 }
 
-interface Member {
+export interface Member {
   readonly spec: ResolvedNode;
   readonly folder: string;
   readonly config: LiveConfig;
@@ -253,7 +253,7 @@ class LiveFederation implements Federation {
 }
 
 /** Gives every node its folder, its key and its configuration. */
-function layOut(
+export function layOut(
   scenario: ResolvedScenario,
   folder: string,
   options: FederationOptions,

@@ -109,7 +109,8 @@ export class Operators {
   /** Nothing runs there: an order to it is as good as never given. */
   onConnectionRefused(): void {}
 
-  private certificateFor({ peer, node, wire }: Machine): Certificate {
+  /** The certificate of a node that has been admitted. */
+  certificateFor({ peer, node, wire }: Machine): Certificate {
     const { identities } = this.world;
     const genesis = { ...node.config.genesis };
     // The world speaks in its own numbers.

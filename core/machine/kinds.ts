@@ -1,6 +1,15 @@
 import { approveShape, joinedShape, joinShape, pendingShape } from '../cluster/affiliation-bodies.ts';
-import { clusterRecordShape, peeringShape, revocationShape } from '../cluster/border-documents.ts';
-import { loadShape, manifestVersionShape, MAX_MODELS, name } from '../cluster/manifest.ts';
+import {
+  clustersBody,
+  clusterNewsBody,
+  exportsBody,
+  findClustersBody,
+  offeredBody,
+  peeringBody,
+  sessionBody,
+} from '../cluster/border-bodies.ts';
+import { loadShape, manifestVersionShape } from '../cluster/manifest.ts';
+import { findMembersShape, membersShape, pingReqShape, sayingsShape } from '../cluster/member-messages.ts';
 import {
   announcementShape,
   directoryBody,
@@ -16,27 +25,31 @@ import {
   stepResultShape,
   stopBody,
 } from '../roles/agent-plan.ts';
-import { findMembersShape, membersShape, pingReqShape, sayingsShape } from '../cluster/member-messages.ts';
 import { AMONG_HOSTS, ERRANDS, podRows } from '../roles/pod-kinds.ts';
-import { STAGES, STRIKES, ERROR_CODES } from '../routing/outcomes.ts';
-import { wantShape } from '../routing/want.ts';
-import { address } from '../trust/documents.ts';
-import { DISK_CONDITIONS } from './disk-conditions.ts';
-import { diskEntryShape, diskKey, MAX_DISK_PAGE, storeShape } from './disk-records.ts';
 import {
-  flag,
-  integer,
-  list,
-  mayHoldRefs,
-  optional,
-  peer,
-  record,
-  ref,
-  text,
-  upTo,
-  type Of,
-  type Shape,
-} from './shape.ts';
+  answerShape,
+  crossBody,
+  findBody,
+  foundShape,
+  refusedShape,
+  workingBody,
+} from '../routing/request-bodies.ts';
+import { wantShape } from '../routing/want.ts';
+import {
+  dialBody,
+  dialledBody,
+  inferBody,
+  inferredBody,
+  loadBody,
+  loadedBody,
+  notedBody,
+  routeBody,
+  signBody,
+  signedBody,
+  storedBody,
+} from './device-bodies.ts';
+import { storeShape } from './disk-records.ts';
+import { mayHoldRefs, record, type Of, type Shape } from './shape.ts';
 
 /** The six message types of §5.2, and the devices of a node. kind = type × 32 + operation. */
 export const TYPES = [
@@ -82,196 +95,23 @@ export interface KindEntry {
   readonly isOfUsers: boolean;
 }
 
-export const struckShape = record({ peer, cluster: name, reason: upTo(STRIKES.length - 1) });
-/** One candidate that was passed over, and why. NOBODY's place is taken by the one who says so. */
-export type Struck = Readonly<Of<typeof struckShape>>;
-export const MAX_STRUCK = 64;
-const struckList = list(struckShape, MAX_STRUCK);
-
 // DISCOVER
-const findBody = record({
-  model: name,
-  withBridges: flag,
-  /** What the asker will strike out anyway: who passes is named first (R3-4). */
-  minTrust: upTo(4),
-  allowedRegions: list(name, 32),
-});
 const offersBody = record({});
 // ANNOUNCE
 const wantedBody = record({});
-const exportsBody = record({ version: integer, models: list(name, MAX_MODELS) });
-/** Records that one envelope brings at most, and bridges that a record goes through at most: its parameter is lower. */
-export const MAX_NEWS = 8;
-const MAX_HOPS = 16;
-const newsItemShape = record({
-  record: clusterRecordShape,
-  /** How many bridges it has gone through, this one included. */
-  hops: upTo(MAX_HOPS),
-  /** Since its own bridges spoke it. */
-  ageUs: integer,
-});
-export type NewsItem = Readonly<Of<typeof newsItemShape>>;
-const clusterNewsBody = record({
-  records: list(newsItemShape, MAX_NEWS),
-  /** Whether the sender wants to be told what the receiver knows. */
-  asks: flag,
-});
-const peeringBody = record({ peering: peeringShape, revocation: optional(revocationShape) });
-const findClustersBody = record({
-  /** How many of the list to pass over. */
-  from: integer,
-});
 // REQUEST
 const askBody = wantShape;
-const crossBody = record({ want: wantShape, path: list(name, 8) });
 // RESPONSE
-export const candidateShape = record({
-  peer,
-  region: name,
-  /** Effective trust, R4-4. */
-  trust: upTo(4),
-  gpuMemoryBytes: integer,
-  /** Supported, installed and loaded are three things (R4-5): who only supports it is not offered. */
-  isOffered: flag,
-  isLoaded: flag,
-  load: loadShape,
-  ageUs: integer,
-});
-export type Candidate = Readonly<Of<typeof candidateShape>>;
-export const MAX_CANDIDATES = 32;
-export const MAX_BRIDGES = 8;
-export const foundShape = record({
-  candidates: list(candidateShape, MAX_CANDIDATES),
-  bridges: list(peer, MAX_BRIDGES),
-  isModelKnown: flag,
-});
-const workingBody = record({ by: peer, ahead: integer });
-export const answerShape = record({
-  answer: ref,
-  contextTokens: integer,
-  generatedTokens: integer,
-  servedBy: peer,
-  cluster: name,
-  region: name,
-  stage: upTo(STAGES.length - 1),
-  /** What ran it: the execution provider's name as the accelerator reports it. */
-  provider: text(64),
-  queuedUs: integer,
-  computedUs: integer,
-});
-export const refusedShape = record({
-  code: upTo(ERROR_CODES.length - 1),
-  retryAfterUs: integer,
-  detail: text(256),
-  struck: struckList,
-});
-const offeredBody = record({ models: list(name, MAX_MODELS) });
-export const MAX_CLUSTERS_LISTED = 32;
-const listedClusterShape = record({
-  cluster: name,
-  /** The hash of its genesis record: two clusters may have one name. */
-  genesis: text(128),
-  region: name,
-  bridges: integer,
-  exports: list(name, MAX_MODELS),
-  version: manifestVersionShape,
-  /** Since its own bridges spoke for it, and which bridge told of it. */
-  ageUs: integer,
-  source: peer,
-  /** Whether a peering with it is in force: otherwise it has only been heard of. */
-  isPeered: flag,
-  isOwn: flag,
-});
-const clustersBody = record({ clusters: list(listedClusterShape, MAX_CLUSTERS_LISTED), total: integer });
 // HEARTBEAT
 const beatBody = record({ version: manifestVersionShape, load: loadShape });
-const sessionBody = record({
-  /** The version of what the sender exports, and of what it last heard that the receiver exports. */
-  exportsVersion: integer,
-  heardVersion: integer,
-  /** The sender's steady clock; the receiver's as last heard; and how long ago that was: their difference is the round trip. */
-  sentUs: integer,
-  echoUs: integer,
-  heldUs: integer,
-  /** For which cluster it speaks, by the hash of the genesis record, and which version of the peering it holds. */
-  genesis: text(128),
-  peeringVersion: integer,
-});
 // Devices
-const condition = upTo(DISK_CONDITIONS.length - 1);
-/** Of what is there, in the order of keys, the page of entries whose keys come after this one; '' is before all. */
-const loadBody = record({ after: diskKey });
-const loadedBody = record({
-  entries: list(diskEntryShape, MAX_DISK_PAGE),
-  /** Keys of the page under which something lies that fails its checksum. */
-  corrupt: list(diskKey, MAX_DISK_PAGE),
-  /** Where the next page begins; '' if this is the last. */
-  next: diskKey,
-  condition,
-});
-const storedBody = record({ condition });
-const inferBody = record({ model: name, prompt: ref, contextTokens: integer, maxTokens: integer });
-const inferredBody = record({
-  answer: optional(ref),
-  generatedTokens: integer,
-  provider: text(64),
-  computedUs: integer,
-  error: text(256),
-});
-const signBody = record({ hash: text(128) });
-const signedBody = record({ signature: text(256) });
-/** Who listens there? `peer` null: whoever does. The driver asks for a proof of the key. */
-const dialBody = record({ peer: optional(peer), address });
-const dialledBody = record({
-  /** Who has proved to listen there; null if nobody has. */
-  peer: optional(peer),
-  isReached: flag,
-  /** Why not, for people. */
-  detail: text(512),
-});
-const routeBody = record({ peer, address });
-const notedBody = record({
-  /** What happened, see NOTES. */
-  note: upTo(63),
-  model: text(128),
-  /** Whom the decision chose or heard from, or NOBODY as the node itself. */
-  chosen: peer,
-  stage: upTo(STAGES.length - 1),
-  code: upTo(ERROR_CODES.length - 1),
-  struck: struckList,
-});
-
-export type { Announcement } from '../cluster/registry-bodies.ts';
-export type Find = Readonly<Of<typeof findBody>>;
-export type Exports = Readonly<Of<typeof exportsBody>>;
-export type ClusterNews = Readonly<Of<typeof clusterNewsBody>>;
-export type PeeringNews = Readonly<Of<typeof peeringBody>>;
-export type FindClusters = Readonly<Of<typeof findClustersBody>>;
-export type ListedCluster = Readonly<Of<typeof listedClusterShape>>;
-export type Clusters = Readonly<Of<typeof clustersBody>>;
-export type Cross = Readonly<Of<typeof crossBody>>;
-export type Found = Readonly<Of<typeof foundShape>>;
-export type Working = Readonly<Of<typeof workingBody>>;
-export type Answer = Readonly<Of<typeof answerShape>>;
-export type Refused = Readonly<Of<typeof refusedShape>>;
-export type Offered = Readonly<Of<typeof offeredBody>>;
 export type Beat = Readonly<Of<typeof beatBody>>;
-export type Session = Readonly<Of<typeof sessionBody>>;
-export type Load = Readonly<Of<typeof loadBody>>;
-export type Store = Readonly<Of<typeof storeShape>>;
-export type Loaded = Readonly<Of<typeof loadedBody>>;
-export type Stored = Readonly<Of<typeof storedBody>>;
-export type Infer = Readonly<Of<typeof inferBody>>;
-export type Inferred = Readonly<Of<typeof inferredBody>>;
-export type Sign = Readonly<Of<typeof signBody>>;
-export type Signed = Readonly<Of<typeof signedBody>>;
-export type Dial = Readonly<Of<typeof dialBody>>;
-export type Dialled = Readonly<Of<typeof dialledBody>>;
-export type Route = Readonly<Of<typeof routeBody>>;
-export type Noted = Readonly<Of<typeof notedBody>>;
-
-export * from './notes.ts';
+export type { Announcement } from '../cluster/registry-bodies.ts';
+export * from '../cluster/border-bodies.ts';
+export * from '../routing/request-bodies.ts';
+export * from './device-bodies.ts';
 export * from '../roles/pod-kinds.ts';
+export * from './notes.ts';
 
 export const FIND = DISCOVER * 32;
 export const FIND_OFFERS = DISCOVER * 32 + 1;
@@ -382,8 +222,24 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(CROSS, 'cross', 'gateway → bridge → bridge', crossBody, REQUESTS, CHECK_US + 20, 'R5.2-4');
   add(FOUND, 'found', 'index → gateway or bridge', foundShape, REQUESTS, CHECK_US + 40, 'R3-3');
   add(OFFERED, 'offered', 'index → bridge', offeredBody, CONTROL, CHECK_US + 10, 'R5.2-4');
-  add(WORKING, 'working', 'compute → asker, and back', workingBody, REQUESTS, CHECK_US + 10, '§5.3');
-  add(ANSWER, 'answer', 'compute → asker, and back', answerShape, REQUESTS, CHECK_US + 15, '§5.3');
+  add(
+    WORKING,
+    'working',
+    'compute → asker, and back along the path',
+    workingBody,
+    REQUESTS,
+    CHECK_US + 10,
+    '§5.3',
+  );
+  add(
+    ANSWER,
+    'answer',
+    'compute → asker, and back along the path',
+    answerShape,
+    REQUESTS,
+    CHECK_US + 15,
+    '§5.3',
+  );
   add(REFUSED, 'refused', 'asked → asker', refusedShape, REQUESTS, CHECK_US + 20, 'R5.3-1');
   add(AGENTS, 'agents', 'user → gateway → compute', record({}), REQUESTS, CHECK_US + 15, 'R4-6');
   add(AGENT, 'agent', 'user → gateway → compute', planShape, REQUESTS, CHECK_US + 200, 'R4-6');
@@ -408,7 +264,6 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     'R5.1-5',
   );
   add(CLUSTERS, 'clusters', 'bridge → gateway → user', clustersBody, CONTROL, CHECK_US + 40, 'R5.1-5');
-  for (const row of podRows(CHECK_US)) add(...row);
   add(STORE, 'store', 'node → DISK', storeShape, CONTROL, 0, 'R4-3');
   add(FIND_MEMBERS, 'members', 'member → member', findMembersShape, MEMBERSHIP, CHECK_US + 15, 'R5.2-2');
   add(MEMBERS, 'members', 'member → member', membersShape, MEMBERSHIP, CHECK_US + 100, 'R5.2-2');
@@ -442,6 +297,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(DIAL, 'dial', 'node → NETWORK', dialBody, CONTROL, 0, 'R5.1-2');
   add(DIALLED, 'dialled', 'NETWORK → node', dialledBody, DEVICES, 10, 'R5.1-2');
   add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');
+  for (const row of podRows(CHECK_US)) add(...row);
   return entries;
 })();
 

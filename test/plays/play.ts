@@ -7,6 +7,14 @@ import { MEMBER_STATES, type Member } from '../../core/cluster/member.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
+import {
+  AGENT_STATES,
+  type AgentsFound,
+  type AgentState,
+  type Plan,
+  type StepResult,
+  type StopAgent,
+} from '../../core/roles/agent-plan.ts';
 import type { Rig } from '../rig.ts';
 
 /** What a rig has said since the last act, a line an envelope, as people would tell it. */
@@ -37,7 +45,10 @@ export class Play {
   compare(name: string): void {
     const path = fileURLToPath(new URL(`./${name}.txt`, import.meta.url));
     const text = `${this.lines.join('\n')}\n`;
-    if (!existsSync(path)) writeFileSync(path, text);
+    if (!existsSync(path)) {
+      writeFileSync(path, text);
+      throw new Error(`${path} was not there and has been written: read it, and run this again`);
+    }
     expect(text, `${path}: remove it, and it is written anew`).to.equal(readFileSync(path, 'utf8'));
   }
 
@@ -91,6 +102,37 @@ export class Play {
       case kinds.ASK:
       case kinds.RUN:
         return (body as { model: string }).model;
+      case kinds.AGENT: {
+        const { plan, consent } = body as Plan;
+        const models = plan.steps.map(({ model }) => model).join(', then ');
+        return `${models}; ${consent === null ? 'nobody has consented' : 'consented to'}`;
+      }
+      case kinds.AGENT_STATE: {
+        const { state, step, steps } = body as AgentState;
+        return `${AGENT_STATES[state]}, ${step} of ${steps} steps`;
+      }
+      case kinds.AGENT_STOP:
+        return (body as StopAgent).isRevoked ? 'the consent is withdrawn' : '';
+      case kinds.AGENTS_FOUND: {
+        const { asked, agents } = body as AgentsFound;
+        const states = agents.map(({ state, step }) => `${AGENT_STATES[state]} after ${step}`);
+        return asked.length > 0
+          ? `asked: ${asked.map((peer) => this.nameOf(peer)).join(', ')}`
+          : states.join();
+      }
+      case kinds.STEP_RESULT: {
+        const { step, answer } = body as StepResult;
+        return `step ${step}: ${answer.hash}`;
+      }
+      case kinds.INFER:
+        return (body as kinds.Infer).prompt.hash;
+      case kinds.STORE:
+        return (body as kinds.Store).writes
+          .map(({ record }) => {
+            const agent = record?.agent ?? null;
+            return agent === null ? '' : `${AGENT_STATES[agent.state]}, ${agent.results.length} steps done`;
+          })
+          .join();
       case kinds.FIND:
         return (body as kinds.Find).model;
       case kinds.FOUND: {

@@ -1,13 +1,16 @@
-import type { Join, Pending } from '../../../core/cluster/affiliation-bodies.ts';
+import type { Join, Pending } from '../../core/cluster/affiliation-bodies.ts';
 import { expect } from 'chai';
-import { certificateOf, GONE } from '../../../core/cluster/affiliation.ts';
-import type { Envelope } from '../../../core/machine/envelope.ts';
-import * as kinds from '../../../core/machine/kinds.ts';
-import type { Parameters } from '../../../core/machine/parameters.ts';
-import { CLUSTER_UNREACHABLE, ERROR_CODES, NOT_ADMITTED } from '../../../core/routing/outcomes.ts';
-import { admissionHash } from '../../../core/trust/admission.ts';
-import type { Certificate } from '../../../core/trust/documents.ts';
-import { certifyFor, envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../../rig.ts';
+import { certificateOf, GONE } from '../../core/cluster/affiliation.ts';
+import type { Envelope } from '../../core/machine/envelope.ts';
+import * as kinds from '../../core/machine/kinds.ts';
+import type { Parameters } from '../../core/machine/parameters.ts';
+import { CLUSTER_UNREACHABLE, ERROR_CODES, NOT_ADMITTED } from '../../core/routing/outcomes.ts';
+import { admissionHash } from '../../core/trust/admission.ts';
+import type { Certificate } from '../../core/trust/documents.ts';
+import { consoleOf, manifestFor, NodeDiscovery, type ClusterDiscovery } from '../../sim/cluster-discovery.ts';
+import { Simulation } from '../../sim/simulate.ts';
+import { tinyNode, tinyScenario } from '../sim/tiny-scenario.ts';
+import { certifyFor, envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
 
 const OPERATOR = 'operator 1 of france';
 const NEWCOMER: NodeSpec = { ...FEDERATION[1], name: 'newcomer', isAdmitted: false };
@@ -355,5 +358,33 @@ describe('strangers', () => {
     rig.ask('ann', 'front', 1);
     rig.pump();
     expect(namesOf(rig.outcomes('ann', 1)), 'users are no nodes').to.deep.equal(['RESPONSE/answer']);
+  });
+});
+
+describe('the interface of the specification', () => {
+  it('R5.1-4: ClusterDiscovery is there as written, and what it promises comes to pass', async () => {
+    const nodes = [
+      tinyNode('france/front', 'france', 'eu/fr', ['gateway', 'index', 'bridge']),
+      { ...tinyNode('france/newcomer', 'france', 'eu/fr', ['gateway']), joinsUs: 3_600e6 },
+    ];
+    const [first] = tinyScenario().clusters;
+    const clusters = { clusters: [first], peerings: [], workloads: [], faults: [] };
+    const { world } = new Simulation(tinyScenario({ nodes, ...clusters }));
+    const [front, newcomer] = world.machines;
+    const certificate = world.operators.certificateFor(newcomer);
+    const discovery: ClusterDiscovery = new NodeDiscovery(consoleOf(world, newcomer), { certificate });
+    world.run(2e6);
+    const manifest = manifestFor(newcomer.node.config.manifest, world.identities.idOf(newcomer.peer));
+    const joined = discovery.joinCluster('france', manifest);
+    world.run(4e6);
+    await joined;
+    expect(front.node.membership!.table.liveCount).to.equal(2);
+    await discovery.announceCapabilities(['gateway']);
+    const found = discovery.discoverClusters();
+    const left = discovery.leaveCluster('france');
+    world.run(30e6);
+    await left;
+    expect(await found).to.be.an('array');
+    expect(front.node.membership!.table.liveCount).to.equal(1);
   });
 });
