@@ -8,7 +8,7 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
-  'agents-at-work.yaml': { digest: 'a239a1a49b9cf723', verdict: 'pass' },
+  'agents-at-work.yaml': { digest: 'af5639c9855879ea', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: '6665ca94e3e26405', verdict: 'violated' },
   'flapping-link.yaml': { digest: '1b1654b6c6b83373', verdict: 'pass' },
