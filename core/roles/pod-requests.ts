@@ -3,6 +3,7 @@ import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { POD_FOUND, POD_WRITTEN, REFUSED } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_UNADMITTED } from '../machine/refusals.ts';
 import { reply } from '../machine/speech.ts';
 import { findConsentFault } from '../policy/consent.ts';
 import { allowsStorage, isDurablePlace, type PlaceRule } from '../policy/location-policy.ts';
@@ -53,6 +54,7 @@ function fault(code: ErrorCode, detail: string): Fault {
 const GONE = fault(NO_ELIGIBLE_NODE, 'the pod has been deleted');
 
 function refuse(node: Node, out: Outbox, envelope: Envelope, { code, detail }: Fault): void {
+  if (code === NOT_ADMITTED) countRefusal(node, REFUSAL_UNADMITTED);
   reply(node, out, envelope, REFUSED, { code, retryAfterUs: 500_000, detail, struck: [] });
 }
 
