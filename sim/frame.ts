@@ -32,6 +32,16 @@ export interface FrameNode {
 
 export type NodeState = 'up' | 'starting' | 'down' | 'paused';
 
+/** What most of a cluster who run think of a member, where it is not that it is alive. */
+export type Regard = 'suspect' | 'dead' | 'left';
+
+/** A member has come, is given up, has left, or is back, in the eyes of most of its cluster. */
+export interface MemberChange {
+  readonly timeUs: number;
+  readonly node: number;
+  readonly what: 'joined' | 'dead' | 'left' | 'back';
+}
+
 /** The federation at one moment, and what has happened since the frame before. */
 export interface Frame {
   readonly timeUs: number;
@@ -41,6 +51,12 @@ export interface Frame {
   readonly loads: readonly number[];
   /** Directions in which nothing passes: indices of clusters. */
   readonly cuts: readonly (readonly [number, number])[];
+  /** By node, where it is other than alive. Absent where nobody looks. */
+  readonly regards?: readonly (readonly [number, Regard])[];
+  /** Peered clusters of which the first hears no bridge of the second. */
+  readonly silent?: readonly (readonly [number, number])[];
+  /** Since the frame before. */
+  readonly changes?: readonly MemberChange[];
   /** Envelopes sent between two clusters since the frame before: from, to, how many, how many of them were lost. */
   readonly traffic: readonly (readonly [number, number, number, number])[];
   /** Requests that ended since the frame before, by outcome: OK or an error code. */

@@ -46,9 +46,13 @@ export function isLive({ isUp, pauses }: Machine): boolean {
   return isUp && pauses === 0;
 }
 
-/** Whether a node belongs to its cluster now: the operators have let it in, and nobody has told it to go. */
-function isMember({ operators, nowUs }: World, { index, spec }: Machine): boolean {
-  return operators.admitted.has(index) && nowUs >= (spec.joinsUs ?? 0) && nowUs < (spec.leavesUs ?? Infinity);
+/**
+ * Whether a node belongs to its cluster now: the operators have let it in, and nobody has told it to go. Who is to join later does
+ * once it has heard so: an order that harm has swallowed is not given again.
+ */
+function isMember({ operators, nowUs }: World, { index, spec, node }: Machine): boolean {
+  if (!operators.admitted.has(index) || nowUs >= (spec.leavesUs ?? Infinity)) return false;
+  return spec.joinsUs === undefined || (nowUs >= spec.joinsUs && node.membership !== null);
 }
 
 function membersOf(world: World, machines: readonly Machine[]): Machine[] {

@@ -6,6 +6,7 @@ import { ERROR_CODES, OK, STAGES, STRIKES } from '../core/routing/outcomes.ts';
 import { labelOfFault } from './faults.ts';
 import type { Frame, FrameHeader, NodeState, RequestStory, StoryStep } from './frame.ts';
 import type { Machine } from './machine.ts';
+import { findSilent, Regards } from './regard.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import type { UserRequest } from './users.ts';
 import type { Watcher, World } from './world.ts';
@@ -27,6 +28,7 @@ export class Recorder implements Watcher {
   private served = { local: 0, cluster: 0, federation: 0 };
   private readonly lastTraffic: Float64Array;
   private readonly lastLost: Float64Array;
+  private readonly regards = new Regards();
 
   constructor(scenario: ResolvedScenario, reel: Reel) {
     this.reel = reel;
@@ -82,10 +84,12 @@ export class Recorder implements Watcher {
     this.reel.frame({
       timeUs: world.nowUs,
       states: world.machines.map(stateOf),
-      loads: world.machines.map(({ node }) => node.compute?.jobs.length ?? 0),
+      loads: world.machines.map(({ isUp, node }) => (isUp ? (node.compute?.jobs.length ?? 0) : 0)),
       cuts: world.network.links.flatMap((link, i): [number, number][] =>
         link?.harms.some(({ isFullCut }) => isFullCut) === true ? [[Math.floor(i / count), i % count]] : [],
       ),
+      ...this.regards.take(world),
+      silent: findSilent(world),
       traffic,
       outcomes: this.outcomes,
       servedBy: this.served,

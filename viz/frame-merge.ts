@@ -22,7 +22,8 @@ export function mergeFrames(frames: readonly Frame[]): Frame {
       }
     }
   }
-  return { ...last, outcomes, servedBy, traffic: [...traffic.values()] };
+  const changes = frames.flatMap((frame) => frame.changes ?? []);
+  return { ...last, changes, outcomes, servedBy, traffic: [...traffic.values()] };
 }
 
 /**

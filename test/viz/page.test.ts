@@ -212,6 +212,53 @@ describe('the page, in a browser', function () {
     await other.close();
   });
 
+  it('shows who is suspected or given up, where no session is up, and when members came and went', async () => {
+    const live = headerOf(tinyScenario());
+    const source = new MemoryFrameSource({ ...live, source: 'live', faults: [] });
+    const still = {
+      states: live.nodes.map(() => 'up' as const),
+      loads: live.nodes.map(() => 0),
+      cuts: [],
+      traffic: [],
+      outcomes: {},
+      servedBy: { local: 0, cluster: 0, federation: 0 },
+      open: 0,
+    };
+    source.pushFrame({ ...still, timeUs: 1_000_000 });
+    source.pushFrame({
+      ...still,
+      timeUs: 2_000_000,
+      regards: [
+        [0, 'suspect'],
+        [1, 'dead'],
+      ],
+      silent: [[0, 1]],
+      changes: [{ timeUs: 2_000_000, node: 1, what: 'dead' }],
+    });
+    const servedLive = await serveView({ source, port: 0, pageFolder });
+    const watched = await openPage(servedLive.url);
+    try {
+      const regards = await watched
+        .locator('[data-test="node"][data-regard]')
+        .evaluateAll((all) =>
+          all.map((mark) => [mark.getAttribute('data-node'), mark.getAttribute('data-regard')]),
+        );
+      expect(regards).to.have.deep.members([
+        [live.nodes[0].name, 'suspect'],
+        [live.nodes[1].name, 'dead'],
+      ]);
+      // What the first does not hear does not arrive there.
+      expect(await watched.getAttribute(at('link'), 'data-silent')).to.equal('back');
+      expect(await watched.getAttribute(at('change'), 'data-what')).to.equal('dead');
+      await watched.keyboard.press('ArrowLeft');
+      await watched.waitForSelector(`${at('link')}[data-silent="none"]`);
+      expect(await watched.locator('[data-test="node"][data-regard]').count()).to.equal(0);
+    } finally {
+      await watched.close();
+      await servedLive.close();
+    }
+  });
+
   it('follows a live source until the user goes back, and again on demand', async () => {
     const live = headerOf(tinyScenario());
     const source = new MemoryFrameSource({ ...live, source: 'live', faults: [] });

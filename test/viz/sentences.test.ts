@@ -96,6 +96,16 @@ describe('the story of a request', () => {
     expect(refuses({ refusal: undefined })).to.equal('bridge-1 gets no answer from bridge-1 in Korea.');
   });
 
+  it('says what whoever is asked was then in the eyes of its cluster', () => {
+    const regardOf = (node: string, timeUs: number): string | null =>
+      node === 'korea/bridge-1' && timeUs > 5_000 ? 'suspected by its cluster' : null;
+    const asides = tellSteps(answered, { ...naming, regardOf }).map(({ aside }) => aside);
+    expect(asides.filter((aside) => aside !== null)).to.deep.equal([
+      'bridge-1 was then suspected by its cluster.',
+    ]);
+    expect(tellSteps(answered, naming).every(({ aside }) => aside === null)).to.equal(true);
+  });
+
   it('is drawn with the way of the answer apart from what was tried in vain', () => {
     expect(hopsOf(answered)).to.deep.equal([
       { from: 'france/gateway-1', to: 'france/bridge-1', fate: 'answered' },

@@ -7,11 +7,15 @@ import { hideTip, showTip } from './tip.ts';
 export type Cut = 'none' | 'onward' | 'back' | 'both';
 
 /** A peering between two clusters, and what passes on it now. */
+/** Which side of a peering hears no bridge of the other. */
+export type Silence = Cut;
+
 export interface Link {
   readonly left: number;
   readonly right: number;
   readonly arc: Arc;
   cut: Cut;
+  silence: Silence;
   /** Envelopes a second, sent and lost, both directions. */
   sentPerSecond: number;
   lostPerSecond: number;
@@ -30,7 +34,7 @@ export function linksOf(header: FrameHeader, layout: MapLayout): Link[] {
     const [left, right] = [indexOf(from), indexOf(to)];
     const [a, b] = [layout.places[left], layout.places[right]];
     const arc = arcBetween(a.x, a.y, b.x, b.y);
-    return { left, right, arc, cut: 'none', sentPerSecond: 0, lostPerSecond: 0 };
+    return { left, right, arc, cut: 'none', silence: 'none', sentPerSecond: 0, lostPerSecond: 0 };
   });
 }
 
@@ -81,6 +85,11 @@ export class Links {
       .append('path')
       .attr('class', 'cross')
       .attr('d', `M${-arm},${-arm}L${arm},${arm}M${arm},${-arm}L${-arm},${arm}`);
+    const gap = arm * 0.45;
+    sign
+      .append('path')
+      .attr('class', 'gap')
+      .attr('d', `M${-gap * 1.6},${arm}L${-gap * 0.4},${-arm}M${gap * 0.4},${arm}L${gap * 1.6},${-arm}`);
     sign
       .append('path')
       .attr('class', 'stop')
@@ -94,10 +103,15 @@ export class Links {
     this.measure(frames, index);
     const frame = index < 0 ? null : frames[index];
     const cuts = new Set(frame?.cuts.map(([from, to]) => `${from} ${to}`));
-    for (const link of this.links) link.cut = cutOf(link, cuts);
+    const silent = new Set(frame?.silent?.map(([by, of]) => `${of} ${by}`));
+    for (const link of this.links) {
+      link.cut = cutOf(link, cuts);
+      link.silence = cutOf(link, silent);
+    }
     const { scale } = this;
     this.groups
       .attr('data-cut', ({ cut }) => cut)
+      .attr('data-silent', ({ silence }) => silence)
       .classed('lossy', ({ sentPerSecond, lostPerSecond }) => lostPerSecond > LOSSY_SHARE * sentPerSecond);
     this.groups.select<SVGPathElement>('.line').style('stroke-width', (link) => {
       // Where all carry about the same, none shall look busy.
@@ -110,6 +124,11 @@ export class Links {
       const { x, y, angle } = pointOn(arc, 0.5);
       return `translate(${x.toFixed(1)},${y.toFixed(1)}) rotate(${(cut === 'back' ? angle + 180 : angle).toFixed(1)})`;
     });
+  }
+
+  /** How many links pass, and are of no use: at least one side hears nobody. */
+  get silentCount(): number {
+    return this.links.filter(({ cut, silence }) => cut === 'none' && silence !== 'none').length;
   }
 
   /** How many links pass nothing in at least one direction. */
@@ -140,13 +159,16 @@ export class Links {
     }
   }
 
-  private describe({ left, right, cut, sentPerSecond, lostPerSecond }: Link): string[] {
+  private describe({ left, right, cut, silence, sentPerSecond, lostPerSecond }: Link): string[] {
     const [a, b] = [this.header.clusters[left].label, this.header.clusters[right].label];
     const lines = [`${a} – ${b}`, `${sentPerSecond.toFixed(1)} envelopes a second`];
     if (lostPerSecond > 0) lines.push(`${lostPerSecond.toFixed(1)} of them lost`);
     if (cut === 'both') lines.push('cut: nothing passes');
     if (cut === 'onward') lines.push(`cut: nothing passes to ${b}`);
     if (cut === 'back') lines.push(`cut: nothing passes to ${a}`);
+    if (silence === 'both') lines.push('no session: neither hears a bridge of the other');
+    if (silence === 'onward') lines.push(`no session: ${b} hears no bridge of ${a}`);
+    if (silence === 'back') lines.push(`no session: ${a} hears no bridge of ${b}`);
     return lines;
   }
 }

@@ -5,7 +5,15 @@ import land from 'world-atlas/land-110m.json';
 import type { Frame } from '../../sim/frame.ts';
 import { Links } from './links.ts';
 import { layOutMap, MAIN_TYPES, type MapLayout, type Mark, type Place } from './map-layout.ts';
-import { drawMarks, nameOfType, shapeOf, TRUST_LABELS, updateMarks } from './node-marks.ts';
+import {
+  drawMarks,
+  nameOfType,
+  REGARD_LABELS,
+  regardIn,
+  shapeOf,
+  TRUST_LABELS,
+  updateMarks,
+} from './node-marks.ts';
 import { drawRoute } from './route.ts';
 import { shortOf } from './sentences.ts';
 import type { Store } from './store.ts';
@@ -134,7 +142,12 @@ export class WorldMap {
     if (isPlaying || isFollowing) return;
     const out = this.frame?.states.filter((state) => state !== 'up').length ?? header.nodes.length;
     const up = `${header.nodes.length - out} of ${header.nodes.length} nodes up`;
-    this.text.textContent = `${up}, ${this.links.cutCount} of ${header.peerings.length} links cut.`;
+    const { cutCount, silentCount } = this.links;
+    const silent = silentCount === 0 ? '' : ` ${silentCount} without a session.`;
+    const doubted = this.frame?.regards?.length ?? 0;
+    const regarded =
+      doubted === 0 ? '' : ` ${doubted} suspected, given up or gone in the eyes of their clusters.`;
+    this.text.textContent = `${up}, ${cutCount} of ${header.peerings.length} links cut.${silent}${regarded}`;
   }
 
   private describe(cluster: number): string[] {
@@ -148,7 +161,9 @@ export class WorldMap {
     lines.push(`${jobs} ${jobs === 1 ? 'job' : 'jobs'} at work or waiting`);
     for (const node of nodes) {
       const state = frame.states[node];
-      if (state !== 'up') lines.push(`${shortOf(header.nodes[node].name)} is ${state}`);
+      const regard = regardIn(frame, node);
+      const told = [...(state === 'up' ? [] : [state]), ...(regard === null ? [] : [REGARD_LABELS[regard]])];
+      if (told.length > 0) lines.push(`${shortOf(header.nodes[node].name)}: ${told.join(', ')}`);
     }
     return lines;
   }
@@ -165,11 +180,15 @@ function drawLegend(parent: HTMLElement): void {
     item(`trust-${trust}`, '<circle class="shape" r="5"/>', TRUST_LABELS[trust]),
   );
   const cross = '<path class="gone" d="M-4,-4L4,4M4,-4L-4,4"/>';
+  const regarded = '<circle class="shape" r="3.5"/><circle class="regard" r="6.5"/>';
   const states = [
     item('trust-3" data-state="starting', '<circle class="shape" r="4.5"/>', 'starting'),
     item('trust-3" data-state="paused', '<path class="frozen" d="M-2,-4V4M2,-4V4"/>', 'frozen'),
     item('trust-3" data-state="down', cross, 'down'),
+    item('trust-3" data-regard="suspect', regarded, 'suspected'),
+    item('trust-3" data-regard="dead', regarded, 'given up'),
     item('link" data-cut="both', '<path class="line" d="M-8,0H8"/>', 'cut link'),
+    item('link" data-silent="both', '<path class="line" d="M-8,0H8"/>', 'no session'),
   ];
   const row = (name: string, items: string[]): string =>
     `<div class="row"><span class="what">${name}</span>${items.join('')}</div>`;

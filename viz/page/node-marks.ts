@@ -9,7 +9,7 @@ import {
   type Selection,
   type SymbolType,
 } from 'd3';
-import type { Frame, FrameHeader, NodeState } from '../../sim/frame.ts';
+import type { Frame, FrameHeader, NodeState, Regard } from '../../sim/frame.ts';
 import { MAIN_TYPES, mainTypeRank, type Mark } from './map-layout.ts';
 import { shortOf } from './sentences.ts';
 import { hideTip, showTip } from './tip.ts';
@@ -33,6 +33,17 @@ const STATE_LABELS: Readonly<Record<NodeState, string>> = {
   down: 'down',
   paused: 'frozen',
 };
+
+/** What most of its cluster think of a node. */
+export const REGARD_LABELS: Readonly<Record<Regard, string>> = {
+  suspect: 'suspected by its cluster',
+  dead: 'given up by its cluster',
+  left: 'has left its cluster',
+};
+
+export function regardIn(frame: Frame | null | undefined, node: number): Regard | null {
+  return frame?.regards?.find(([about]) => about === node)?.[1] ?? null;
+}
 
 export function shapeOf(rank: number, scale: number): string {
   return symbol(SHAPES[rank], AREAS[rank] * scale * scale)() ?? '';
@@ -80,6 +91,10 @@ export function drawMarks(
     .attr('class', 'frozen')
     .attr('d', `M${-arm / 2},${-arm}V${arm}M${arm / 2},${-arm}V${arm}`);
   groups
+    .append('circle')
+    .attr('class', 'regard')
+    .attr('r', 6.6 * scale);
+  groups
     .filter(({ node }) => header.nodes[node].types.length > 1)
     .append('circle')
     .attr('class', 'many')
@@ -88,10 +103,11 @@ export function drawMarks(
 }
 
 export function updateMarks(groups: Group, frame: Frame | null, scale: number): void {
+  const regards = new Map(frame?.regards);
   groups.each(function ({ node }) {
     const state = frame?.states[node] ?? 'starting';
     const group = select(this);
-    group.attr('data-state', state);
+    group.attr('data-state', state).attr('data-regard', regards.get(node) ?? null);
     const load = frame?.loads[node] ?? 0;
     group.select('.load').attr('r', load === 0 ? 0 : scale * Math.min(5 + 1.3 * Math.sqrt(load), 11));
   });
@@ -110,6 +126,8 @@ function describeNode(header: FrameHeader, node: number, frame: Frame | null): s
     const jobs = load === 0 ? '' : `, ${load} ${load === 1 ? 'job' : 'jobs'}`;
     lines.push(`${STATE_LABELS[frame.states[node]]}${jobs}`);
   }
+  const regard = regardIn(frame, node);
+  if (regard !== null) lines.push(REGARD_LABELS[regard]);
   if (models.length > 0) lines.push(...models);
   return lines;
 }

@@ -11,6 +11,8 @@ export interface Sentence {
   readonly tone: 'plain' | 'good' | 'bad';
   /** Who was passed over since the last sentence, and why. */
   readonly struck: readonly { readonly who: string; readonly reason: string }[];
+  /** What its cluster thought of whoever the sentence is about; null: that it was there. */
+  readonly aside: string | null;
 }
 
 export interface Naming {
@@ -18,6 +20,8 @@ export interface Naming {
   labelOf(cluster: string): string;
   /** Cluster of the node of that name; null for one that the header does not know. */
   clusterOf(node: string): string | null;
+  /** What a node was then in the eyes of its cluster; null: alive, or nobody knows. */
+  regardOf?(node: string, timeUs: number): string | null;
 }
 
 /** What became of it, in one sentence. */
@@ -44,9 +48,17 @@ export function tellSteps(story: RequestStory, naming: Naming): Sentence[] {
       timeUs: step.timeUs,
       stage: step.stage,
       struck: gatherStruck(struck, naming),
+      aside: tellRegard(step, naming),
       ...tellStep(step, story, naming),
     };
   });
+}
+
+/** Who is asked, or answers nothing, may be known to be gone, or not yet. */
+function tellRegard({ what, about, timeUs }: StoryStep, naming: Naming): string | null {
+  if (about === null || what === 'outcome') return null;
+  const regard = naming.regardOf?.(about, timeUs) ?? null;
+  return regard === null ? null : `${shortOf(about)} was then ${regard}.`;
 }
 
 /** Nodes of one cluster that were passed over for one reason, in one line. */

@@ -68,11 +68,20 @@ export class Store {
 
   /** The frame at the position: the last that is not later, or −1 before the first. */
   get index(): number {
+    return this.indexAt(this.positionUs);
+  }
+
+  /** The frame that shows a moment, if there is one. */
+  frameAt(timeUs: number): Frame | null {
+    return this.frames[this.indexAt(timeUs)] ?? null;
+  }
+
+  private indexAt(timeUs: number): number {
     let low = 0;
     let high = this.frames.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.frames[middle].timeUs <= this.positionUs) low = middle + 1;
+      if (this.frames[middle].timeUs <= timeUs) low = middle + 1;
       else high = middle;
     }
     return low - 1;

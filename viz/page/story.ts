@@ -1,5 +1,6 @@
 import type { RequestStory } from '../../sim/frame.ts';
 import { formatClock, formatSpan } from './clock.ts';
+import { REGARD_LABELS, regardIn } from './node-marks.ts';
 import { colourOf, labelOf, seriesOf } from './outcomes.ts';
 import { tellOutcome, tellQuestion, tellSteps, type Naming, type Sentence } from './sentences.ts';
 import type { Store } from './store.ts';
@@ -21,10 +22,15 @@ export class Story {
     this.store = store;
     const { clusters, nodes } = store.header;
     const labels = new Map(clusters.map(({ name, label }) => [name, label]));
+    const numbers = new Map(nodes.map(({ name }, i) => [name, i]));
     const homes = new Map(nodes.map(({ name, cluster }) => [name, cluster]));
     this.naming = {
       labelOf: (cluster) => labels.get(cluster) ?? cluster,
       clusterOf: (node) => homes.get(node) ?? null,
+      regardOf: (node, timeUs) => {
+        const regard = regardIn(store.frameAt(timeUs), numbers.get(node) ?? -1);
+        return regard === null || regard === 'left' ? null : REGARD_LABELS[regard];
+      },
     };
     store.onChange((changed) => {
       if (changed.has('selection')) this.render();
@@ -94,6 +100,7 @@ function drawSteps(sentences: readonly Sentence[], story: RequestStory): HTMLLIE
       textOf('time', 'after', `+${formatSpan(sentence.timeUs - story.askedUs)}`),
       textOf('p', 'text', sentence.text),
     );
+    if (sentence.aside !== null) item.append(textOf('p', 'aside', sentence.aside));
     if (sentence.struck.length > 0) {
       const list = document.createElement('ul');
       list.append(

@@ -1,6 +1,7 @@
 import { pointer, scaleLinear, select, type ScaleLinear, type Selection } from 'd3';
 import type { FrameHeader } from '../../sim/frame.ts';
 import { formatClock, speakClock } from './clock.ts';
+import { describeChange, drawChanges, type ChangeMark } from './member-changes.ts';
 import { describeBin, drawOutcomes, niceSpanAbove, type Bin } from './outcomes-chart.ts';
 import type { Store } from './store.ts';
 import { hideTip, showTip } from './tip.ts';
@@ -63,6 +64,7 @@ export class Timeline {
     this.bottom = height - AXIS_HEIGHT;
     const layer = (name: string): Layer => svg.append('g').attr('class', name) as unknown as Layer;
     drawBands(layer('faults'), bands, this.bottom);
+    drawChanges(layer('changes'), store.frames, this.x, this.top - 8);
     this.bins = drawOutcomes(layer('outcomes'), store, this.x, this.top, this.bottom);
     drawAxis(layer('axis'), this.x, this.bottom);
     this.storySpan = layer('span');
@@ -126,8 +128,10 @@ export class Timeline {
     const timeUs = this.x.invert(px);
     const target = select<Element, Band>(event.target as Element);
     const fault = target.classed('band') ? target.datum().fault : null;
+    const change = target.classed('change') ? (target.datum() as unknown as ChangeMark) : null;
     const bin = this.bins.find(({ fromUs, untilUs }) => timeUs >= fromUs && timeUs < untilUs);
     if (fault !== null) showTip(describeFault(fault, this.store.startUs), event);
+    else if (change !== null) showTip(describeChange(change, this.store.header, this.store.startUs), event);
     else if (bin !== undefined && py >= this.top && py <= this.bottom)
       showTip(describeBin(this.store, bin), event);
     else hideTip();
