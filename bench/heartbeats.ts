@@ -68,11 +68,13 @@ function nodeOf(clusters: readonly string[], i: number, region: string, indexNod
 const OPTIONS = {
   nodes: { type: 'string', default: '10000' },
   index: { type: 'string', default: '1' },
-  /** Ten are one window, at whose end the state of every node is hashed. */
+  /** Simulated; ten are one window, at whose end the state of every node is hashed. */
   seconds: { type: 'string', default: '10' },
 } as const;
 
 const PHOLD_EVENTS = 1_000_000;
+/** What one turn takes at least: with few nodes several seconds, so that no turn begins with all that the other has left in the caches. */
+const TURN_EVENTS = 500_000;
 
 /**
  * Clusters of a thousand nodes that are there and tell their index nodes so once a second: the whole world runs, and in turns with
@@ -82,7 +84,9 @@ export function measure(args: string[]): Figures {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (globalThis.gc === undefined) return inProcess(args);
   const nodes = Number(values.nodes);
-  const seconds = Number(values.seconds);
+  const turnS = Math.max(1, Math.round(TURN_EVENTS / (2 * nodes)));
+  const turns = Math.ceil(Number(values.seconds) / turnS);
+  const seconds = turns * turnS;
   const world = new World(heartbeatScenario(nodes, Number(values.index), seconds));
   globalThis.gc();
   const madeMb = residentMb();
@@ -95,8 +99,8 @@ export function measure(args: string[]): Figures {
   const pending = world.pending;
   const pholdRates: number[] = [];
   let spentS = 0;
-  for (let second = 1; second <= seconds; second++) {
-    spentS += secondsOf(() => world.run(SETTLED_US + second * SECOND_US));
+  for (let turn = 1; turn <= turns; turn++) {
+    spentS += secondsOf(() => world.run(SETTLED_US + turn * turnS * SECOND_US));
     pholdRates.push(pholdRate(pending));
   }
   const eventsPerSecond = (world.events - settledEvents) / spentS;
@@ -105,6 +109,7 @@ export function measure(args: string[]): Figures {
   return {
     benchmark: 'heartbeats',
     nodes,
+    seconds,
     unready,
     pending,
     startingUsPerNode: round((startingS * 1e6) / nodes),

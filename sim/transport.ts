@@ -50,7 +50,7 @@ export class Transport {
       this.pushArrival(to, atUs, envelope);
       return;
     }
-    const originKey = world.keyOf(envelope.origin);
+    const originKey = envelope.origin === machine.peer ? machine.key : world.keyOf(envelope.origin);
     const word = network.wordOf(envelope, machine.key, world.keyOf(to), originKey, world.nowUs);
     const leftUs = atUs + transferUs(machine, envelope);
     if (to >= machines.length) {

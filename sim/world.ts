@@ -1,7 +1,7 @@
 import { assert } from '../core/base/assert.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
-import { foldNode, readAhead } from '../core/machine/node-state.ts';
+import { foldNode, readAhead, readAheadFrom } from '../core/machine/node-state.ts';
 import { createMachines } from './configure.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { Faults } from './faults.ts';
@@ -159,14 +159,18 @@ export class World {
    * read together is waited for together.
    */
   private readAhead(slots: Int32Array, count: number, kinds: Uint8Array): void {
-    const { machines, transport } = this;
+    const { machines, transport, identities } = this;
     let sum = 0;
     for (let i = 0; i < count; i++) {
       const kind = kinds[i];
       if (kind === ALARM) {
         const { alarmAtUs, node } = machines[slots[i]];
-        sum += alarmAtUs + readAhead(node);
-      } else if (kind === ARRIVE) sum += transport.pool.at(slots[i]).n;
+        sum += alarmAtUs + readAhead(node) + this.counters[slots[i]];
+      } else if (kind === ARRIVE) {
+        const { from, to } = transport.pool.at(slots[i]);
+        if (from < 0 || from >= machines.length || to >= machines.length) continue;
+        sum += identities.rank(from) + machines[from].wireVersion + readAheadFrom(machines[to].node, from);
+      }
     }
     this.touched = sum;
   }

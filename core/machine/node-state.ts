@@ -106,10 +106,18 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
  * Reads what nearly every step begins with, and returns a number of no meaning. A driver of very many nodes calls it for the
  * next few: what is read together is waited for together.
  */
-export function readAhead({ presence, compute }: Node): number {
+export function readAhead({ config, presence, compute }: Node): number {
   const { nextBeatUs, said } = presence;
-  const beats = nextBeatUs + (said.beat?.load.running ?? 0);
+  const beats = nextBeatUs + config.indexNodes.length + (said.beat?.load.running ?? 0);
   return compute === null ? beats : beats + compute.nextWorkingUs + compute.jobs.length;
+}
+
+/** The same for an envelope that is about to come from a peer. */
+export function readAheadFrom({ index }: Node, from: Peer): number {
+  if (index === null) return 0;
+  const { directory } = index;
+  const slot = directory.slotOf(from);
+  return slot < 0 ? 0 : directory.heardAt(slot) + (directory.loadAt(slot)?.room ?? 0);
 }
 
 /** A node that shares nothing that can change with the original: the ground of checkpoints and forks. */

@@ -37,6 +37,22 @@ describe('presence', () => {
     });
   });
 
+  it('says the same body again until its load or its version is another', () => {
+    const rig = new Rig(FEDERATION.slice(0, 2)).start();
+    const node = rig.node('compute-1');
+    const bodyAfter = (change: () => void): Beat => {
+      change();
+      rig.sent.length = 0;
+      rig.advance(SECOND_US);
+      return rig.sent.find(({ kind, from }) => kind === BEAT && from === node.self)!.body as Beat;
+    };
+    const first = bodyAfter(() => undefined);
+    expect(bodyAfter(() => undefined)).to.equal(first);
+    const slower = bodyAfter(() => (node.compute!.serviceUs = 7));
+    expect([slower.load.serviceUs, first.load.serviceUs]).to.deep.equal([7, 0]);
+    expect(bodyAfter(() => node.manifestVersion++).version.version).to.equal(node.manifestVersion);
+  });
+
   it('tells an index node that missed the announcement, when that asks for it', () => {
     const rig = new Rig(FEDERATION.slice(0, 2));
     rig.boot('front');
