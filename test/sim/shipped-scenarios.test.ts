@@ -21,10 +21,10 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '04e3ab9cf1ecd962', verdict: 'pass' },
   'slow-bridge.yaml': { digest: 'faff6249564d2bc5', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '85506eb9abc78d24', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: 'c1b98349035787f3', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'c1b98349035787f3', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: 'c1b98349035787f3', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: 'c1b98349035787f3', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: 'f9af2699b0fa52f0', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: 'f9af2699b0fa52f0', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: 'f9af2699b0fa52f0', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: 'f9af2699b0fa52f0', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
