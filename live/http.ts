@@ -116,7 +116,7 @@ function describeNode(live: LiveNode): unknown {
     manifest: { ...manifest, id: live.identity.id },
     version: { epoch: node.epoch, version: node.manifestVersion },
     trust: TRUST_LEVELS[effectiveTrust(now, manifest, attestations, valid)],
-    load: loadOf(node),
+    load: loadOf(node, now),
   };
 }
 

@@ -1,7 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { MEMBER_STATES } from '../core/cluster/member.ts';
 import { AGENT_STATES } from '../core/roles/agent-plan.ts';
-import { loadOf } from '../core/roles/compute.ts';
 import type { GatewayUser } from './gateway-user.ts';
 import type { LiveNode } from './live-node.ts';
 import { turnedAwayBy, viewOf } from './node-view.ts';
@@ -15,8 +14,11 @@ export class Metrics {
     const { driver, transport, journal, contents } = live;
     this.gauge('phase', '0 down, 1 loading, 2 storing, 3 signing, 4 ready', () => driver.node.phase);
     this.gauge('inbox_waiting', 'envelopes that wait', () => driver.waiting);
-    this.gauge('jobs_running', 'requests on the accelerator', () => loadOf(driver.node).running);
-    this.gauge('jobs_queued', 'requests that wait for the accelerator', () => loadOf(driver.node).queued);
+    this.gauge('jobs_running', 'requests on the accelerator', () => driver.node.compute?.running ?? 0);
+    this.gauge('jobs_queued', 'requests that wait for the accelerator', () => {
+      const { compute } = driver.node;
+      return compute === null ? 0 : compute.jobs.length - compute.running;
+    });
     this.gauge('contents_bytes', 'prompts and answers held in memory', () => contents.totalBytes);
     this.gaugeBy('members', 'members of its cluster as the node sees them', 'state', () =>
       named(MEMBER_STATES, viewOf(driver.node).members),

@@ -93,8 +93,8 @@ function drawNodes(
   const groups = new Map<string, ResolvedNode[]>();
   for (const node of nodes) {
     if (!clusters.includes(node.cluster)) continue;
-    const { cluster, types, installedModels } = node;
-    const kind = JSON.stringify([cluster, types, installedModels]);
+    const { cluster, types, installedModels, wantedModels } = node;
+    const kind = JSON.stringify([cluster, types, installedModels, wantedModels]);
     const group = groups.get(kind);
     if (group === undefined) groups.set(kind, [node]);
     else group.push(node);

@@ -31,6 +31,8 @@ function copyWorld(world: World, watcher: Watcher | null): World {
   copier.share(world.roots);
   // Everybody has a number before the first event.
   copier.share(world.identities);
+  // What is published was so from the start.
+  copier.share(world.library);
   for (const machine of world.machines) {
     copier.share(machine.wire);
     copier.share(machine.saidBody as object | null);

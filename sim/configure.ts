@@ -10,6 +10,7 @@ import { createNode } from '../core/machine/node-state.ts';
 import { agree } from './agreements.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
+import { PUBLISHER } from './library.ts';
 import { createNumbers, Machine } from './machine.ts';
 import type { ResolvedCluster, ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
 import { keyOfName } from './seeds.ts';
@@ -24,6 +25,8 @@ export interface Cast {
   readonly nodes: readonly Peer[];
   readonly attestors: ReadonlyMap<string, Peer>;
   readonly operators: ReadonlyMap<string, readonly Peer[]>;
+  /** Whose word on models counts; absent: nobody's. */
+  readonly publishers?: readonly Peer[];
 }
 
 /** The machines of a scenario, in its order, with nodes that are down. */
@@ -38,9 +41,9 @@ export function createMachines(
   const operators = new Map(
     scenario.clusters.map((cluster) => [cluster.name, operatorNames(cluster).map((name) => addPeer(name))]),
   );
-  const configs = configureNodes(scenario, { nodes, attestors, operators }, identities, (signer, hash) =>
-    identities.mint(signer, hash),
-  );
+  const publishers = scenario.models.some(({ moves }) => moves !== undefined) ? [addPeer(PUBLISHER)] : NONE;
+  const cast = { nodes, attestors, operators, publishers };
+  const configs = configureNodes(scenario, cast, identities, (signer, hash) => identities.mint(signer, hash));
   const clusters = new Map(scenario.clusters.map(({ name }, i) => [name, i]));
   const regions = new Map(scenario.regions.map(({ path }, i) => [path, i]));
   const numbers = createNumbers(scenario.nodes.length);
@@ -95,6 +98,7 @@ export function configureNodes(
         ...listed.get(name)!,
         ...agreed.get(name)!,
         models,
+        publishers: cast.publishers ?? NONE,
         parameters: scenario.parameters,
       },
     ]),

@@ -5,14 +5,17 @@ import {
   DIAL,
   INFER,
   LOAD,
+  LOAD_MODEL,
   ROUTE,
   SIGN,
   STORE,
+  UNLOAD_MODEL,
   type Infer,
   type Load,
   type Sign,
 } from '../core/machine/kinds.ts';
-import { infer } from './devices/accelerator.ts';
+import type { LoadModel } from '../core/models/model-bodies.ts';
+import { infer, loadModel, unloadModel } from './devices/accelerator.ts';
 import type { DeviceAnswer } from './devices/device-answer.ts';
 import { load, store } from './devices/disk.ts';
 import { sign } from './devices/keys.ts';
@@ -38,6 +41,12 @@ export function answerOf(world: World, machine: Machine, envelope: Envelope): De
     case ROUTE:
       // Here every envelope finds its way by the number of who is to have it.
       return null;
+    case LOAD_MODEL:
+      assert(envelope.to === ACCELERATOR, 'LOAD_MODEL is asked of the accelerator');
+      return loadModel(envelope.body as LoadModel);
+    case UNLOAD_MODEL:
+      assert(envelope.to === ACCELERATOR, 'UNLOAD_MODEL is asked of the accelerator');
+      return unloadModel((envelope.body as { id: string }).id);
     default:
       assert(envelope.kind === INFER && envelope.to === ACCELERATOR, 'a device is asked what it can do');
       return infer(world, machine, envelope.n, envelope.body as Infer);

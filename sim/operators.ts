@@ -33,6 +33,16 @@ export class Operators {
     for (const { index, spec } of world.machines) if (spec.isAdmitted !== false) this.admitted.add(index);
   }
 
+  /** Orders of the scenario about models come after those about nodes. */
+  private scheduleRollouts(): void {
+    const { world } = this;
+    world.rollouts.list.forEach(({ atUs, node }, place) => {
+      const machine = world.machines.find(({ spec }) => spec.name === node) ?? world.machines[0];
+      const isHere = node === '' || world.owns(machine);
+      if (isHere) world.scheduleOperator(atUs, this.operatorOf(machine), 2 * world.machines.length + place);
+    });
+  }
+
   /** Who runs a node: the first operator of its cluster. */
   operatorOf({ spec }: Machine): Peer {
     return this.world.identities.find(`operator 1 of ${spec.cluster}`)!;
@@ -58,9 +68,15 @@ export class Operators {
       if (spec.joinsUs !== undefined) this.world.scheduleOperator(spec.joinsUs, operator, 2 * index);
       if (spec.leavesUs !== undefined) this.world.scheduleOperator(spec.leavesUs, operator, 2 * index + 1);
     }
+    this.scheduleRollouts();
   }
 
   act(slot: number): void {
+    const place = slot - 2 * this.world.machines.length;
+    if (place >= 0) {
+      this.world.rollouts.act(place);
+      return;
+    }
     const machine = this.world.machines[slot >> 1];
     if ((slot & 1) === 0) this.join(machine);
     else this.leave(machine);
@@ -75,7 +91,7 @@ export class Operators {
   }
 
   /** Says anything to a node in the name of whoever runs it. */
-  order(machine: Machine, kind: number, body: unknown, listener: Listener): void {
+  order(machine: Machine, kind: number, body: unknown, listener: Listener | null): void {
     this.send(this.operatorOf(machine), machine, kind, body, listener);
   }
 
@@ -104,6 +120,7 @@ export class Operators {
     const listener = this.listeners.get(key);
     if (envelope.kind !== PENDING) this.listeners.delete(key);
     listener?.(envelope);
+    this.world.rollouts.hear(envelope);
   }
 
   /** Nothing runs there: an order to it is as good as never given. */

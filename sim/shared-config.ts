@@ -4,6 +4,10 @@ import type { NodeConfig } from '../core/machine/config.ts';
 import type { Certificate } from '../core/trust/documents.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
+/** Room enough on a disk for any models. */
+const ROOM_BYTES = 2 ** 50;
+const NONE: readonly string[] = [];
+
 /** What all nodes of a cluster are told alike. */
 export type ClusterConfig = Pick<
   NodeConfig,
@@ -17,6 +21,7 @@ export type ClusterConfig = Pick<
   | 'peerings'
   | 'seedBridges'
   | 'models'
+  | 'publishers'
   | 'parameters'
 >;
 
@@ -67,6 +72,18 @@ export class SharedConfig implements NodeConfig {
 
   get installedModels(): readonly string[] {
     return this.node.installedModels;
+  }
+
+  get publishers(): readonly Peer[] {
+    return this.cluster.publishers;
+  }
+
+  get wantedModels(): readonly string[] {
+    return this.node.wantedModels ?? NONE;
+  }
+
+  get modelDiskBytes(): number {
+    return this.node.modelDiskBytes ?? ROOM_BYTES;
   }
 
   get slots(): number {
@@ -126,10 +143,10 @@ export class SharedConfig implements NodeConfig {
 export function plainConfig(config: NodeConfig): NodeConfig {
   const { manifest, genesis, certificate, address, seeds, orderedBy, attestations, attestors } = config;
   const { detector, indexNodes, record, peerings, seedBridges, models, installedModels } = config;
-  const { slots, queueLimit, parameters } = config;
+  const { publishers, wantedModels, modelDiskBytes, slots, queueLimit, parameters } = config;
   return {
     ...{ manifest, genesis, certificate, address, seeds, orderedBy, attestations, attestors },
     ...{ detector, indexNodes, record, peerings, seedBridges, models, installedModels },
-    ...{ slots, queueLimit, parameters },
+    ...{ publishers, wantedModels, modelDiskBytes, slots, queueLimit, parameters },
   };
 }

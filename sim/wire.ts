@@ -83,6 +83,7 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
     })),
     attestors: config.attestors.map(own),
     orderedBy: config.orderedBy.map(own),
+    publishers: config.publishers.map(own),
     indexNodes: config.indexNodes.map(own),
     record: renumber(optional(clusterRecordShape), config.record, own),
     peerings: renumber(agreedShape, config.peerings, own),

@@ -8,15 +8,18 @@ import { Faults } from './faults.ts';
 import { Identities } from './identities.ts';
 import { sumChains, type Machine } from './machine.ts';
 import { Villain } from './malice/villain.ts';
+import { Library, PUBLISHER } from './library.ts';
 import { Network } from './network.ts';
 import type { Part } from './partition.ts';
 import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, type Roots } from './seeds.ts';
+import { stockDisk } from './devices/disk.ts';
 import { ALARM, SERVE, Stepper } from './stepper.ts';
 import { Operators } from './operators.ts';
 import { Owners } from './owners.ts';
 import { PodOwners } from './pod-owners.ts';
+import { Rollouts } from './rollouts.ts';
 import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
 import { createTally, type Census, type Tally } from './tally.ts';
@@ -52,6 +55,9 @@ export class World {
   readonly own: readonly Machine[];
   readonly network: Network;
   readonly operators: Operators;
+  /** Models that move, as they truly are; null: there are none. */
+  readonly library: Library | null;
+  readonly rollouts: Rollouts;
   readonly users: Users;
   readonly owners: Owners;
   readonly podOwners: PodOwners;
@@ -96,6 +102,8 @@ export class World {
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
     this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name), isChecking);
     this.own = this.machines.filter((machine) => this.owns(machine));
+    this.library = this.openLibrary();
+    this.rollouts = new Rollouts(this);
     this.operators = new Operators(this);
     this.users = new Users(this);
     this.owners = new Owners(this, this.keys.length);
@@ -118,6 +126,18 @@ export class World {
   checkpoint(): Checkpoint {
     assert(this.part === null, 'a part of a world has no checkpoint of its own');
     return new Checkpoint(this, this.watcher);
+  }
+
+  /** The models that move, and their first versions on the disks of those that have them from the start. */
+  private openLibrary(): Library | null {
+    const { identities } = this;
+    const publisher = identities.find(PUBLISHER);
+    if (publisher === undefined) return null;
+    const library = new Library(this.scenario, publisher, identities, (hash) =>
+      identities.mint(publisher, hash),
+    );
+    for (const machine of this.own) stockDisk(machine, library);
+    return library;
   }
 
   /** Whether what happens to it happens here. */

@@ -31,6 +31,10 @@ export interface NodeSpec {
   readonly types: readonly string[];
   readonly models?: readonly string[];
   readonly gpuMemoryBytes?: number;
+  /** Names of those whose word on models counts, and models that move that it is to have. */
+  readonly publishers?: readonly string[];
+  readonly wants?: readonly string[];
+  readonly modelDiskBytes?: number;
   readonly claimedTrust?: number;
   /** 0: no attestation at all. */
   readonly attestedTrust?: number;
@@ -312,6 +316,10 @@ export class Rig {
       }
       case ACCELERATOR:
         if (envelope.kind === kinds.INFER) station.inferring.push(envelope);
+        else if (envelope.kind === kinds.LOAD_MODEL)
+          this.answerDevice(envelope, kinds.MODEL_LOADED, { id: idOf(envelope), error: '' });
+        else if (envelope.kind === kinds.UNLOAD_MODEL)
+          this.answerDevice(envelope, kinds.MODEL_UNLOADED, { id: idOf(envelope) });
         return;
       case NETWORK:
         if (envelope.kind !== kinds.DIAL) return;
@@ -359,6 +367,10 @@ export class Rig {
     const kept = this.wire.filter((envelope) => !isGone(envelope));
     this.wire.splice(0, this.wire.length, ...kept);
   }
+}
+
+function idOf({ body }: Envelope): string {
+  return (body as { id: string }).id;
 }
 
 /** What a sound disk answers to LOAD. */
@@ -504,6 +516,9 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     ...agreedFor(cast, specs, spec),
     models: MODELS,
     installedModels: [...(spec.models ?? [])],
+    publishers: (spec.publishers ?? []).map((name) => cast.peer(name)),
+    wantedModels: [...(spec.wants ?? [])],
+    modelDiskBytes: spec.modelDiskBytes ?? 1e12,
     slots: spec.slots ?? 2,
     queueLimit: spec.queueLimit ?? 4,
     parameters: { ...DEFAULT_PARAMETERS, ...spec.parameters },

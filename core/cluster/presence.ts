@@ -74,7 +74,7 @@ export function announceTo(node: Node, out: Outbox, index: Peer): void {
 
 export function onPresenceAlarm(node: Node, now: Now, out: Outbox): void {
   if (now.monoUs < node.presence.nextBeatUs) return;
-  beat(node, out);
+  beat(node, now, out);
   node.presence.nextBeatUs = now.monoUs + node.config.parameters.heartbeatUs;
 }
 
@@ -84,10 +84,10 @@ export function ownApplication(node: Node): Application {
   return { manifest, version: versionOf(node), signature: node.signature, address };
 }
 
-function beat(node: Node, out: Outbox): void {
+function beat(node: Node, now: Now, out: Outbox): void {
   const { said } = node.presence;
   if (said.beat === null || !isTrue(node, said.beat))
-    said.beat = { version: versionOf(node), load: loadOf(node) };
+    said.beat = { version: versionOf(node), load: loadOf(node, now) };
   const n = node.presence.beats++;
   for (const index of indexNodesOf(node)) {
     out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, said.beat);

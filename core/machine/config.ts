@@ -55,6 +55,12 @@ export interface NodeConfig {
   readonly models: readonly KnownModel[];
   /** On disk here, and held in memory from the start; sorted. */
   readonly installedModels: readonly string[];
+  /** Whose word on models counts (R7.1-1); nobody's: models do not move, and what is installed is all there is. */
+  readonly publishers: readonly Peer[];
+  /** Models that this node is to have, in the version that their publishers point at. */
+  readonly wantedModels: readonly string[];
+  /** Room for models on its disk. */
+  readonly modelDiskBytes: number;
   /** Jobs that the accelerator works on at once, and jobs that may wait. */
   readonly slots: number;
   readonly queueLimit: number;

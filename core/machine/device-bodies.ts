@@ -20,7 +20,14 @@ export const loadedBody = record({
   condition,
 });
 export const storedBody = record({ condition });
-export const inferBody = record({ model: name, prompt: ref, contextTokens: integer, maxTokens: integer });
+export const inferBody = record({
+  model: name,
+  /** The id of the version of a model that moves; '' of others. */
+  version: text(128),
+  prompt: ref,
+  contextTokens: integer,
+  maxTokens: integer,
+});
 export const inferredBody = record({
   answer: optional(ref),
   generatedTokens: integer,

@@ -1,3 +1,4 @@
+import { modelRecordShape } from '../models/model-record.ts';
 import { agentRecordShape } from '../roles/agent-plan.ts';
 import { certificateShape, seedShape } from '../trust/documents.ts';
 import { flag, integer, list, optional, record, text, type Of } from './shape.ts';
@@ -33,13 +34,14 @@ export const diskRecordShape = record({
   circle: optional(circleRecordShape),
   pod: optional(podRecordShape),
   podLaw: optional(podLawShape),
+  model: optional(modelRecordShape),
 });
 export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
 
 /** A record of one sort. */
 export function recordOf(sort: Partial<DiskRecord>): DiskRecord {
   const none = { node: null, membership: null, agent: null, affiliation: null };
-  return { ...none, circle: null, pod: null, podLaw: null, ...sort };
+  return { ...none, circle: null, pod: null, podLaw: null, model: null, ...sort };
 }
 
 export const diskEntryShape = record({ key: diskKey, record: diskRecordShape });

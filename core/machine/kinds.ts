@@ -25,6 +25,7 @@ import {
   stepResultShape,
   stopBody,
 } from '../roles/agent-plan.ts';
+import { MODEL_ROWS, MODELS_FOR_MEMBERS } from '../models/model-kinds.ts';
 import { AMONG_HOSTS, ERRANDS, podRows } from '../roles/pod-kinds.ts';
 import {
   answerShape,
@@ -79,6 +80,8 @@ const REQUESTS: MessageClass = 3;
 const REPLICATION: MessageClass = 4;
 const TELEMETRY: MessageClass = 5;
 
+export type KindRow = readonly [number, string, string, Shape, MessageClass, number, string];
+
 export interface KindEntry {
   readonly kind: number;
   /** `TYPE/operation`. */
@@ -111,6 +114,7 @@ export * from '../cluster/border-bodies.ts';
 export * from '../routing/request-bodies.ts';
 export * from './device-bodies.ts';
 export * from '../roles/pod-kinds.ts';
+export * from '../models/model-kinds.ts';
 export * from './notes.ts';
 
 export const FIND = DISCOVER * 32;
@@ -180,6 +184,7 @@ const OF_USERS: readonly number[] = [ASK, AGENT, AGENT_STOP, AGENTS, STEP, ...ER
 const FOR_MEMBERS: readonly number[] = [
   ...[...OF_USERS, RUN, CROSS, FIND, FIND_OFFERS, OFFERED, MANIFEST, MANIFEST_WANTED, BEAT],
   ...[DIRECTORY, ROWS, EVIDENCE, AGENT_STATE, AGENTS_FOUND, STEP_RESULT, ...AMONG_HOSTS],
+  ...MODELS_FOR_MEMBERS,
 ];
 
 const KIND_COUNT = TYPES.length * 32;
@@ -187,15 +192,7 @@ const KIND_COUNT = TYPES.length * 32;
 /** The protocol table: every kind there is, by number; holes are operations not known here. */
 export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   const entries: (KindEntry | undefined)[] = new Array<undefined>(KIND_COUNT).fill(undefined);
-  const add = (
-    kind: number,
-    operation: string,
-    direction: string,
-    body: Shape,
-    messageClass: MessageClass,
-    costUs: number,
-    section: string,
-  ): void => {
+  const add = (...[kind, operation, direction, body, messageClass, costUs, section]: KindRow): void => {
     const named = `${TYPES[typeOfKind(kind)]}/${operation}`;
     entries[kind] = {
       kind,
@@ -298,6 +295,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(DIALLED, 'dialled', 'NETWORK → node', dialledBody, DEVICES, 10, 'R5.1-2');
   add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');
   for (const row of podRows(CHECK_US)) add(...row);
+  for (const row of MODEL_ROWS) add(...row);
   return entries;
 })();
 

@@ -5,6 +5,7 @@ import { Digest } from '../base/digest.ts';
 import { membershipShape } from '../cluster/membership-state.ts';
 import { affiliationShape } from '../cluster/affiliation.ts';
 import { createPresence, presenceShape } from '../cluster/presence.ts';
+import { modelHostShape } from '../models/model-state.ts';
 import { agentHostShape } from '../roles/agent-state.ts';
 import { bridgeShape } from '../roles/bridge.ts';
 import { computeShape } from '../roles/compute.ts';
@@ -60,6 +61,8 @@ export const nodeStateShape = record({
   pods: optional(podHostShape),
   /** Of a gateway, null until somebody asks for a pod. */
   podDesk: optional(podDeskShape),
+  /** Null where models do not move. */
+  models: optional(modelHostShape),
 });
 
 export interface Node extends Of<typeof nodeStateShape> {
@@ -99,6 +102,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     agents: null,
     pods: null,
     podDesk: null,
+    models: null,
   };
 }
 

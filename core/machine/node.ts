@@ -32,6 +32,7 @@ import { onDirectory } from '../cluster/exchange.ts';
 import { onEvidence, onRows } from '../cluster/registry.ts';
 import { onExports, onSession } from '../cluster/sessions.ts';
 import * as desk from '../roles/agent-desk.ts';
+import * as models from '../models/model-host.ts';
 import * as agents from '../roles/agent-host.ts';
 import * as bridges from '../roles/bridge.ts';
 import * as computes from '../roles/compute.ts';
@@ -85,6 +86,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.agents = null;
   node.pods = hasType(manifest, 'pod-host') ? createPodHost(node) : null;
   node.podDesk = null;
+  node.models = null;
   load(node, out, '');
   setAlarm(node);
 }
@@ -111,6 +113,7 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     if (node.compute !== null) computes.onComputeAlarm(node, node.compute, now, out);
     if (node.bridge !== null) bridges.onBridgeAlarm(node, node.bridge, now, out);
     agents.onAgentsAlarm(node, now, out);
+    models.onModelsAlarm(node, now, out);
     if (isDeparting(node)) progressLeaving(node, now, out);
     wakePods(node, now, out);
   } else if (now.monoUs >= node.retryAtUs) {
@@ -215,6 +218,8 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, out, envelope))
         return true;
       if (node.pods !== null && podHosts.onPodStored(node, node.pods, now, out, envelope)) return true;
+      if (models.onModelStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition))
+        return true;
       agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
       return true;
     case kinds.INFERRED:
@@ -245,10 +250,11 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.MEMBERS:
       return onDetection(node, now, out, envelope);
     case kinds.SIGNED:
-      return (
-        envelope.from === KEYS && node.pods !== null && podHosts.onPodSigned(node, node.pods, out, envelope)
-      );
+      if (envelope.from !== KEYS) return false;
+      if (models.onModels(node, now, out, envelope)) return true;
+      return node.pods !== null && podHosts.onPodSigned(node, node.pods, out, envelope);
     default:
+      if (kinds.isOfModels(envelope.kind)) return models.onModels(node, now, out, envelope);
       return kinds.isOfPods(envelope.kind) && receivePods(node, now, out, envelope);
   }
 }
@@ -342,6 +348,7 @@ function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Out
     if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
     agents.resumeAgents(node, now, out);
     if (node.pods !== null) podHosts.startPods(node, node.pods, now, out);
+    models.startModels(node, now, out);
     note(node, out, null, kinds.NOTE_READY, node.self);
   } else countRefusal(node, REFUSAL_LATE);
 }
@@ -384,6 +391,7 @@ function forget(node: Node): void {
   node.manifestVersion = 0;
   node.agents = null;
   if (node.pods !== null) node.pods = createPodHost(node);
+  node.models = null;
   node.incarnation = 0;
   node.known = [];
   node.affiliation = null;
@@ -391,6 +399,7 @@ function forget(node: Node): void {
 
 /** Takes over a record that the disk has kept. */
 function restore(node: Node, key: string, record: DiskRecord): void {
+  if (record.model !== null) models.restoreModel(node, record.model);
   if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
   if (node.pods !== null) podHosts.restorePods(node, node.pods, record);
   if (key === NODE_KEY && record.node !== null) {

@@ -19,6 +19,7 @@ export const NOTES = [
   'ejected',
   'quarantined',
   'discovered',
+  'lied',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -49,3 +50,5 @@ export const NOTE_EJECTED = 16;
 export const NOTE_QUARANTINED = 17;
 /** A bridge has heard of a cluster, whose name NOTED.model is, from NOTED.chosen. */
 export const NOTE_DISCOVERED = 18;
+/** Somebody has handed out what is not what a publisher has signed; NOTED.chosen is who. */
+export const NOTE_LIED = 19;

@@ -19,6 +19,7 @@ import {
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { reply } from '../machine/speech.ts';
+import { findVersion } from '../models/model-host.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import {
   CONSENT_REQUIRED,
@@ -243,7 +244,7 @@ function findFault(
   asked: Plan,
   owner: Peer,
 ): { code: ErrorCode; detail: string } | null {
-  const { manifest, installedModels, parameters } = node.config;
+  const { manifest, parameters } = node.config;
   const { plan, beginByWallUs } = asked;
   const refusal = findPlanFault(node.pure, now, asked, owner);
   if (refusal !== null) return { code: CONSENT_REQUIRED, detail: refusal };
@@ -253,7 +254,7 @@ function findFault(
     return { code: NO_ELIGIBLE_NODE, detail: 'it may not be at work in this region' };
   if (plan.steps.length === 0 || plan.steps[0].prompt === null)
     return { code: NO_ELIGIBLE_NODE, detail: 'its first step is given nothing' };
-  const absent = plan.steps.find(({ model }) => !installedModels.includes(model));
+  const absent = plan.steps.find(({ model }) => findVersion(node, model, now) === null);
   if (absent !== undefined)
     return { code: NO_CAPABLE_NODE, detail: `the model ${absent.model} is not installed here` };
   if (hostOf(node).agents.size >= parameters.maxAgents)

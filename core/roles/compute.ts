@@ -1,13 +1,15 @@
 import { ACCELERATOR } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { isDeparting } from '../cluster/affiliation.ts';
-import type { Load } from '../cluster/manifest.ts';
+import { MAX_MODELS, type Load } from '../cluster/manifest.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ANSWER, INFER, REFUSED, WORKING, type Answer, type Inferred } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { countRefusal, REFUSAL_LATE } from '../machine/refusals.ts';
-import { flag, integer, list, peer, record, shared, type Of } from '../machine/shape.ts';
+import { flag, integer, list, peer, record, shared, text, type Of } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
+import { countJob, findVersion, isReadyToRun, movingModels } from '../models/model-host.ts';
+import { freeBytes } from '../models/loading.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { createMemory, findRemembered, memoryShape, remember } from '../routing/remembered.ts';
 import {
@@ -38,6 +40,8 @@ const jobShape = record({
   acceptedUs: integer,
   deadlineUs: integer,
   isStarted: flag,
+  /** Of a model that moves, the version that it runs, once it has started; '' otherwise. */
+  version: text(128),
   startedUs: integer,
 });
 type Job = Of<typeof jobShape>;
@@ -99,6 +103,7 @@ export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envel
     acceptedUs: now.monoUs,
     deadlineUs: now.monoUs + want.timeLeftUs,
     isStarted: false,
+    version: '',
     startedUs: 0,
   });
   reply(node, out, envelope, WORKING, { by: node.self, ahead: compute.jobs.length - 1 });
@@ -132,6 +137,8 @@ export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, 
   compute.jobs.splice(at, 1);
   compute.running--;
   const inferred = envelope.body as Inferred;
+  const spentTokens = job.want.contextTokens + inferred.generatedTokens;
+  countJob(node, job.version, inferred.answer !== null, inferred.computedUs, spentTokens);
   if (inferred.answer === null) {
     sendRefusal(node, out, job, NO_CAPABLE_NODE, 0, `accelerator: ${inferred.error}`);
   } else {
@@ -163,6 +170,8 @@ export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, 
 }
 
 export function onComputeAlarm(node: Node, compute: Compute, now: Now, out: Outbox): void {
+  // What waits for a model to be loaded is looked at when it may have been.
+  if (node.models !== null) startJobs(node, compute, now, out);
   if (now.monoUs < compute.nextWorkingUs) return;
   if (compute.jobs.length === 0) {
     compute.nextWorkingUs = NEVER_US;
@@ -176,22 +185,26 @@ export function onComputeAlarm(node: Node, compute: Compute, now: Now, out: Outb
 }
 
 /** What a node says of its load with each heartbeat. */
-export function loadOf(node: Node): Load {
+export function loadOf(node: Node, now: Now): Load {
   const { compute, config } = node;
   const waiting = compute === null ? 0 : compute.jobs.length - compute.running;
   const reserved = config.models.reduce(
     (sum, model) => (config.installedModels.includes(model.name) ? sum + model.requiredMemoryBytes : sum),
     0,
   );
+  const moving = movingModels(node, now);
   return {
     running: compute?.running ?? 0,
     queued: waiting,
     slots: compute === null ? 0 : config.slots,
     room: compute === null ? 0 : roomIn(node, compute),
     serviceUs: compute?.serviceUs ?? 0,
-    freeMemoryBytes: Math.max(0, (config.manifest.compute?.gpuMemoryBytes ?? 0) - reserved),
-    installedModels: config.installedModels as string[],
-    loadedModels: config.installedModels as string[],
+    freeMemoryBytes:
+      node.models !== null
+        ? freeBytes(node, node.models)
+        : Math.max(0, (config.manifest.compute?.gpuMemoryBytes ?? 0) - reserved),
+    installedModels: withMoving(config.installedModels, moving.installed),
+    loadedModels: withMoving(config.installedModels, moving.loaded),
     draining: isDeparting(node),
   };
 }
@@ -201,8 +214,17 @@ export function isLoadOf(node: Node, load: Load): boolean {
   const { compute } = node;
   if (load.draining !== isDeparting(node)) return false;
   if (compute === null) return true;
+  // Models that move come and go, and are withdrawn by the calendar.
+  if (node.models !== null) return false;
   const { running, serviceUs, jobs } = compute;
   return load.running === running && load.queued === jobs.length - running && load.serviceUs === serviceUs;
+}
+
+/** Names in order, those that are held for good and those that move. */
+function withMoving(pinned: readonly string[], moving: readonly string[]): string[] {
+  if (moving.length === 0) return pinned as string[];
+  const all = new Set([...pinned, ...moving]);
+  return [...all].sort((left, right) => (left < right ? -1 : 1)).slice(0, MAX_MODELS);
 }
 
 function roomIn(node: Node, compute: Compute): number {
@@ -233,7 +255,7 @@ function findReason(node: Node, compute: Compute, now: Now, want: Want): Reason 
     return { code: DEADLINE_EXCEEDED, detail: 'no time is left' };
   if (!isRegionAllowed(want.allowedRegions, node.config.manifest.region))
     return { code: NO_ELIGIBLE_NODE, detail: 'the request may not be computed on in this region' };
-  if (!node.config.installedModels.includes(want.model))
+  if (findVersion(node, want.model, now) === null)
     return { code: NO_CAPABLE_NODE, detail: 'the model is not installed here' };
   const level = ownTrust(node, now);
   const operation = servingOf(want.minTrust);
@@ -268,11 +290,23 @@ function startJobs(node: Node, compute: Compute, now: Now, out: Outbox): void {
       compute.jobs.splice(i, 1);
       sendRefusal(node, out, job, DEADLINE_EXCEEDED, 0, 'the deadline passed in the queue');
     } else {
+      const version = findVersion(node, job.want.model, now);
+      if (version === null) {
+        compute.jobs.splice(i, 1);
+        sendRefusal(node, out, job, NO_CAPABLE_NODE, 0, 'the model is not here any more');
+        continue;
+      }
+      if (!isReadyToRun(node, now, out, version)) {
+        // Others need not wait with it until its model is loaded.
+        i++;
+        continue;
+      }
       job.isStarted = true;
+      job.version = version;
       job.startedUs = now.monoUs;
       compute.running++;
       const { model, prompt, contextTokens, maxTokens } = job.want;
-      const body = { model, prompt, contextTokens, maxTokens };
+      const body = { model, version, prompt, contextTokens, maxTokens };
       out.send(INFER, node.self, ACCELERATOR, node.self, node.bootCount, job.number, 0, body);
       i++;
     }

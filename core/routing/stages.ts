@@ -189,16 +189,17 @@ function forwarded(search: Search, now: Now): Want {
 
 /** This node as a candidate for its own request, or null if it does not offer the model. */
 function candidateOfSelf(node: Node, now: Now, model: string): Candidate | null {
-  const { manifest, installedModels } = node.config;
-  if (node.compute === null || !installedModels.includes(model)) return null;
+  const { manifest } = node.config;
+  const load = loadOf(node, now);
+  if (node.compute === null || !load.installedModels.includes(model)) return null;
   return {
     peer: node.self,
     region: manifest.region,
     trust: ownTrust(node, now),
     gpuMemoryBytes: manifest.compute?.gpuMemoryBytes ?? 0,
     isOffered: true,
-    isLoaded: installedModels.includes(model),
-    load: loadOf(node),
+    isLoaded: load.loadedModels.includes(model),
+    load,
     ageUs: 0,
   };
 }

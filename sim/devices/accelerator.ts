@@ -1,7 +1,14 @@
 import { assert } from '../../core/base/assert.ts';
 import { hexWord } from '../../core/base/digest.ts';
 import { mixWord } from '../../core/base/rng.ts';
-import { INFERRED, type Infer, type Inferred } from '../../core/machine/kinds.ts';
+import {
+  INFERRED,
+  MODEL_LOADED,
+  MODEL_UNLOADED,
+  type Infer,
+  type Inferred,
+} from '../../core/machine/kinds.ts';
+import type { LoadModel, ModelLoaded } from '../../core/models/model-bodies.ts';
 import type { Ref } from '../../core/machine/shape.ts';
 import { actingOn } from '../faults/acting.ts';
 import type { ArmedFault } from '../faults/harm.ts';
@@ -30,8 +37,15 @@ export function infer(world: World, machine: Machine, n: number, body: Infer): D
   if (error !== '') return answer({ ...NOTHING, error }, FAILURE_US);
   const rates = world.scenario.models.find(({ name }) => name === model);
   assert(rates !== undefined, 'an accelerator runs models of the scenario');
+  const version = world.library?.find(body.version);
+  if (
+    version !== undefined &&
+    drawKeyed(machine.key, machine.lives, n, version.version) * 1_000_000 < version.failsPpm * 4294967296
+  )
+    return answer({ ...NOTHING, error: 'the model yields nothing' }, FAILURE_US);
   const secondsPpm = contextTokens / rates.readTokensPerSecond + maxTokens / rates.writeTokensPerSecond;
-  const computedUs = Math.ceil((secondsPpm * 1e12) / speedOf(machine));
+  const slowPpm = version?.slowPpm ?? 1_000_000;
+  const computedUs = Math.ceil((secondsPpm * 1e6 * slowPpm) / speedOf(machine));
   const bytesPerToken = contextTokens === 0 ? 4 : Math.ceil(prompt.sizeBytes / contextTokens);
   const isWrong = actingOn(machine, 'wrongAccelerator').some((fault) => strikes(fault, machine, n));
   const hash = isWrong
@@ -47,6 +61,21 @@ export function infer(world: World, machine: Machine, n: number, body: Infer): D
     },
     computedUs,
   );
+}
+
+/** Assumed: weights are read into memory at 2 GB/s, and let go of in a hundredth of a second. */
+const LOAD_BYTES_PER_US = 2_000;
+const UNLOAD_US = 10_000;
+
+export function loadModel({ chunks, id }: LoadModel): DeviceAnswer {
+  let bytes = 0;
+  for (const { sizeBytes } of chunks) bytes += sizeBytes;
+  const body: ModelLoaded = { id, error: '' };
+  return { kind: MODEL_LOADED, body, delayUs: Math.max(1, Math.ceil(bytes / LOAD_BYTES_PER_US)) };
+}
+
+export function unloadModel(id: string): DeviceAnswer {
+  return { kind: MODEL_UNLOADED, body: { id }, delayUs: UNLOAD_US };
 }
 
 const NOTHING = { answer: null, generatedTokens: 0, provider: 'simulated', computedUs: 0 };

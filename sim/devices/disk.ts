@@ -10,6 +10,7 @@ import type { Envelope } from '../../core/machine/envelope.ts';
 import { LOADED, STORED, type Load, type Loaded, type Store, type Stored } from '../../core/machine/kinds.ts';
 import { mayHoldRefs, visitRefs, type Ref, type Shape } from '../../core/machine/shape.ts';
 import { actingOn } from '../faults/acting.ts';
+import type { Library } from '../library.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 import type { DeviceAnswer } from './device-answer.ts';
@@ -85,7 +86,9 @@ export function load(machine: Machine, { after }: Load): DeviceAnswer {
     next: keys.length > page.length ? page[page.length - 1] : '',
     condition: DISK_FINE,
   };
-  return { kind: LOADED, body, delayUs: delayOf(machine, READ_US + contentUs(body.entries)) };
+  // Models are read when they are loaded.
+  const small = body.entries.filter(({ record }) => record.model === null);
+  return { kind: LOADED, body, delayUs: delayOf(machine, READ_US + contentUs(small)) };
 }
 
 /** Takes effect when the sync completes: see completeWrite. */
@@ -95,7 +98,11 @@ export function store(machine: Machine, { n, body }: Envelope): DeviceAnswer {
   for (const fault of full) fault.affected++;
   if (full.length === 0) machine.platter.writes = [...machine.platter.writes, { n, writes }];
   const answer: Stored = { condition: full.length === 0 ? DISK_FINE : DISK_FULL };
-  return { kind: STORED, body: answer, delayUs: delayOf(machine, SYNC_US + contentUs(writes)) };
+  return {
+    kind: STORED,
+    body: answer,
+    delayUs: delayOf(machine, SYNC_US + newContentUs(machine.platter, writes)),
+  };
 }
 
 /**
@@ -155,7 +162,25 @@ function put(platter: Platter, key: string, record: DiskRecord | null, isRotten:
   else if (platter.isRotten(key)) platter.rotten.delete(key);
 }
 
-/** How long the contents that records name take to be written or read, µs. */
+/** What a node has on its disk before it is first booted. */
+export function stockDisk({ spec, platter }: Machine, library: Library): void {
+  for (const model of spec.stockedModels ?? [])
+    for (const { key, record } of library.stockOf(model)) put(platter, key, record, false);
+  for (const model of spec.publishedModels ?? [])
+    for (const { key, record } of library.archiveOf(model)) put(platter, key, record, false);
+}
+
+/** How long contents take to be written that are not on the disk yet, µs. */
+function newContentUs({ contents }: Platter, writes: readonly DiskWrite[]): number {
+  let bytes = 0;
+  for (const { record } of writes)
+    visitContents(record, ({ hash, sizeBytes }) => {
+      if (!contents.has(hash)) bytes += sizeBytes;
+    });
+  return Math.ceil(bytes / CONTENT_BYTES_PER_US);
+}
+
+/** How long the contents that records name take to be read, µs. */
 function contentUs(entries: readonly { readonly record: DiskRecord | null }[]): number {
   let bytes = 0;
   for (const { record } of entries) visitContents(record, ({ sizeBytes }) => (bytes += sizeBytes));

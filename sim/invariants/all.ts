@@ -14,6 +14,10 @@ import { DeletionTrue } from './deletion-true.ts';
 import { PodsAtHome } from './pods-at-home.ts';
 import { WritesSurvive } from './writes-survive.ts';
 import { ExportsHonoured } from './exports-honoured.ts';
+import { LastCopyKept } from './last-copy-kept.ts';
+import { MemoryReserved } from './memory-reserved.ts';
+import { ModelsWhole } from './models-whole.ts';
+import { RevokedNotServed } from './revoked-not-served.ts';
 import { ManifestsAuthentic } from './manifests-authentic.ts';
 import { IncarnationOwn } from './incarnation-own.ts';
 import type { Invariant } from './invariant.ts';
@@ -59,6 +63,10 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new WritesSurvive(lineage),
     new DeletionTrue(lineage),
     new AccessConsented(lineage),
+    new ModelsWhole(lineage),
+    new MemoryReserved(lineage),
+    new LastCopyKept(lineage),
+    new RevokedNotServed(lineage),
   ];
   return isChecking ? [...invariants, new ContentsDeclared(lineage)] : invariants;
 }

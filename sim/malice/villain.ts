@@ -12,6 +12,7 @@ import { EquivocatingIndex } from './equivocating-index.ts';
 import { Equivocator } from './equivocator.ts';
 import { Forger } from './forger.ts';
 import type { Malice, Scene } from './malice.ts';
+import { LyingHolder } from './lying-holder.ts';
 import { PeeringForger } from './peering-forger.ts';
 import { RecordForger } from './record-forger.ts';
 import { PlanTamperer } from './plan-tamperer.ts';
@@ -44,6 +45,8 @@ function createMalice(role: MaliciousRole): Malice {
       return new RumourMonger();
     case 'peering-forger':
       return new PeeringForger();
+    case 'lying-holder':
+      return new LyingHolder();
   }
 }
 

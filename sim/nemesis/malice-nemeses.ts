@@ -8,7 +8,10 @@ export function malicesOf(role: MaliciousRole, ground: Ground): fc.Arbitrary<Res
   const fit = ground.nodes.filter(({ types }) => type === null || types.includes(type));
   const regions = [...new Set(ground.clusters.map(({ region }) => region))];
   const elsewhere = (own: string): string[] => regions.filter((region) => region !== own);
-  const liars = role === 'region-liar' ? fit.filter(({ region }) => elsewhere(region).length > 0) : fit;
+  const liars = fit.filter(({ region, wantedModels = [] }) => {
+    if (role === 'region-liar') return elsewhere(region).length > 0;
+    return role !== 'lying-holder' || wantedModels.length > 0;
+  });
   if (liars.length === 0) return null;
   // A manifest is said at boot, so whoever lies about itself does best to begin with it.
   const fromUs = fc.oneof(fc.constant(0), momentOf(ground));

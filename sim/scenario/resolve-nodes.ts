@@ -121,8 +121,15 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     return null;
   }
   checkTypes(fields, types, problems);
-  const installed = all.models ?? [];
-  checkModels(fields, installed, shelf);
+  const listed = all.models ?? [];
+  const follows = all.follows ?? [];
+  checkModels(fields, listed, shelf);
+  checkMoving(fields, 'follows', shelf);
+  checkMoving(fields, 'publishes', shelf);
+  const doesMove = (name: string): boolean => models.get(name)?.value?.size !== undefined;
+  const stocked = listed.filter(doesMove);
+  const wanted = [...new Set([...stocked, ...follows])];
+  const installed = listed.filter((name) => !doesMove(name));
   const { claims, attested } =
     typeof trust === 'object'
       ? trust
@@ -143,6 +150,9 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
       ? { gpuMemoryBytes, supportedModels: supported.map(({ name }) => name) }
       : null,
     installedModels: [...installed].sort((left, right) => (left < right ? -1 : 1)),
+    ...(wanted.length === 0 ? {} : { stockedModels: stocked, wantedModels: wanted }),
+    ...(all.publishes === undefined ? {} : { publishedModels: all.publishes }),
+    ...(all.modelDisk === undefined ? {} : { modelDiskBytes: all.modelDisk }),
     slots: all.slots ?? DEFAULTS.slots,
     queueLimit: all.queue ?? DEFAULTS.queue,
     bandwidthBytesPerSecond: all.bandwidth ?? DEFAULTS.bandwidthBytesPerSecond,
@@ -183,6 +193,16 @@ function checkTypes(fields: Fields, types: readonly string[], problems: Problems
     problems.addOfKey(fields.placeOf('maxPod'), 'maxPod without podStorage', 'podStorage');
   if (all.maxPod !== undefined && all.podStorage !== undefined && all.maxPod > all.podStorage)
     problems.add(fields.placeOf('maxPod'), 'maxPod is larger than podStorage', 'at most podStorage');
+}
+
+function checkMoving(fields: Fields, field: 'follows' | 'publishes', { models, problems }: Shelf): void {
+  for (const [i, name] of (fields.all[field] ?? []).entries()) {
+    const place = fields.placeOf(field).at(i);
+    const model = models.get(name);
+    if (model === undefined) problems.addUnknown(place, 'model', name, models.keys());
+    else if (model.value !== null && model.value.size === undefined)
+      problems.add(place, `${name} has no size, and does not move`, 'a model with a size');
+  }
 }
 
 function checkModels(fields: Fields, installed: readonly string[], { models, problems }: Shelf): void {

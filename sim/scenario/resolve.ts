@@ -11,6 +11,7 @@ import { maliceSchema } from './malice-schema.ts';
 import { resolveMalice } from './resolve-malice.ts';
 import { resolveSwarm } from './resolve-swarm.ts';
 import { resolveNetwork, resolveRegions } from './resolve-network.ts';
+import { movesOf, resolveRollouts } from './resolve-models.ts';
 import { resolveNodes } from './resolve-nodes.ts';
 import { exportsOf, resolvePeerings } from './resolve-peerings.ts';
 import { resolveUsers } from './resolve-users.ts';
@@ -35,6 +36,7 @@ import {
   parametersSchema,
   peeringsSchema,
   regionSchema,
+  rolloutSchema,
   roundTripsSchema,
   scenarioSchema,
   templateSchema,
@@ -90,6 +92,7 @@ export function resolveSections(
   const workloads = reader.listed('users', usersSchema).flatMap((users) => resolveUsers(users, town));
   const agents = reader.listed('agents', agentsSchema).flatMap((owned) => resolveAgents(owned, town));
   const pods = reader.listed('pods', podsSchema).flatMap((owned) => resolvePods(owned, town));
+  const rollouts = resolveRollouts(reader.listed('rollouts', rolloutSchema), town);
   const faults = resolveFaults(reader.listed('faults', faultSchema), town);
   const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
   const swarm = resolveSwarm(reader.single('swarm', swarmSchema), town);
@@ -107,10 +110,13 @@ export function resolveSections(
     parameters,
     regions: usedRegions,
     network,
-    models: [...models.values()].map(({ name, value }) => resolveModel(name, value!)),
+    models: [...models.values()].map(({ name, value }) =>
+      resolveModel(name, value!, [...usedRegions.map(({ path }) => path)]),
+    ),
     clusters: [...clusters.values()].map(({ name, value }) => resolveCluster(name, value!)),
     nodes: [...nodes.values()].flatMap((ofCluster) => ofCluster!),
     peerings,
+    ...(rollouts.length > 0 ? { rollouts } : {}),
     workloads,
     ...(agents.length > 0 ? { agents } : {}),
     ...(pods.length > 0 ? { pods } : {}),
@@ -190,8 +196,11 @@ function checkClusters(
   }
 }
 
-function resolveModel(name: string, { memory, reads, writes }: Model): ResolvedModel {
-  return { name, requiredMemoryBytes: memory, readTokensPerSecond: reads, writeTokensPerSecond: writes };
+function resolveModel(name: string, model: Model, everywhere: readonly string[]): ResolvedModel {
+  const { memory, reads, writes } = model;
+  const moves = movesOf(model, everywhere);
+  const rates = { readTokensPerSecond: reads, writeTokensPerSecond: writes };
+  return { name, requiredMemoryBytes: memory, ...rates, ...(moves === null ? {} : { moves }) };
 }
 
 function resolveCluster(

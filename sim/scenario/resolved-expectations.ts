@@ -30,6 +30,10 @@ export const INVARIANTS = [
   'deletion-true',
   'access-consented',
   'contents-declared',
+  'models-whole',
+  'memory-reserved',
+  'last-copy-kept',
+  'revoked-not-served',
 ] as const;
 export type InvariantName = (typeof INVARIANTS)[number];
 

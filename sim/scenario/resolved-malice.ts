@@ -11,6 +11,7 @@ export const MALICIOUS_ROLES = [
   'record-forger',
   'peering-forger',
   'rumour-monger',
+  'lying-holder',
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
@@ -27,6 +28,7 @@ export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
   'record-forger': 'bridge',
   'peering-forger': 'bridge',
   'rumour-monger': null,
+  'lying-holder': 'compute',
 };
 
 /** One malicious node. Plain JSON, like a fault: it may have been planned by a person or drawn. */

@@ -35,6 +35,8 @@ export interface ResolvedScenario {
   /** In the order of clusters, then as listed: the order in which the world numbers them. */
   readonly nodes: readonly ResolvedNode[];
   readonly peerings: readonly ResolvedPeering[];
+  /** In order of time; absent: none. */
+  readonly rollouts?: readonly ResolvedRollout[];
   readonly workloads: readonly ResolvedWorkload[];
   /** Who has agents act for them; absent: nobody. */
   readonly agents?: readonly ResolvedAgents[];
@@ -75,6 +77,36 @@ export interface ResolvedModel {
   /** Tokens a second that an accelerator of speed 1 reads and writes for one request. */
   readonly readTokensPerSecond: number;
   readonly writeTokensPerSecond: number;
+  /** How it moves between nodes; absent: it lies where it is installed, for good. */
+  readonly moves?: MovingModel;
+}
+
+export interface MovingModel {
+  readonly chunkBytes: number;
+  readonly licence: string;
+  readonly purpose: string;
+  /** Where copies may be, and who is promised to keep one. */
+  readonly regions: readonly string[];
+  readonly keptIn: readonly string[];
+  /** From version 1 on; each is so many times slower than the rates say, and fails so often, ppm. */
+  readonly versions: readonly {
+    readonly sizeBytes: number;
+    readonly slowPpm: number;
+    readonly failsPpm: number;
+  }[];
+}
+
+/** What a publisher or an operator does with a model. */
+export interface ResolvedRollout {
+  readonly atUs: number;
+  readonly model: string;
+  /** What the stable channel is to point at, or what is withdrawn; 0 of orders. */
+  readonly version: number;
+  /** Withdrawn: nobody serves it from so long after; null: released. */
+  readonly withdrawUs: number | null;
+  /** An order to one node, see MODEL_ORDERS; null: the publisher speaks. */
+  readonly node: string;
+  readonly order: number | null;
 }
 
 export interface ResolvedCluster {
@@ -115,6 +147,13 @@ export interface ResolvedNode {
   readonly podStorage: { readonly availableBytes: number; readonly maxPodBytes: number } | null;
   readonly compute: { readonly gpuMemoryBytes: number; readonly supportedModels: readonly string[] } | null;
   readonly installedModels: readonly string[];
+  /** Models that move: those of which the first version lies on its disk from the start, and those that it is to have; absent: none. */
+  readonly stockedModels?: readonly string[];
+  readonly wantedModels?: readonly string[];
+  /** Models of which a publisher has put every version on its disk before the start, released or not; absent: none. */
+  readonly publishedModels?: readonly string[];
+  /** Room for them on its disk; absent: enough. */
+  readonly modelDiskBytes?: number;
   readonly slots: number;
   readonly queueLimit: number;
   readonly bandwidthBytesPerSecond: number;

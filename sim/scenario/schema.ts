@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { NODE_TYPES } from '../../core/cluster/manifest.ts';
 import { DETECTORS } from '../../core/machine/config.ts';
 import { PARAMETERS, type ParameterEntry, type ParameterName } from '../../core/machine/parameters.ts';
+import { MAX_CHUNK_BYTES } from '../../core/models/documents.ts';
+import { MODEL_ORDERS } from '../../core/models/model-bodies.ts';
 import { MAX_DEADLINE_US } from '../../core/routing/want.ts';
 import { MAX_OPERATORS } from '../../core/trust/documents.ts';
 import { agentsSchema } from './agents-schema.ts';
@@ -33,6 +35,9 @@ import { pairField, placesField } from './place-fields.ts';
 import { swarmSchema } from './swarm-schema.ts';
 import { formatDuration } from './units.ts';
 import { modelName, regionPath, regionsField, TRUST_LEVELS, trustLevel } from './word-fields.ts';
+
+/** Versions of one model in a scenario. */
+export const MAX_VERSIONS = 16;
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
 
@@ -66,6 +71,37 @@ export const modelSchema = mapField('A model of the registry.', {
   memory: sizeField('Memory that it needs on an accelerator.', 1),
   reads: rate('Tokens of a prompt read a second, for one request.'),
   writes: rate('Tokens of an answer written a second, for one request.'),
+  size: sizeField('On disk: a model with a size is published, and moves between nodes.', 1).optional(),
+  chunk: sizeField(
+    'Of each of its chunks; at most, and by default, 4 MiB.',
+    1,
+    MAX_CHUNK_BYTES,
+    'a size of at most 4 MiB',
+  ).optional(),
+  licence: text('Under which it is published.').optional(),
+  regions: listField(
+    'Where copies may be. Default: everywhere.',
+    regionPath('A region, or the beginning of its path.'),
+    1,
+  ).optional(),
+  keptIn: listField(
+    'Regions that are promised to keep a copy.',
+    regionPath('A region, or the beginning of its path.'),
+  ).optional(),
+  versions: listField(
+    'Its versions, from the first on. Default: one.',
+    mapField('A version.', {
+      size: sizeField('On disk, if it differs.', 1).optional(),
+      slow: shareField(
+        'How long it takes, as a share of what the rates say. Default 100%.',
+        10_000,
+        100_000_000,
+        'a share from 1% to 10000%',
+      ).optional(),
+      fails: chanceField('How many of its requests fail. Default 0%.').optional(),
+    }),
+    1,
+  ).optional(),
 });
 
 const quantiles = <T extends z.ZodType>(about: string, item: T) =>
@@ -96,6 +132,15 @@ const nodeFields = {
     .optional(),
   gpuMemory: sizeField('Memory of the accelerator; every compute node has some.', 1).optional(),
   models: listField('Models on its disk and in its memory.', modelName('A model.')).optional(),
+  follows: listField(
+    'Models that it is to have in the version that their publisher points at, and pulls.',
+    modelName('A model.'),
+  ).optional(),
+  publishes: listField(
+    'Models of which their publisher has put every version on its disk, released or not: others pull them from here.',
+    modelName('A model.'),
+  ).optional(),
+  modelDisk: sizeField('Room for models that move. Default: enough.', 1).optional(),
   slots: countField('Requests worked on at once. Default 1.', 1, 4_096).optional(),
   queue: countField('Requests that may wait. Default 16.', 0, 4_096).optional(),
   podStorage: sizeField('Room for pods; every pod host has some.', 1).optional(),
@@ -181,6 +226,15 @@ const peeringSchema = mapField('A peering with terms of its own.', {
   ).optional(),
 });
 export type WrittenPeering = z.output<typeof peeringSchema>;
+
+export const rolloutSchema = mapField('What a publisher or an operator does with a model that moves.', {
+  at: durationField('When.'),
+  model: modelName('Which model.'),
+  version: countField('The version that its publisher releases, or withdraws.', 1, MAX_VERSIONS).optional(),
+  withdraw: durationField('Withdrawn: nobody serves the version from so long after.').optional(),
+  node: wordField('Whom an order goes to.', REGION, 'a node as france/compute-1').optional(),
+  order: choiceField('What its operator tells the node.', MODEL_ORDERS).optional(),
+});
 
 export const peeringsSchema = z
   .union(
@@ -290,6 +344,7 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   ...shared,
   clusters: namedField('Clusters, by name.', NAME, clusterSchema),
   peerings: peeringsSchema.optional(),
+  rollouts: listField('What is done with models that move.', rolloutSchema).optional(),
   users: listField('Who asks.', usersSchema).optional(),
   agents: listField('Who has agents act for them.', agentsSchema).optional(),
   pods: listField('Who entrusts pods to their cluster.', podsSchema).optional(),

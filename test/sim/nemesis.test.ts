@@ -14,7 +14,8 @@ import { runSeed, runUnder } from '../../sim/fuzz.ts';
 import { arbitraries, checkProperty } from '../../sim/property.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
-import { tinyAgents, tinyScenario } from './tiny-scenario.ts';
+import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';
+import { tinyAgents, tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 const SEEDS = Array.from({ length: 200 }, (_, i) => i + 1);
 
@@ -58,7 +59,7 @@ describe('the nemesis', () => {
 
   for (const role of MALICIOUS_ROLES) {
     it(`draws a ${role}, at most one in a run, who touches something`, () => {
-      const scenario = tinyScenario({ agents: [tinyAgents()] });
+      const scenario = role === 'lying-holder' ? withMovingModel() : tinyScenario({ agents: [tinyAgents()] });
       let affected = 0;
       for (const storm of fc.sample(stormsOver(scenario, [], [role]), { seed: 7, numRuns: 20 })) {
         expect(storm.faults).to.deep.equal([]);
@@ -141,3 +142,30 @@ describe('checkProperty', () => {
     for (const { kind } of storm.faults) expect(kind).to.be.oneOf(['crash', 'restart']);
   });
 });
+
+/** Four nodes of France with a model that moves, and one that pulls it from them. */
+function withMovingModel(): ResolvedScenario {
+  const scenario = tinyScenario();
+  const moves = {
+    chunkBytes: 1e6,
+    licence: '',
+    purpose: '',
+    regions: ['eu'],
+    keptIn: [],
+    versions: [{ sizeBytes: 2e9, slowPpm: 1_000_000, failsPpm: 0 }],
+  };
+  const rates = { requiredMemoryBytes: 8e9, readTokensPerSecond: 8_000, writeTokensPerSecond: 60 };
+  const follower = (name: string) => ({
+    ...tinyNode(name, 'france', 'eu/fr', ['compute']),
+    wantedModels: ['m'],
+  });
+  const holders = ['first', 'second'].map((name) => ({
+    ...follower(`france/${name}`),
+    stockedModels: ['m'],
+  }));
+  return {
+    ...scenario,
+    models: [...scenario.models, { name: 'm', ...rates, moves }],
+    nodes: [...scenario.nodes, ...holders, follower('france/newcomer')],
+  };
+}

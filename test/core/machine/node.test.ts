@@ -82,7 +82,10 @@ describe('a node that is booted', () => {
       const wanted = { model: 'a', withBridges: false, minTrust: 1, allowedRegions: [] };
       const find = envelopeOf(kinds.FIND, rig.peer('compute-1'), front, wanted);
       expect(names(rig.deliver(find))).to.deep.equal(['RESPONSE/refused']);
-      const beat = { version: { epoch: 1, version: 1 }, load: loadOf(rig.node('compute-1')) };
+      const beat = {
+        version: { epoch: 1, version: 1 },
+        load: loadOf(rig.node('compute-1'), rig.nowOf(rig.station('compute-1'))),
+      };
       expect(rig.deliver(envelopeOf(kinds.BEAT, rig.peer('compute-1'), front, beat))).to.deep.equal([]);
       expect(rig.wake('front'), 'waking early says nothing').to.deep.equal([]);
       rig.wire.splice(0, rig.wire.length, ...rig.wire.filter(({ from }) => from < 0));

@@ -51,7 +51,12 @@ function announce(rig: Rig, spec: NodeSpec, change: Change = {}): Envelope[] {
 }
 
 function beat(rig: Rig, name: string, version = 1): Envelope[] {
-  const load = { ...loadOf(rig.node('front')), room: 3, slots: 2, installedModels: ['a'] };
+  const load = {
+    ...loadOf(rig.node('front'), rig.nowOf(rig.station('front'))),
+    room: 3,
+    slots: 2,
+    installedModels: ['a'],
+  };
   const body = { version: { epoch: 1, version }, load };
   return rig.deliver(envelopeOf(kinds.BEAT, rig.peer(name), rig.peer('front'), body));
 }
