@@ -8,25 +8,25 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
-  'agents-at-work.yaml': { digest: 'af5639c9855879ea', verdict: 'pass' },
-  'bad-model.yaml': { digest: '00000000000000f1', verdict: 'pass' },
+  'agents-at-work.yaml': { digest: '546b27502cb86d09', verdict: 'pass' },
+  'bad-model.yaml': { digest: '99f13164e102cf38', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
-  'canary.yaml': { digest: '7866de37051418e3', verdict: 'violated' },
-  'flapping-link.yaml': { digest: 'cc59d3389d1b8574', verdict: 'pass' },
-  'gpu-shortage.yaml': { digest: '4c8708f78da67b47', verdict: 'pass' },
-  'index-lost.yaml': { digest: '63fda64f34475dfd', verdict: 'pass' },
-  'model-rollout.yaml': { digest: '00000000000000f2', verdict: 'pass' },
-  'pilot-three-clusters.yaml': { digest: 'efc3eb21c2fa3dc6', verdict: 'pass' },
-  'quickstart.yaml': { digest: 'c7cdcca582765bed', verdict: 'pass' },
-  'region-goes-dark.yaml': { digest: '65c5e525eeb49cfc', verdict: 'pass' },
-  'replaying-bridge.yaml': { digest: '92f8f168193e127c', verdict: 'pass' },
-  'rolling-restart.yaml': { digest: '04e3ab9cf1ecd962', verdict: 'pass' },
-  'slow-bridge.yaml': { digest: 'faff6249564d2bc5', verdict: 'pass' },
-  'untrusted-newcomer.yaml': { digest: '85506eb9abc78d24', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '0000000000000001', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: '0000000000000002', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '0000000000000003', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '0000000000000004', verdict: 'pass' },
+  'canary.yaml': { digest: 'acdfcc40d85b2ade', verdict: 'violated' },
+  'flapping-link.yaml': { digest: '99148c4459445791', verdict: 'pass' },
+  'gpu-shortage.yaml': { digest: '449151ea69ddc1de', verdict: 'pass' },
+  'index-lost.yaml': { digest: '1fe3bdd85ce6d0a0', verdict: 'pass' },
+  'model-rollout.yaml': { digest: 'd2fdb77e24273dd8', verdict: 'pass' },
+  'pilot-three-clusters.yaml': { digest: '7ceb9ba37bbc7f99', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'b4989494878f5c97', verdict: 'pass' },
+  'region-goes-dark.yaml': { digest: '0ad7c4345d5420fe', verdict: 'pass' },
+  'replaying-bridge.yaml': { digest: '8971d2d4871355bd', verdict: 'pass' },
+  'rolling-restart.yaml': { digest: '33ab619c7cbbefc7', verdict: 'pass' },
+  'slow-bridge.yaml': { digest: '05c0fffddd742a90', verdict: 'pass' },
+  'untrusted-newcomer.yaml': { digest: 'b05d489c1ff9ad60', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '07617e8a94d005de', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: 'a38981546778e170', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '3956f2746eb1764a', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '0ffb178d0ec1d1b1', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {

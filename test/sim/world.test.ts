@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '5040c04cfb5d4541';
+const TINY_DIGEST = '09042078ed38c33c';
 
 const SECOND_US = 1_000_000;
 
