@@ -22,7 +22,7 @@ describe('the registry of models', () => {
   };
   const create = () => createModelHost().registry;
 
-  it('R7.1-1 takes what a publisher of the cluster has signed, and nothing else', () => {
+  it('R7.1-1: takes what a publisher of the cluster has signed, and nothing else', () => {
     const registry = create();
     const { entry, id } = releases[0];
     const forged = { ...entry, signature: rig.cast.sign(rig.peer('mallory'), id) };
@@ -34,7 +34,7 @@ describe('the registry of models', () => {
     expect(learnEntry(node, registry, entry), 'a second time').to.equal(null);
   });
 
-  it('R7.2-1 moves a channel forward only', () => {
+  it('R7.2-1: moves a channel forward only', () => {
     const registry = create();
     expect(learnChannel(node, registry, pointTo(rig, releases[1], 2))).to.equal(true);
     expect(learnChannel(node, registry, pointTo(rig, releases[0], 1))).to.equal(false);
@@ -84,7 +84,7 @@ describe('the registry of models', () => {
     }),
   ];
   law(
-    'R7.2-2 whoever has heard the same documents holds the same, in whatever order and however often',
+    'R7.2-2: whoever has heard the same documents holds the same, in whatever order and however often',
     fc.tuple(
       fc.shuffledSubarray(said, { minLength: said.length }),
       fc.array(fc.nat(said.length - 1), { maxLength: 5 }),

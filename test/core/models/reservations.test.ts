@@ -13,7 +13,7 @@ const reservation = (id: string, memoryBytes: number, changes: Partial<Reservati
 });
 
 describe('reservations of memory', () => {
-  it('R7.2-3 keeps a share of the memory for what models need besides', () => {
+  it('R7.2-3: keeps a share of the memory for what models need besides', () => {
     expect(reservableBytes(24e9, 50_000)).to.equal(22.8e9);
   });
 
@@ -40,7 +40,7 @@ describe('reservations of memory', () => {
     isHeld: fc.boolean(),
   });
   law(
-    'R7.2-3 the sum of what is reserved never exceeds what may be, whatever comes in whatever order',
+    'R7.2-3: the sum of what is reserved never exceeds what may be, whatever comes in whatever order',
     fc.tuple(fc.integer({ min: 50, max: 300 }), fc.array(step, { minLength: 5, maxLength: 40 })),
     ([mostBytes, steps]) => {
       let held: Reservation[] = [];

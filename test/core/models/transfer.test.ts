@@ -25,7 +25,7 @@ const offered = (rig: Rig, name: string): boolean =>
   rig.node('front').index!.directory.offeringOf('m') !== undefined && versionAt(rig, name) > 0;
 
 describe('pulling a model', () => {
-  it('R7.2-1 fetches each chunk once, in turn from all that have it, and offers the model when all are there', () => {
+  it('R7.2-1: fetches each chunk once, in turn from all that have it, and offers the model when all are there', () => {
     const rig = start(4, 300);
     rig.start();
     rig.advance(10 * SECOND_US);
@@ -37,7 +37,7 @@ describe('pulling a model', () => {
     expect(offered(rig, 'c4')).to.equal(true);
   });
 
-  it('R7.2-1 shows nothing of a model of which one chunk is missing', () => {
+  it('R7.2-1: shows nothing of a model of which one chunk is missing', () => {
     const rig = start(2, 20);
     rig.drops = ({ kind, body }) =>
       kind === kinds.CHUNK && (body as kinds.Infer & { place: number }).place === 19;
@@ -51,7 +51,7 @@ describe('pulling a model', () => {
     expect(versionAt(rig, 'c2')).to.equal(1);
   });
 
-  it('R7.2-1 goes on where it was after a crash at any moment, and loses one chunk at most', () => {
+  it('R7.2-1: goes on where it was after a crash at any moment, and loses one chunk at most', () => {
     checkLaw(
       fc.array(fc.integer({ min: 40, max: 260 }), { minLength: 2, maxLength: 6 }),
       (moments) => {
@@ -84,7 +84,7 @@ describe('pulling a model', () => {
     );
   });
 
-  it('R7.2-1 throws away a chunk that is not the publisher’s, says who handed it out, and asks it no more', () => {
+  it('R7.2-1: throws away a chunk that is not the publisher’s, says who handed it out, and asks it no more', () => {
     const rig = start(4, 60);
     let lies = 0;
     rig.drops = (envelope) => {
