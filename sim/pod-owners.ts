@@ -19,7 +19,7 @@ import { deletionHash, podIdOf, policyHash, readingHash } from '../core/policy/p
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
 import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pod-records.ts';
 import { vectorOf, type Dot } from '../core/roles/pod-version.ts';
-import { OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
+import { NOT_READY, OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';
 import type { Machine } from './machine.ts';
@@ -120,7 +120,7 @@ export class PodOwners {
     if (request === null || request.endedUs > 0 || envelope.to !== request.person) return;
     const { kind, body } = envelope;
     const { pod } = request;
-    if (kind === REFUSED) this.end(request, (body as Refused).code);
+    if (kind === REFUSED) this.refuse(request, (body as Refused).code);
     else if (kind === POD_WRITTEN && request.act === 'write') {
       const { vector, isFragile } = body as PodWritten;
       request.isFragile = isFragile;
@@ -137,6 +137,12 @@ export class PodOwners {
       if ((body as PodDeleted).isCertified) pod.certifiedUs = Math.min(pod.certifiedUs, this.world.nowUs);
       this.end(request, OK);
     }
+  }
+
+  /** Of what was said more than once an earlier telling may have been heard, whatever is said to a later one. */
+  private refuse(request: PodRequest, code: ErrorCode): void {
+    if (code === NOT_READY) return;
+    this.end(request, request.act === 'write' && request.attempt > 1 ? UNKNOWN_OUTCOME : code);
   }
 
   /** Nothing listens there: it is said to another gateway when the person looks next. */

@@ -119,8 +119,12 @@ export class PodOwner {
     return this.say(kinds.POD_RULE, { policy }, waitUs);
   }
 
+  deletion(number = 1): PodDeletion {
+    return signDeletion(this.rig.cast, this.peer, number);
+  }
+
   delete(number = 1, waitUs?: number): Envelope | null {
-    return this.say(kinds.POD_DELETE, { deletion: signDeletion(this.rig.cast, this.peer, number) }, waitUs);
+    return this.say(kinds.POD_DELETE, { deletion: this.deletion(number) }, waitUs);
   }
 }
 

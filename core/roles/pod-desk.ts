@@ -193,7 +193,10 @@ export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, en
   const { code, detail } = body as kinds.Refused;
   if (code === UNKNOWN_OUTCOME) errand.isDoubtful = true;
   if (!isRetryable(code) || code === UNKNOWN_OUTCOME || code === DEADLINE_EXCEEDED) {
-    finish(node, desk, errand, out, kind, body);
+    // What one host refuses another may have done that was asked before it, and was silent.
+    const isDone = errand.isDoubtful && errand.kind === kinds.POD_WRITE;
+    const said = { ...(body as kinds.Refused), code: isDone ? UNKNOWN_OUTCOME : code };
+    finish(node, desk, errand, out, kind, said);
     return true;
   }
   errand.code = code;
@@ -203,7 +206,11 @@ export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, en
 }
 
 export function onPodDeskLeased(desk: PodDesk, now: Now, envelope: Envelope): boolean {
-  return hearFellow(desk.fellows, now, envelope) !== null;
+  if (hearFellow(desk.fellows, now, envelope) === null) return false;
+  // Who waits for somebody to turn to need not wait for the next round.
+  for (const { key, asked } of desk.errands.entries())
+    if (asked === NOBODY) desk.errands.deadlines.set(key, now.monoUs);
+  return true;
 }
 
 function finish(node: Node, desk: PodDesk, errand: Errand, out: Outbox, kind: number, body: unknown): void {

@@ -1,10 +1,14 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { POD_DELETED, POD_FOUND } from '../../core/machine/kinds.ts';
 import type { PodDeleted, PodFound } from '../../core/roles/pod-records.ts';
+import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';
 import { nameOf } from './pods-at-home.ts';
+
+/** A disk that has lied about what it synced may bring back what was erased; a host that runs has it erased again within so long. */
+const AGAIN_US = 60_000_000;
 
 /** R6.2-2. What a traitor keeps nobody can see from outside: its own disk does not count, all others do. */
 export class DeletionTrue extends Invariant {
@@ -13,6 +17,7 @@ export class DeletionTrue extends Invariant {
     'a certificate of deletion is true of every disk, running or not, and nothing deleted returns';
   readonly watches = { sent: [POD_DELETED, POD_FOUND], ticks: true } as const;
   private readonly certified = new Set<OwnedPod>();
+  private readonly since = new Map<string, number>();
 
   override onSent(world: World, { kind, from, to, body }: Envelope): void {
     if (from < world.machines.length && world.machines[from].villain !== null) return;
@@ -43,9 +48,25 @@ export class DeletionTrue extends Invariant {
     for (const { content } of pod.requests) {
       if (content === null) continue;
       this.checked++;
-      for (const { platter, spec, villain } of world.machines)
-        if (villain === null && platter.contents.has(content.hash))
+      for (const machine of world.machines) {
+        const { platter, spec, villain } = machine;
+        if (villain !== null || !platter.contents.has(content.hash)) continue;
+        if (!hasLied(world, spec.name) || this.staysFor(world, machine, content.hash) > AGAIN_US)
           this.violate(world, `${nameOf(pod)} ${what}, and ${content.hash} lies on ${spec.name}`);
+      }
     }
   }
+
+  /** How long a host that runs has had what it must not have. */
+  private staysFor(world: World, { index, lives, isUp }: Machine, hash: string): number {
+    const key = `${index} ${lives} ${hash}`;
+    if (!isUp) return 0;
+    const sinceUs = this.since.get(key) ?? world.nowUs;
+    this.since.set(key, sinceUs);
+    return world.nowUs - sinceUs;
+  }
+}
+
+function hasLied({ scenario }: World, name: string): boolean {
+  return scenario.faults.some((fault) => fault.kind === 'lostWrite' && fault.nodes.includes(name));
 }

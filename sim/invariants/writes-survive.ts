@@ -46,6 +46,6 @@ function isKept({ policies }: OwnedPod): boolean {
 
 function isBeyondPromise(world: World): boolean {
   const wiped = world.machines.filter(({ lives, bootCount }) => lives !== bootCount).length;
-  const isLying = world.scenario.faults.some(({ kind }) => (kind as string) === 'lostWrite');
+  const isLying = world.scenario.faults.some(({ kind }) => kind === 'lostWrite');
   return wiped > 1 || isLying;
 }

@@ -6,6 +6,17 @@ import type { FindMembers, Members, PingReq, Sayings } from '../../core/cluster/
 import { MEMBER_STATES, type Member } from '../../core/cluster/member.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
+import {
+  KEEPINGS,
+  type PodCopied,
+  type PodDeleted,
+  type PodFound,
+  type PodKept,
+  type PodLawKept,
+  type PodLawTold,
+  type PodWrite,
+  type PodWritten,
+} from '../../core/roles/pod-records.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
 import {
   AGENT_STATES,
@@ -153,6 +164,23 @@ export class Play {
       }
       case kinds.REFUSED:
         return ERROR_CODES[(body as kinds.Refused).code];
+      case kinds.POD_WRITE:
+        return (body as PodWrite).content.hash;
+      case kinds.POD_COPY:
+      case kinds.POD_FOUND:
+        return (body as PodCopied | PodFound).copy.versions.map(({ content }) => content.hash).join(', ');
+      case kinds.POD_WRITTEN:
+        return (body as PodWritten).isFragile ? 'fragile' : 'safe';
+      case kinds.POD_KEPT:
+        return KEEPINGS[(body as PodKept).keeping];
+      case kinds.POD_LAW:
+        return (body as PodLawTold).law.deletion === null ? 'a policy' : 'a deletion';
+      case kinds.POD_LAW_KEPT:
+        return (body as PodLawKept).isDeleted ? 'gone' : 'known';
+      case kinds.POD_DELETED: {
+        const { isCertified, missing } = body as PodDeleted;
+        return isCertified ? 'certified' : `missing: ${missing.map((peer) => this.nameOf(peer)).join(', ')}`;
+      }
       default:
         return '';
     }
