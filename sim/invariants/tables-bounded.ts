@@ -18,7 +18,7 @@ export class TablesBounded extends Invariant {
   private judge(world: World, { node, spec }: Machine): void {
     const { parameters } = node.config;
     const { maxSearches, maxRemembered, maxClusters, maxPeerings, maxRecalled, maxTargets } = parameters;
-    const { gateway, index, compute, bridge } = node;
+    const { gateway, index, compute, bridge, pods, podDesk } = node;
     const { name } = spec;
     if (gateway !== null) {
       this.compare(world, name, maxSearches, gateway.searcher.searches.size, 'requests as a gateway');
@@ -38,7 +38,7 @@ export class TablesBounded extends Invariant {
     for (const role of [compute, bridge])
       if (role !== null) this.compare(world, name, maxRemembered, role.answered.size, 'remembered answers');
     if (index !== null) {
-      const { maxDirectory, maxEvidence } = node.config.parameters;
+      const { maxDirectory, maxEvidence, maxPods, maxPodRequests } = node.config.parameters;
       this.compare(world, name, maxDirectory, index.directory.size, 'nodes in its directory');
       this.compare(world, name, maxDirectory, index.pending.size, 'nodes to tell of');
       this.compare(world, name, maxEvidence, index.evidence.size, 'equivocations');
