@@ -37,8 +37,14 @@ export class TablesBounded extends Invariant {
         this.compare(world, name, maxTargets, searcher.targets.size, 'peers judged');
     for (const role of [compute, bridge])
       if (role !== null) this.compare(world, name, maxRemembered, role.answered.size, 'remembered answers');
+    if (pods !== null) {
+      this.compare(world, name, parameters.maxPods, pods.entries.size, 'pods');
+      this.compare(world, name, parameters.maxPodRequests, pods.works.size, 'requests about pods');
+    }
+    if (podDesk !== null)
+      this.compare(world, name, parameters.maxPodRequests, podDesk.errands.size, 'errands about pods');
     if (index !== null) {
-      const { maxDirectory, maxEvidence, maxPods, maxPodRequests } = node.config.parameters;
+      const { maxDirectory, maxEvidence } = node.config.parameters;
       this.compare(world, name, maxDirectory, index.directory.size, 'nodes in its directory');
       this.compare(world, name, maxDirectory, index.pending.size, 'nodes to tell of');
       this.compare(world, name, maxEvidence, index.evidence.size, 'equivocations');
