@@ -23,10 +23,10 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '33ab619c7cbbefc7', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05c0fffddd742a90', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: 'b05d489c1ff9ad60', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '07617e8a94d005de', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'a38981546778e170', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '3956f2746eb1764a', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '0ffb178d0ec1d1b1', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '2985a432854a3047', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '608b5e6925d5e2d1', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '99229105fb86caab', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '89e9967a0de33bf2', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
