@@ -4,6 +4,7 @@ import { DETECTORS, type NodeConfig } from '../core/machine/config.ts';
 import { attestationShape, manifestShape, MAX_MODELS, name } from '../core/cluster/manifest.ts';
 import { PARAMETERS } from '../core/machine/parameters.ts';
 import { integer, list, optional, peer, record, text, type Shape } from '../core/machine/shape.ts';
+import { auditShape, MAX_AUDITS, MAX_SUBJECTS, vouchShape } from '../core/trust/standing-documents.ts';
 import { address, certificateShape, genesisShape, MAX_SEEDS, seedShape } from '../core/trust/documents.ts';
 import type { Parameters } from '../core/machine/parameters.ts';
 import type { ModelFile, Provider } from './accelerator.ts';
@@ -41,6 +42,9 @@ const nodeConfigShape = record({
   orderedBy: list(peer, 16),
   attestations: list(attestationShape, 8),
   attestors: list(peer, 256),
+  vouches: list(vouchShape, 2 * MAX_SUBJECTS),
+  audits: list(auditShape, MAX_AUDITS),
+  auditors: list(peer, 256),
   detector: text(16),
   indexNodes: list(peer, 256),
   record: optional(clusterRecordShape),

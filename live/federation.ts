@@ -328,7 +328,7 @@ function configureLive(
   const encoder = new Encoder(ids);
   const nowUs = Date.now() * 1_000;
   const signers = new Map(
-    [...operators.values()].flat().map((identity) => [ids.peerOf(identity.id), identity]),
+    [...[...operators.values()].flat(), ...keys].map((identity) => [ids.peerOf(identity.id), identity]),
   );
   const term = { fromWallUs: nowUs - DAY_US, untilWallUs: nowUs + 365 * DAY_US };
   const sign = (signer: Peer, hash: string): string => {

@@ -2,6 +2,8 @@ import { Encoder } from '../core/machine/codec.ts';
 import type { KnownModel, NodeConfig } from '../core/machine/config.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
+import { hashVouch, type Vouch } from '../core/trust/standing-documents.ts';
+import type { ResolvedVouch } from './scenario/resolved-vouches.ts';
 import type { Peer, Pure } from '../core/base/peers.ts';
 import { admissionHash } from '../core/trust/admission.ts';
 import type { Certificate, Genesis, Seed } from '../core/trust/documents.ts';
@@ -94,6 +96,7 @@ export function configureNodes(
         genesis: geneses.get(name)!,
         orderedBy: cast.operators.get(name)!,
         attestors: [cast.attestors.get(name)!],
+        auditors: NONE,
         detector,
         ...listed.get(name)!,
         ...agreed.get(name)!,
@@ -103,19 +106,22 @@ export function configureNodes(
       },
     ]),
   );
-  const office = createOffice(cast, geneses, pure, sign);
+  const office = createOffice(scenario, cast, geneses, pure, sign, startWallUs);
   return scenario.nodes.map(
     (node, i) => new SharedConfig(node, cast.nodes[i], clusters.get(node.cluster)!, office),
   );
 }
 
 function createOffice(
+  scenario: ResolvedScenario,
   cast: Cast,
   geneses: ReadonlyMap<string, Genesis>,
   pure: Pure,
   sign: (signer: Peer, hash: string) => string,
+  startWallUs: number,
 ): Office {
   const encoder = new Encoder(pure);
+  const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
   return {
     manifestOf,
     attestationsOf(node, peer) {
@@ -128,7 +134,29 @@ function createOffice(
       if (node.isAdmitted === false || node.joinsUs !== undefined) return null;
       return certify(pure, geneses.get(node.cluster)!, peer, 0, ATTESTED_UNTIL_US, sign);
     },
+    vouchesOf(node, peer) {
+      const own = scenario.vouches?.filter(({ by }) => by === node.name) ?? NONE;
+      return own.flatMap((vouch) =>
+        termsOf(vouch, peer, numbers.get(vouch.subject)!, startWallUs).map((terms) => ({
+          ...terms,
+          signature: sign(peer, hashVouch(pure, terms)),
+        })),
+      );
+    },
   };
+}
+
+/** A vouch, and what takes it back once its time has come: under a higher version, for nothing, as long as the first would hold. */
+function termsOf(
+  { level, fromUs, untilUs, withdrawnUs }: ResolvedVouch,
+  voucher: Peer,
+  subject: Peer,
+  startWallUs: number,
+): Omit<Vouch, 'signature'>[] {
+  const untilWallUs = untilUs === null ? ATTESTED_UNTIL_US : startWallUs + untilUs;
+  const terms = { voucher, subject, version: 1, level, fromWallUs: startWallUs + fromUs, untilWallUs };
+  if (withdrawnUs === null) return [terms];
+  return [terms, { ...terms, version: 2, level: 0, fromWallUs: startWallUs + withdrawnUs }];
 }
 
 /** By cluster: its index nodes, and whom its nodes ask first: those, and its first gateway. */
@@ -205,8 +233,9 @@ function attestationsOf(
 ): Attestation[] {
   if (node.attestedTrust <= 1) return [];
   const level = node.attestedTrust;
-  const terms = { subject, level, issuer, fromWallUs: 0, untilWallUs: ATTESTED_UNTIL_US };
+  const runBy = node.runBy ?? '';
+  const terms = { subject, level, issuer, fromWallUs: 0, untilWallUs: ATTESTED_UNTIL_US, runBy };
   const signature = sign(terms);
   // Field by field: an object that begins as a copy of another has a layout of its own in memory.
-  return [{ subject, level, issuer, fromWallUs: 0, untilWallUs: ATTESTED_UNTIL_US, signature }];
+  return [{ subject, level, issuer, fromWallUs: 0, untilWallUs: ATTESTED_UNTIL_US, runBy, signature }];
 }

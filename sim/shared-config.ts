@@ -2,11 +2,12 @@ import type { Peer } from '../core/base/peers.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import type { Certificate } from '../core/trust/documents.ts';
+import type { Vouch } from '../core/trust/standing-documents.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
 /** Room enough on a disk for any models. */
 const ROOM_BYTES = 2 ** 50;
-const NONE: readonly string[] = [];
+const NONE: never[] = [];
 
 /** What all nodes of a cluster are told alike. */
 export type ClusterConfig = Pick<
@@ -14,6 +15,7 @@ export type ClusterConfig = Pick<
   | 'genesis'
   | 'orderedBy'
   | 'attestors'
+  | 'auditors'
   | 'detector'
   | 'seeds'
   | 'indexNodes'
@@ -30,6 +32,7 @@ export interface Office {
   manifestOf(node: ResolvedNode, peer: Peer): Manifest;
   attestationsOf(node: ResolvedNode, peer: Peer): readonly Attestation[];
   certificateOf(node: ResolvedNode, peer: Peer): Certificate | null;
+  vouchesOf(node: ResolvedNode, peer: Peer): readonly Vouch[];
 }
 
 /**
@@ -43,6 +46,7 @@ export class SharedConfig implements NodeConfig {
   private readonly office: Office;
   private ownManifest: Manifest | null = null;
   private ownAttestations: readonly Attestation[] | null = null;
+  private ownVouches: readonly Vouch[] | null = null;
   private ownCertificate: Certificate | null | undefined = undefined;
 
   constructor(node: ResolvedNode, peer: Peer, cluster: ClusterConfig, office: Office) {
@@ -64,6 +68,19 @@ export class SharedConfig implements NodeConfig {
     if (this.ownCertificate === undefined)
       this.ownCertificate = this.office.certificateOf(this.node, this.peer);
     return this.ownCertificate;
+  }
+
+  get vouches(): readonly Vouch[] {
+    return (this.ownVouches ??= this.office.vouchesOf(this.node, this.peer));
+  }
+
+  /** Nobody is audited in a scenario. */
+  get audits(): NodeConfig['audits'] {
+    return NONE;
+  }
+
+  get auditors(): NodeConfig['auditors'] {
+    return this.cluster.auditors;
   }
 
   get address(): string {
@@ -143,10 +160,12 @@ export class SharedConfig implements NodeConfig {
 export function plainConfig(config: NodeConfig): NodeConfig {
   const { manifest, genesis, certificate, address, seeds, orderedBy, attestations, attestors } = config;
   const { detector, indexNodes, record, peerings, seedBridges, models, installedModels } = config;
+  const { vouches, audits, auditors } = config;
   const { publishers, wantedModels, modelDiskBytes, slots, queueLimit, parameters } = config;
   return {
     ...{ manifest, genesis, certificate, address, seeds, orderedBy, attestations, attestors },
     ...{ detector, indexNodes, record, peerings, seedBridges, models, installedModels },
+    ...{ vouches, audits, auditors },
     ...{ publishers, wantedModels, modelDiskBytes, slots, queueLimit, parameters },
   };
 }

@@ -6,6 +6,7 @@ import type { NodeConfig } from '../core/machine/config.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { nameOfKind } from '../core/machine/kinds.ts';
 import { list, optional, record, type Shape } from '../core/machine/shape.ts';
+import { auditShape, MAX_AUDITS, MAX_SUBJECTS, vouchShape } from '../core/trust/standing-documents.ts';
 import type { Certificate } from '../core/trust/documents.ts';
 import type { Identities } from './identities.ts';
 import { plainConfig } from './shared-config.ts';
@@ -82,6 +83,9 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
       issuer: own(attestation.issuer),
     })),
     attestors: config.attestors.map(own),
+    vouches: renumber(vouchesShape, config.vouches, own),
+    audits: renumber(auditsShape, config.audits, own),
+    auditors: config.auditors.map(own),
     orderedBy: config.orderedBy.map(own),
     publishers: config.publishers.map(own),
     indexNodes: config.indexNodes.map(own),
@@ -91,6 +95,8 @@ export function renumberConfig(config: NodeConfig, mask: number): NodeConfig {
   };
 }
 
+const vouchesShape = list(vouchShape, MAX_SUBJECTS);
+const auditsShape = list(auditShape, MAX_AUDITS);
 const agreedShape = list(
   record({ peering: peeringShape, revocation: optional(revocationShape) }),
   Number.MAX_SAFE_INTEGER,

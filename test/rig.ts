@@ -18,6 +18,7 @@ import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { agreedFor } from './agreements.ts';
 import { Cast } from './cast.ts';
+import { vouchFor, type VouchSpec } from './vouches.ts';
 
 /** The wall clock at the start, µs. */
 export const WALL_START_US = 2 ** 40;
@@ -38,6 +39,9 @@ export interface NodeSpec {
   readonly claimedTrust?: number;
   /** 0: no attestation at all. */
   readonly attestedTrust?: number;
+  /** The organisation that runs it, and for whom it vouches, by name. */
+  readonly runBy?: string;
+  readonly vouches?: readonly VouchSpec[];
   readonly slots?: number;
   readonly queueLimit?: number;
   readonly exports?: readonly string[];
@@ -402,7 +406,15 @@ export function namesOf(specs: readonly NodeSpec[]): string[] {
   const operators = specs.flatMap(({ cluster, operators: count = 1 }) =>
     Array.from({ length: count }, (_, i) => `operator ${i + 1} of ${cluster}`),
   );
-  return [...specs.map(({ name }) => name), ...attestors, ...new Set(operators), 'ann', 'ben', 'mallory'];
+  return [
+    ...specs.map(({ name }) => name),
+    ...attestors,
+    ...new Set(operators),
+    'ann',
+    'ben',
+    'mallory',
+    'auditor',
+  ];
 }
 
 export function envelopeOf(
@@ -453,6 +465,7 @@ export function attest(
     level: 4,
     fromWallUs: 0,
     untilWallUs: WALL_START_US + 1e15,
+    runBy: '',
     ...changes,
   };
   const hash = cast.hash(attestationBytes(new Encoder(cast), statement));
@@ -497,8 +510,11 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
   const self = cast.peer(spec.name);
   return {
     manifest: manifestOf(cast, spec),
-    attestations: level === 0 ? [] : [attest(cast, self, attestor, { level })],
+    attestations: level === 0 ? [] : [attest(cast, self, attestor, { level, runBy: spec.runBy ?? '' })],
     attestors: [attestor],
+    vouches: (spec.vouches ?? []).map((terms) => vouchFor(cast, self, terms)),
+    audits: [],
+    auditors: [cast.peer('auditor')],
     genesis,
     certificate: spec.isAdmitted === false ? null : certifyFor(cast, genesis, self),
     address: spec.name,

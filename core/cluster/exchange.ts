@@ -8,6 +8,7 @@ import type { IndexNode } from '../roles/index-node.ts';
 import { PARTS, partOf, ranksOfPart, type Directory } from './directory.ts';
 import { compareVersions } from './manifest.ts';
 import { MAX_HELD, type DirectoryPart, type Held } from './registry-bodies.ts';
+import { sendTestimonySum } from './testimony.ts';
 import { otherIndexNodes, rowOf, sendEvidence, sendRows } from './registry.ts';
 
 /**
@@ -34,8 +35,10 @@ export function onExchangeAlarm(node: Node, index: IndexNode, now: Now, out: Out
   for (let part = 0; part < PARTS; part++)
     sums.push(index.directory.sumHighOf(part), index.directory.sumLowOf(part));
   const body: DirectoryPart = { sums, fromRank: 0, untilRank: 0, held: [], wanted: [] };
-  for (const peer of drawSome(node.random, otherIndexNodes(node), exchangeFanout))
+  for (const peer of drawSome(node.random, otherIndexNodes(node), exchangeFanout)) {
     send(node, out, peer, body);
+    sendTestimonySum(node, index.book, out, peer, 1);
+  }
 }
 
 export function onDirectory(node: Node, index: IndexNode, now: Now, out: Outbox, envelope: Envelope): void {

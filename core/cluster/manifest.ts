@@ -43,6 +43,8 @@ export const attestationShape = record({
   issuer: peer,
   fromWallUs: integer,
   untilWallUs: integer,
+  /** The organisation that runs the node, as its issuer calls it; '' not told, and not told apart (R8.1-3). */
+  runBy: name,
   signature: text(256),
 });
 /** A statement by an attestor on what level a node has earned (R4-4). */

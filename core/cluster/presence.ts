@@ -10,6 +10,7 @@ import { integer, own, record, upTo, type Of, type Own } from '../machine/shape.
 import { isLoadOf, loadOf } from '../roles/compute.ts';
 import { validMask } from '../trust/attestation.ts';
 import { indexNodesOf } from './detector.ts';
+import { sayWhatIsDue } from './testimony.ts';
 import { manifestShape, manifestVersionShape, type Manifest, type ManifestVersion } from './manifest.ts';
 
 /**
@@ -35,10 +36,23 @@ export const presenceShape = record({
   said: own(() => new Said()),
   /** Which of the node's own attestations count in its cluster, a bit each. */
   valid: upTo(255),
+  /** How many of its vouches it has said. */
+  vouched: integer,
+  /** What an index node last said that it is worth, and how long that holds, by the steady clock. */
+  toldLevel: upTo(4),
+  toldUntilUs: integer,
 });
 
 export function createPresence(): Of<typeof presenceShape> {
-  return { nextBeatUs: NEVER_US, beats: 0, said: new Said(), valid: 0 };
+  return {
+    nextBeatUs: NEVER_US,
+    beats: 0,
+    said: new Said(),
+    valid: 0,
+    vouched: 0,
+    toldLevel: 0,
+    toldUntilUs: 0,
+  };
 }
 
 const signedShape = record({ manifest: manifestShape, version: manifestVersionShape });
@@ -75,6 +89,7 @@ export function announceTo(node: Node, out: Outbox, index: Peer): void {
 export function onPresenceAlarm(node: Node, now: Now, out: Outbox): void {
   if (now.monoUs < node.presence.nextBeatUs) return;
   beat(node, now, out);
+  sayWhatIsDue(node, now, out);
   node.presence.nextBeatUs = now.monoUs + node.config.parameters.heartbeatUs;
 }
 

@@ -1,6 +1,7 @@
 import type { Peer } from '../base/peers.ts';
 import type { ClusterRecord, Peering, Revocation } from '../cluster/border-documents.ts';
 import type { Attestation, Manifest } from '../cluster/manifest.ts';
+import type { Audit, Vouch } from '../trust/standing-documents.ts';
 import type { Certificate, Genesis, Seed } from '../trust/documents.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -42,7 +43,12 @@ export interface NodeConfig {
   readonly attestations: readonly Attestation[];
   /** Whose attestations count in this cluster (R4-4). */
   readonly attestors: readonly Peer[];
-  /** How the cluster finds out who is there (R5.2-2). */
+  /** For whom it vouches, signed by itself: each is said once its time has come; and what auditors say of it (R8.1-3). */
+  readonly vouches: readonly Vouch[];
+  readonly audits: readonly Audit[];
+  /** Whose audits count in this cluster. */
+  readonly auditors: readonly Peer[];
+  /** How the cluster finds out who (R5.2-2). */
   readonly detector: DetectorName;
   /** Whom it sends heartbeats where that is all that it does; else the index nodes are those among the members. */
   readonly indexNodes: readonly Peer[];

@@ -35,6 +35,7 @@ import {
   refusedShape,
   workingBody,
 } from '../routing/request-bodies.ts';
+import { LEVEL, standingRows, TESTIMONY, TESTIMONY_SUM } from '../trust/standing-kinds.ts';
 import { wantShape } from '../routing/want.ts';
 import {
   dialBody,
@@ -115,6 +116,7 @@ export * from '../routing/request-bodies.ts';
 export * from './device-bodies.ts';
 export * from '../roles/pod-kinds.ts';
 export * from '../models/model-kinds.ts';
+export * from '../trust/standing-kinds.ts';
 export * from './notes.ts';
 
 export const FIND = DISCOVER * 32;
@@ -185,6 +187,7 @@ const FOR_MEMBERS: readonly number[] = [
   ...[...OF_USERS, RUN, CROSS, FIND, FIND_OFFERS, OFFERED, MANIFEST, MANIFEST_WANTED, BEAT],
   ...[DIRECTORY, ROWS, EVIDENCE, AGENT_STATE, AGENTS_FOUND, STEP_RESULT, ...AMONG_HOSTS],
   ...MODELS_FOR_MEMBERS,
+  ...[TESTIMONY, TESTIMONY_SUM, LEVEL],
 ];
 
 const KIND_COUNT = TYPES.length * 32;
@@ -296,6 +299,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');
   for (const row of podRows(CHECK_US)) add(...row);
   for (const row of MODEL_ROWS) add(...row);
+  for (const row of standingRows(CHECK_US)) add(...row);
   return entries;
 })();
 

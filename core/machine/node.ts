@@ -31,6 +31,7 @@ import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
 import { onDirectory } from '../cluster/exchange.ts';
 import { onEvidence, onRows } from '../cluster/registry.ts';
 import { onExports, onSession } from '../cluster/sessions.ts';
+import { onTrustSaid, sayTestimony } from '../cluster/testimony.ts';
 import * as desk from '../roles/agent-desk.ts';
 import * as models from '../models/model-host.ts';
 import * as agents from '../roles/agent-host.ts';
@@ -168,7 +169,12 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
     case kinds.MANIFEST_WANTED:
       if (!isIndexNode(node, envelope.from)) return false;
       announceTo(node, out, envelope.from);
+      sayTestimony(node, now, out, envelope.from);
       return true;
+    case kinds.TESTIMONY:
+    case kinds.TESTIMONY_SUM:
+    case kinds.LEVEL:
+      return onTrustSaid(node, now, out, envelope);
     case kinds.SESSION:
       if (bridge === null) return false;
       onSession(node, bridge, now, out, envelope);

@@ -20,6 +20,7 @@ export const NOTES = [
   'quarantined',
   'discovered',
   'lied',
+  'level',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -52,3 +53,5 @@ export const NOTE_QUARANTINED = 17;
 export const NOTE_DISCOVERED = 18;
 /** Somebody has handed out what is not what a publisher has signed; NOTED.chosen is who. */
 export const NOTE_LIED = 19;
+/** What a node has earned has changed: NOTED.chosen is the node, NOTED.code the level, NOTED.model says why. */
+export const NOTE_LEVEL = 20;

@@ -17,6 +17,10 @@ function count(value: number, most: number, source: string, about: string): Para
   return { default: value, unit: 'count', least: 0, most, source, about };
 }
 
+function ppm(value: number, source: string, about: string): ParameterEntry {
+  return { default: value, unit: 'ppm', least: 0, most: 1_000_000, source, about };
+}
+
 /**
  * Every number of the protocol that a scenario may change, in one place. Sources: rule ids of the
  * specification's semantics, or `own` where the rules leave the figure to us.
@@ -122,6 +126,32 @@ export const PARAMETERS = {
     source: 'R7.2-3',
     about: 'share of the memory of an accelerator that no model is given',
   },
+  maxVouches: count(
+    5,
+    32,
+    'R8.1-2',
+    'nodes that one node may vouch for at once; with more, none of its vouches counts',
+  ),
+  communityVouches: count(3, 32, 'R8.1-3', 'vouches that it takes to rise from peer to community'),
+  communityControllers: count(2, 32, 'R8.1-3', 'organisations that run these vouchers, at least'),
+  risePeerUs: us(168 * HOUR_US, 8_760 * HOUR_US, 'R8.1-3', 'observed for so long a node may become a peer'),
+  peerUptimePpm: ppm(950_000, 'R8.1-3', 'and was there for so much of the time'),
+  riseCommunityUs: us(
+    2_160 * HOUR_US,
+    8_760 * HOUR_US,
+    'R8.1-3',
+    'observed for so long a peer may become a community node',
+  ),
+  communityUptimePpm: ppm(990_000, 'R8.1-3', 'and was there for so much of the time'),
+  auditPromisePpm: ppm(995_000, 'R8.1-3', 'availability that an audited node promises, at least'),
+  auditUs: us(8_784 * HOUR_US, 8_784 * HOUR_US, 'R8.1-3', 'an audit holds for at most so long'),
+  levelUs: us(30 * SECOND_US, HOUR_US, 'own', 'what an index node tells a node of its level holds so long'),
+  maxSpeakers: count(
+    256,
+    4_096,
+    'own',
+    'nodes whose documents on trust an index node holds; more are refused',
+  ),
   maxAgents: count(64, 10_000, 'own', 'agents that a compute node holds at once; more are refused'),
   maxDirectory: count(4_096, 1_000_000, 'own', 'nodes an index node lists at most; more are not listed'),
   exchangeUs: us(10 * SECOND_US, 10 * MINUTE_US, 'R3-2', 'an index node compares directories this often'),

@@ -52,6 +52,19 @@ function noteNamed(node: Node, out: Outbox, what: number, about: Peer, name: str
   noteRequest(node, out, id, what, name.slice(0, 128), about, 0, 0, []);
 }
 
+/** R8.1-3: tells the observer what a node is worth by now, and why. */
+export function noteLevel(
+  node: Node,
+  out: Outbox,
+  what: number,
+  about: Peer,
+  level: number,
+  why: string,
+): void {
+  const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
+  noteRequest(node, out, id, what, why.slice(0, 120), about, 0, level, []);
+}
+
 function sendNote(node: Node, out: Outbox, request: RequestId, body: Noted): void {
   const { origin, originBoot, n, attempt } = request;
   out.send(NOTED, node.self, OBSERVER, origin, originBoot, n, attempt, body);

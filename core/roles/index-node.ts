@@ -8,6 +8,7 @@ import { compareVersions, hasType, MAX_MODELS, NODE_TYPES, type Load } from '../
 import type { RankedSlots } from '../cluster/ranked-slots.ts';
 import { evidenceShape } from '../cluster/registry-bodies.ts';
 import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry.ts';
+import { onStandingSweep, trustAt } from '../cluster/testimony.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   FOUND,
@@ -22,12 +23,13 @@ import {
   type Find,
 } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { flag, integer, own, peer, record, shared, table, type Of } from '../machine/shape.ts';
+import { flag, integer, optional, own, peer, record, shared, table, type Of } from '../machine/shape.ts';
 import { noteAlone, reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { NOT_READY, TRUST_TOO_LOW, type ErrorCode } from '../routing/outcomes.ts';
-import { effectiveTrust, EXPERIMENTAL } from '../trust/attestation.ts';
+import { EXPERIMENTAL } from '../trust/attestation.ts';
 import { bringingOf, mayDo, type Operation } from '../trust/operations.ts';
+import { standingBookShape } from '../trust/standing-book.ts';
 
 /** Service discovery for one cluster (§4.1): who is in it, what it offers, how busy it is. */
 export const indexNodeShape = record({
@@ -43,6 +45,8 @@ export const indexNodeShape = record({
   warmAtUs: integer,
   /** Whether it has told of what its cluster has only one of, which it does once. */
   isSurveyed: flag,
+  /** What it knows of who vouches for whom; null until somebody has (R8.1-3). */
+  book: optional(standingBookShape),
 });
 export type IndexNode = Of<typeof indexNodeShape>;
 
@@ -56,6 +60,7 @@ export function createIndexNode(): IndexNode {
     nextPassUs: NEVER_US,
     warmAtUs: 0,
     isSurveyed: false,
+    book: null,
   };
 }
 
@@ -111,24 +116,25 @@ export function onFind(node: Node, index: IndexNode, now: Now, out: Outbox, enve
   }
   const isModelKnown = directory.offeringOf(find.model).size + directory.fittingOf(find.model).size > 0;
   reply(node, out, envelope, FOUND, {
-    candidates: isModelKnown ? chooseCandidates(node, directory, now, find) : [],
-    bridges: find.withBridges ? chooseBridges(node, directory, now, bringing) : [],
+    candidates: isModelKnown ? chooseCandidates(node, index, now, find) : [],
+    bridges: find.withBridges ? chooseBridges(node, index, now, bringing) : [],
     isModelKnown,
   });
 }
 
 /** R8.1-2: who brings requests that are no tests must be worth it, or is told of nobody. */
 function findFault(
-  { directory, warmAtUs }: IndexNode,
+  index: IndexNode,
   now: Now,
   asker: Peer,
   bringing: Operation,
 ): { code: ErrorCode; detail: string } | null {
+  const { directory, warmAtUs } = index;
   if (now.monoUs < warmAtUs) return { code: NOT_READY, detail: 'listening' };
   if (mayDo(EXPERIMENTAL, bringing)) return null;
   const slot = directory.slotOf(asker);
   if (slot < 0) return { code: NOT_READY, detail: 'the asker has not announced itself here yet' };
-  if (mayDo(trustAt(directory, now, slot), bringing) && !directory.isQuarantinedAt(slot)) return null;
+  if (mayDo(trustAt(index, now, slot), bringing) && !directory.isQuarantinedAt(slot)) return null;
   return { code: TRUST_TOO_LOW, detail: 'the asker is trusted with tests only' };
 }
 
@@ -149,6 +155,7 @@ export function onIndexAlarm(node: Node, index: IndexNode, now: Now, out: Outbox
     if (isGone(node, now.monoUs - directory.heardAt(slot))) silent.push(directory.peerAt(slot));
   silent.sort((left, right) => node.pure.rank(left) - node.pure.rank(right));
   for (const one of silent) dropMember(node, index, one, out);
+  onStandingSweep(node, index, now, out);
   if (!index.isSurveyed && now.monoUs >= index.warmAtUs + SURVEY_AFTER_US) surveyTypes(node, index, out);
 }
 
@@ -176,33 +183,35 @@ function surveyTypes(node: Node, index: IndexNode, out: Outbox): void {
  * pass the asker's filters comes first: filters before scores (R3-4), or in a large cluster all of the 32 might be of no
  * use to it. Room that is left goes to others, so that the asker can say why they were struck out (R5.3-1).
  */
-function chooseCandidates(node: Node, directory: Directory, now: Now, find: Find): Candidate[] {
+function chooseCandidates(node: Node, index: IndexNode, now: Now, find: Find): Candidate[] {
+  const { directory } = index;
   const chosen: Candidate[] = [];
   const others: number[] = [];
   const offering = directory.offeringOf(find.model);
   const requiredBytes = node.config.models.find(({ name }) => name === find.model)?.requiredMemoryBytes ?? 0;
   visitFromRandom(node, offering, (slot) => {
-    if (isEligible(directory, now, find, requiredBytes, slot))
-      chosen.push(candidateAt(directory, now, slot, find.model, true));
+    if (isEligible(index, now, find, requiredBytes, slot))
+      chosen.push(candidateAt(index, now, slot, find.model, true));
     else if (others.length < MAX_CANDIDATES) others.push(slot);
     return chosen.length < MAX_CANDIDATES;
   });
   for (const slot of others) {
     if (chosen.length === MAX_CANDIDATES) return chosen;
-    chosen.push(candidateAt(directory, now, slot, find.model, true));
+    chosen.push(candidateAt(index, now, slot, find.model, true));
   }
   if (chosen.length === MAX_CANDIDATES) return chosen;
   visitFromRandom(node, directory.fittingOf(find.model), (slot) => {
-    chosen.push(candidateAt(directory, now, slot, find.model, false));
+    chosen.push(candidateAt(index, now, slot, find.model, false));
     return chosen.length < MAX_CANDIDATES;
   });
   return chosen;
 }
 
-function chooseBridges(node: Node, directory: Directory, now: Now, bringing: Operation): Peer[] {
+function chooseBridges(node: Node, index: IndexNode, now: Now, bringing: Operation): Peer[] {
+  const { directory } = index;
   const bridges: Peer[] = [];
   visitFromRandom(node, directory.bridgeSlots(), (slot) => {
-    if (mayDo(trustAt(directory, now, slot), bringing)) bridges.push(directory.peerAt(slot));
+    if (mayDo(trustAt(index, now, slot), bringing)) bridges.push(directory.peerAt(slot));
     return bridges.length < MAX_BRIDGES;
   });
   return bridges;
@@ -217,38 +226,29 @@ function visitFromRandom(node: Node, slots: RankedSlots, visit: (slot: number) =
 
 /** Whether the asker would not strike it out, as far as can be seen from here. */
 function isEligible(
-  directory: Directory,
+  index: IndexNode,
   now: Now,
   { minTrust, allowedRegions }: Find,
   requiredBytes: number,
   slot: number,
 ): boolean {
+  const { directory } = index;
   const { manifest } = directory.at(slot);
   const load = directory.loadAt(slot);
   if (load === null || load.room === 0 || load.draining) return false;
   if ((manifest.compute?.gpuMemoryBytes ?? 0) < requiredBytes) return false;
   if (!isRegionAllowed(allowedRegions, manifest.region)) return false;
-  return minTrust <= 1 || trustAt(directory, now, slot) >= minTrust;
+  return minTrust <= 1 || trustAt(index, now, slot) >= minTrust;
 }
 
-function trustAt(directory: Directory, now: Now, slot: number): number {
-  const { manifest, attestations } = directory.at(slot);
-  return effectiveTrust(now, manifest, attestations, directory.validAt(slot));
-}
-
-function candidateAt(
-  directory: Directory,
-  now: Now,
-  slot: number,
-  model: string,
-  isOffered: boolean,
-): Candidate {
+function candidateAt(index: IndexNode, now: Now, slot: number, model: string, isOffered: boolean): Candidate {
+  const { directory } = index;
   const { manifest } = directory.at(slot);
   const load = directory.loadAt(slot);
   return {
     peer: manifest.id,
     region: manifest.region,
-    trust: trustAt(directory, now, slot),
+    trust: trustAt(index, now, slot),
     gpuMemoryBytes: manifest.compute?.gpuMemoryBytes ?? 0,
     isOffered,
     isLoaded: load?.loadedModels.includes(model) ?? false,

@@ -1,6 +1,7 @@
 import type { Now } from '../base/time.ts';
-import type { Attestation, Manifest } from '../cluster/manifest.ts';
+import { name, type Attestation, type Manifest } from '../cluster/manifest.ts';
 import { Encoder } from '../machine/codec.ts';
+import type { Pure } from '../base/peers.ts';
 import type { Node } from '../machine/node-state.ts';
 import { integer, peer, record, upTo } from '../machine/shape.ts';
 
@@ -17,6 +18,7 @@ const signedShape = record({
   issuer: peer,
   fromWallUs: integer,
   untilWallUs: integer,
+  runBy: name,
 });
 
 /** The canonical bytes of an attestation: what its issuer signs. */
@@ -24,14 +26,37 @@ export function attestationBytes(encoder: Encoder, attestation: Omit<Attestation
   return encoder.document(signedShape, attestation);
 }
 
-/** Which attestations of a manifest's subject an attestor of this cluster has really signed, a bit each: at most eight come. */
-export function validMask(node: Node, manifest: Manifest, attestations: readonly Attestation[]): number {
+/** What its issuer signs of an attestation. */
+export function hashAttestation(pure: Pure, attestation: Omit<Attestation, 'signature'>): string {
+  return pure.hash(attestationBytes(new Encoder(pure), attestation));
+}
+
+/** The attestations of a node that an attestor of this cluster has really signed. */
+export function keepValid(
+  node: Node,
+  subject: Pick<Manifest, 'id'>,
+  attestations: readonly Attestation[],
+): Attestation[] {
+  return keepMasked(attestations, validMask(node, subject, attestations));
+}
+
+/** Those for which the mask has a bit. */
+export function keepMasked(attestations: readonly Attestation[], mask: number): Attestation[] {
+  return attestations.filter((_, i) => ((mask >> i) & 1) === 1);
+}
+
+/** Which attestations of a node an attestor of this cluster has really signed, a bit each: at most eight come. */
+export function validMask(
+  node: Node,
+  { id }: Pick<Manifest, 'id'>,
+  attestations: readonly Attestation[],
+): number {
   let mask = 0;
   for (let i = 0; i < attestations.length; i++) {
     const { subject, issuer, signature } = attestations[i];
-    if (subject !== manifest.id) continue;
+    if (subject !== id) continue;
     if (!node.config.attestors.includes(issuer)) continue;
-    const hash = node.pure.hash(attestationBytes(new Encoder(node.pure), attestations[i]));
+    const hash = hashAttestation(node.pure, attestations[i]);
     if (node.pure.verify(issuer, hash, signature)) mask |= 1 << i;
   }
   return mask;
@@ -65,5 +90,7 @@ export function effectiveTrust(
 /** What this node is worth, as far as it can tell itself: it does nothing that its level does not permit (R8.1-2). */
 export function ownTrust(node: Node, now: Now): number {
   const { manifest, attestations } = node.config;
-  return effectiveTrust(now, manifest, attestations, node.presence.valid);
+  const { valid, toldLevel, toldUntilUs } = node.presence;
+  if (now.monoUs < toldUntilUs) return Math.min(Math.max(manifest.claimedTrust, EXPERIMENTAL), toldLevel);
+  return effectiveTrust(now, manifest, attestations, valid);
 }

@@ -30,6 +30,7 @@ import { QuarantineHolds } from './quarantine-holds.ts';
 import { RefusedForCause } from './refused-for-cause.ts';
 import { RegionsHonoured } from './regions-honoured.ts';
 import { TablesBounded } from './tables-bounded.ts';
+import { TrustEarned } from './trust-earned.ts';
 import { TrustHonoured } from './trust-honoured.ts';
 import { WorkOnce } from './work-once.ts';
 
@@ -39,6 +40,7 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new OneOutcome(lineage),
     new RefusedForCause(lineage),
     new TrustHonoured(lineage),
+    new TrustEarned(lineage),
     new RegionsHonoured(lineage),
     new AnswersDerived(lineage),
     new AgentsConsented(lineage),

@@ -7,6 +7,7 @@ import type { Machine } from '../machine.ts';
 import type { MaliciousRole, ResolvedMalice } from '../scenario/resolved-malice.ts';
 import { drawKeyed, keyOfName } from '../seeds.ts';
 import type { World } from '../world.ts';
+import { CapturedVoucher } from './captured-voucher.ts';
 import { CapabilityLiar } from './capability-liar.ts';
 import { EquivocatingIndex } from './equivocating-index.ts';
 import { Equivocator } from './equivocator.ts';
@@ -43,6 +44,8 @@ function createMalice(role: MaliciousRole): Malice {
       return new RecordForger();
     case 'rumour-monger':
       return new RumourMonger();
+    case 'captured-voucher':
+      return new CapturedVoucher();
     case 'peering-forger':
       return new PeeringForger();
     case 'lying-holder':

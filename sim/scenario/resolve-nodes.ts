@@ -143,6 +143,7 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     types,
     claimedTrust: trustOf(claims),
     attestedTrust: trustOf(attested),
+    ...(all.runBy === undefined ? {} : { runBy: all.runBy }),
     podStorage: types.includes('pod-host')
       ? { availableBytes, maxPodBytes: all.maxPod ?? Math.floor(availableBytes / 10) }
       : null,

@@ -8,6 +8,8 @@ import { calmSchema, expectSchema } from './expect-schema.ts';
 import { resolveCalm, resolveExpect } from './resolve-expect.ts';
 import { resolveFaults } from './resolve-faults.ts';
 import { maliceSchema } from './malice-schema.ts';
+import { resolveVouches } from './resolve-vouches.ts';
+import { vouchSchema } from './vouch-schema.ts';
 import { resolveMalice } from './resolve-malice.ts';
 import { resolveSwarm } from './resolve-swarm.ts';
 import { resolveNetwork, resolveRegions } from './resolve-network.ts';
@@ -95,6 +97,7 @@ export function resolveSections(
   const rollouts = resolveRollouts(reader.listed('rollouts', rolloutSchema), town);
   const faults = resolveFaults(reader.listed('faults', faultSchema), town);
   const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
+  const vouches = resolveVouches(reader.listed('vouches', vouchSchema), town);
   const swarm = resolveSwarm(reader.single('swarm', swarmSchema), town);
   const prospect = { durationUs, clusters, faults, swarm, problems };
   const expectations = resolveExpect(reader.single('expect', expectSchema), prospect);
@@ -118,6 +121,7 @@ export function resolveSections(
     peerings,
     ...(rollouts.length > 0 ? { rollouts } : {}),
     workloads,
+    ...(vouches.length > 0 ? { vouches } : {}),
     ...(agents.length > 0 ? { agents } : {}),
     ...(pods.length > 0 ? { pods } : {}),
     faults,

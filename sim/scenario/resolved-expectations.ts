@@ -5,6 +5,7 @@ export const INVARIANTS = [
   'one-outcome',
   'refused-for-cause',
   'trust-honoured',
+  'trust-earned',
   'regions-honoured',
   'answers-derived',
   'agents-consented',

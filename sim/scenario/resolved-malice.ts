@@ -10,6 +10,7 @@ export const MALICIOUS_ROLES = [
   'forger',
   'record-forger',
   'peering-forger',
+  'captured-voucher',
   'rumour-monger',
   'lying-holder',
 ] as const;
@@ -27,6 +28,7 @@ export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
   forger: null,
   'record-forger': 'bridge',
   'peering-forger': 'bridge',
+  'captured-voucher': null,
   'rumour-monger': null,
   'lying-holder': 'compute',
 };

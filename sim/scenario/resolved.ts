@@ -1,5 +1,6 @@
 import type { DetectorName } from '../../core/machine/config.ts';
 import type { Parameters } from '../../core/machine/parameters.ts';
+import type { ResolvedVouch } from './resolved-vouches.ts';
 import type { ResolvedAgents } from './resolved-agents.ts';
 import type { ResolvedPods } from './resolved-pods.ts';
 import type { ResolvedCalm, ResolvedExpectations } from './resolved-expectations.ts';
@@ -38,6 +39,8 @@ export interface ResolvedScenario {
   /** In order of time; absent: none. */
   readonly rollouts?: readonly ResolvedRollout[];
   readonly workloads: readonly ResolvedWorkload[];
+  /** Who vouches for whom; absent: nobody. */
+  readonly vouches?: readonly ResolvedVouch[];
   /** Who has agents act for them; absent: nobody. */
   readonly agents?: readonly ResolvedAgents[];
   /** Who entrusts pods to a cluster; absent: nobody. */
@@ -144,6 +147,8 @@ export interface ResolvedNode {
   /** 1 experimental … 4 verified: what its manifest claims, and what the cluster's attestor has attested. */
   readonly claimedTrust: number;
   readonly attestedTrust: number;
+  /** The organisation that runs it, as its attestor says; absent: not told. */
+  readonly runBy?: string;
   readonly podStorage: { readonly availableBytes: number; readonly maxPodBytes: number } | null;
   readonly compute: { readonly gpuMemoryBytes: number; readonly supportedModels: readonly string[] } | null;
   readonly installedModels: readonly string[];

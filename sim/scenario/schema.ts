@@ -32,6 +32,7 @@ import {
 import { faultSchema } from './fault-schema.ts';
 import { maliceSchema } from './malice-schema.ts';
 import { pairField, placesField } from './place-fields.ts';
+import { vouchSchema } from './vouch-schema.ts';
 import { swarmSchema } from './swarm-schema.ts';
 import { formatDuration } from './units.ts';
 import { modelName, regionPath, regionsField, TRUST_LEVELS, trustLevel } from './word-fields.ts';
@@ -130,6 +131,11 @@ const nodeFields = {
     )
     .meta({ description: 'Default experimental.' })
     .optional(),
+  runBy: wordField(
+    'The organisation that runs it, as its attestor says. Default: not told, and not told apart.',
+    NAME,
+    EXACT_NAME,
+  ).optional(),
   gpuMemory: sizeField('Memory of the accelerator; every compute node has some.', 1).optional(),
   models: listField('Models on its disk and in its memory.', modelName('A model.')).optional(),
   follows: listField(
@@ -346,6 +352,7 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   peerings: peeringsSchema.optional(),
   rollouts: listField('What is done with models that move.', rolloutSchema).optional(),
   users: listField('Who asks.', usersSchema).optional(),
+  vouches: listField('Who vouches for whom.', vouchSchema).optional(),
   agents: listField('Who has agents act for them.', agentsSchema).optional(),
   pods: listField('Who entrusts pods to their cluster.', podsSchema).optional(),
   faults: listField('What goes wrong.', faultSchema).optional(),

@@ -85,7 +85,14 @@ function servers({ users, machines }: World): string[] {
 describe('malice', () => {
   it('has one test scenario with every role, and each is counted', () => {
     // Those that forge what crosses borders, who tampers with agents, who lies about models and who spreads rumours have tests of their own.
-    const elsewhere = ['record-forger', 'peering-forger', 'plan-tamperer', 'rumour-monger', 'lying-holder'];
+    const elsewhere = [
+      'record-forger',
+      'peering-forger',
+      'plan-tamperer',
+      'rumour-monger',
+      'lying-holder',
+      'captured-voucher',
+    ];
     const roles = [...ALL.map(({ as }) => as), ...elsewhere];
     expect(new Set(roles)).to.deep.equal(new Set(MALICIOUS_ROLES));
     const { villains } = finish(withMalice(ALL));

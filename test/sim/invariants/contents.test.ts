@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { ACCELERATOR } from '../../../core/base/peers.ts';
-import { ANSWER, CROSS, INFER, INFERRED, NOTED, RUN } from '../../../core/machine/kinds.ts';
+import { ANSWER, CROSS, INFER, INFERRED, NOTED, RUN, TESTIMONY } from '../../../core/machine/kinds.ts';
 import { AnswersDerived } from '../../../sim/invariants/answers-derived.ts';
 import { ContentsDeclared } from '../../../sim/invariants/contents-declared.ts';
 import { RegionsHonoured } from '../../../sim/invariants/regions-honoured.ts';
+import { TrustEarned } from '../../../sim/invariants/trust-earned.ts';
 import { TrustHonoured } from '../../../sim/invariants/trust-honoured.ts';
 import type { UserRequest } from '../../../sim/users.ts';
 import { FRANCE_COMPUTE, FRANCE_FRONT, said, setStage, US_COMPUTE, US_FRONT, type Stage } from './stage.ts';
@@ -63,6 +64,40 @@ describe('the account of contents', () => {
 });
 
 describe('the invariant', () => {
+  it('trust-earned sees who works on, and who brings, what its level does not permit', () => {
+    const stage = setStage();
+    const { world, lineage, worldly } = stage;
+    const invariant = new TrustEarned(lineage);
+    const run = said(worldly, { kind: RUN, from: US_FRONT, to: US_COMPUTE, body: worldly.want });
+    const infer = said(worldly, { kind: INFER, from: US_COMPUTE, to: ACCELERATOR, body: worldly.want });
+    for (const envelope of [run, infer]) invariant.onSent(world, envelope);
+    expect([invariant.checked, invariant.violated]).to.deep.equal([2, 0]);
+    Object.assign(worldly.want, { minTrust: 2 });
+    for (const node of [US_FRONT, US_COMPUTE]) Object.assign(world.machines[node].spec, { attestedTrust: 1 });
+    for (const envelope of [run, infer]) invariant.onSent(world, envelope);
+    expect(invariant.violated).to.equal(2);
+    // A vouch counts if its voucher says it itself, may vouch, and has done so for long enough.
+    const vouch = { voucher: FRANCE_FRONT, subject: US_COMPUTE, version: 1, level: 2 };
+    const dates = { fromWallUs: 0, untilWallUs: 2 ** 51, signature: '' };
+    const testimony = {
+      speaker: FRANCE_FRONT,
+      attestations: [],
+      vouches: [{ ...vouch, ...dates }],
+      audits: [],
+    };
+    const told = said(worldly, { kind: TESTIMONY, from: FRANCE_FRONT, body: { testimony, hopsLeft: 1 } });
+    invariant.onSent(world, { ...told, from: US_FRONT } as typeof told);
+    invariant.onSent(world, told);
+    invariant.onSent(world, infer);
+    expect(invariant.violated).to.equal(3);
+    Object.assign(world, { nowUs: world.nowUs + world.scenario.parameters.risePeerUs });
+    invariant.onSent(world, infer);
+    expect(invariant.violated).to.equal(3);
+    Object.assign(world.machines[FRANCE_FRONT].spec, { attestedTrust: 2 });
+    invariant.onSent(world, infer);
+    expect(invariant.violated).to.equal(4);
+  });
+
   it('trust-honoured sees a prompt brought to a node that claims more than was attested', () => {
     const { world, lineage, worldly } = setStage();
     const invariant = new TrustHonoured(lineage);

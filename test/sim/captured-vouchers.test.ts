@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { fileURLToPath } from 'node:url';
+import { loadScenario } from '../../sim/scenario/load.ts';
+import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';
+import { World } from '../../sim/world.ts';
+
+const FILE = fileURLToPath(new URL('../../scenarios/captured-vouchers.yaml', import.meta.url));
+const scenario = loadScenario(FILE);
+
+/** By name: what an index node holds each node to have earned, after so many minutes. */
+function earnedIn(changes: Partial<ResolvedScenario>, minutes: number): Map<string, number> {
+  const world = new World({ ...scenario, ...changes }, null);
+  world.start();
+  world.run(minutes * 60_000_000);
+  const { node } = world.machines.find(({ spec }) => spec.name === 'france/index-1')!;
+  const byName = new Map<string, number>();
+  for (const { spec, peer } of world.machines) {
+    const own = node.pure.peerOf(world.identities.idOf(peer));
+    const earned = node.index!.book!.earned.get(own);
+    if (earned !== undefined) byName.set(spec.name, earned.level);
+  }
+  return byName;
+}
+
+function countSybils(earned: ReadonlyMap<string, number>, level: number): number {
+  return [...earned].filter(([name, of]) => name.includes('sybil') && of >= level).length;
+}
+
+describe('captured vouchers', () => {
+  const [first, second] = scenario.malice!;
+
+  it('raise at most five each, and none above a peer', () => {
+    for (const [malice, most] of [
+      [[first, second], 10],
+      [[first], 5],
+    ] as const) {
+      const earned = earnedIn({ malice }, 5);
+      expect(countSybils(earned, 2)).to.be.within(1, most);
+      expect(countSybils(earned, 3)).to.equal(0);
+    }
+  });
+
+  it('that go beyond five raise nobody, and lose what they had', () => {
+    const earned = earnedIn({ malice: [{ ...first, sharePpm: 1_000_000 }] }, 4);
+    expect(countSybils(earned, 2)).to.equal(0);
+    expect(earned.get(first.node)).to.equal(1);
+  });
+
+  it('an honest newcomer rises by an honest vouch meanwhile, and falls when it is taken back', () => {
+    expect(earnedIn({}, 4).get('france/honest-1')).to.equal(2);
+    expect(earnedIn({}, 6).get('france/honest-1')).to.equal(1);
+  });
+});

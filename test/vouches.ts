@@ -1,0 +1,18 @@
+import type { Peer } from '../core/base/peers.ts';
+import { hashVouch, type Vouch } from '../core/trust/standing-documents.ts';
+import type { Cast } from './cast.ts';
+
+/** Years after the start of a rig, which is at 2^40. */
+const FAR_WALL_US = 2 ** 40 + 1e14;
+
+export interface VouchSpec extends Partial<Omit<Vouch, 'subject' | 'voucher'>> {
+  readonly subject: string;
+}
+
+/** A vouch, signed. */
+export function vouchFor(cast: Cast, voucher: Peer, { subject, ...changes }: VouchSpec): Vouch {
+  const { signature, ...changed } = changes;
+  const dates = { fromWallUs: 0, untilWallUs: FAR_WALL_US };
+  const terms = { voucher, subject: cast.peer(subject), version: 1, level: 2, ...dates, ...changed };
+  return { ...terms, signature: signature ?? cast.sign(voucher, hashVouch(cast, terms)) };
+}
