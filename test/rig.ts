@@ -1,7 +1,6 @@
 import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Peer } from '../core/base/peers.ts';
 import type { Now } from '../core/base/time.ts';
-import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
-import { Encoder } from '../core/machine/codec.ts';
+import type { Manifest } from '../core/cluster/manifest.ts';
 import type { DetectorName, NodeConfig } from '../core/machine/config.ts';
 import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
 import { DISK_FINE } from '../core/machine/disk-conditions.ts';
@@ -13,12 +12,12 @@ import { DEFAULT_PARAMETERS, type Parameters } from '../core/machine/parameters.
 import { REFUSALS } from '../core/machine/refusals.ts';
 import type { Want } from '../core/routing/want.ts';
 import { admissionHash } from '../core/trust/admission.ts';
-import { attestationBytes } from '../core/trust/attestation.ts';
 import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { agreedFor } from './agreements.ts';
 import { Cast } from './cast.ts';
-import { vouchFor, type VouchSpec } from './vouches.ts';
+import { attest, vouchFor, type VouchSpec } from './vouches.ts';
+export { attest } from './vouches.ts';
 
 /** The wall clock at the start, µs. */
 export const WALL_START_US = 2 ** 40;
@@ -450,26 +449,6 @@ export function manifestOf(cast: Cast, spec: NodeSpec): Manifest {
     claimedTrust: spec.claimedTrust ?? 4,
     unknown: [],
   };
-}
-
-/** An attestation by a cluster's attestor, signed. */
-export function attest(
-  cast: Cast,
-  subject: Peer,
-  issuer: Peer,
-  changes: Partial<Attestation> = {},
-): Attestation {
-  const statement = {
-    subject,
-    issuer,
-    level: 4,
-    fromWallUs: 0,
-    untilWallUs: WALL_START_US + 1e15,
-    runBy: '',
-    ...changes,
-  };
-  const hash = cast.hash(attestationBytes(new Encoder(cast), statement));
-  return { ...statement, signature: changes.signature ?? cast.sign(issuer, hash) };
 }
 
 /** The genesis record of a node's cluster: as many operators as it says, all of them needed. */
