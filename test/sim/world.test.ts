@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '09042078ed38c33c';
+const TINY_DIGEST = 'ded4f67323949262';
 
 const SECOND_US = 1_000_000;
 
