@@ -29,7 +29,7 @@ function countSybils(earned: ReadonlyMap<string, number>, level: number): number
 describe('captured vouchers', () => {
   const [first, second] = scenario.malice!;
 
-  it('raise at most five each, and none above a peer', () => {
+  it('R8.1-3: raise at most five each, and none above a peer', () => {
     for (const [malice, most] of [
       [[first, second], 10],
       [[first], 5],
@@ -40,13 +40,13 @@ describe('captured vouchers', () => {
     }
   });
 
-  it('that go beyond five raise nobody, and lose what they had', () => {
+  it('R8.1-3: that go beyond five raise nobody, and lose what they had', () => {
     const earned = earnedIn({ malice: [{ ...first, sharePpm: 1_000_000 }] }, 4);
     expect(countSybils(earned, 2)).to.equal(0);
     expect(earned.get(first.node)).to.equal(1);
   });
 
-  it('an honest newcomer rises by an honest vouch meanwhile, and falls when it is taken back', () => {
+  it('R8.1-3: an honest newcomer rises by an honest vouch meanwhile, and falls when it is taken back', () => {
     expect(earnedIn({}, 4).get('france/honest-1')).to.equal(2);
     expect(earnedIn({}, 6).get('france/honest-1')).to.equal(1);
   });
