@@ -30,11 +30,11 @@ export const INVARIANTS = [
   'writes-survive',
   'deletion-true',
   'access-consented',
-  'contents-declared',
   'models-whole',
   'memory-reserved',
   'last-copy-kept',
   'revoked-not-served',
+  'contents-declared',
 ] as const;
 export type InvariantName = (typeof INVARIANTS)[number];
 

@@ -171,7 +171,7 @@ describe('a live cluster among misbehaving peers', function () {
       };
       voice.socket.emit('envelope', ...signed(voice, bytesOf(outsider, front, FIND_MEMBERS, find), outsider));
     }
-    const reason = 'of members, not believed';
+    const reason = 'not admitted';
     await expectCounted(front, 'turned_away_total', before, { [reason]: certificates.length });
     // Nor by way of a member that vouches for it.
     const items = certificates.map((claimed) => memberOf(outsider.id, claimed));
@@ -211,7 +211,7 @@ describe('a live cluster among misbehaving peers', function () {
       'only members of the cluster ask this',
       'only operators of the cluster admit nodes',
     ]);
-    await expectCounted(compute, 'turned_away_total', before, { 'of no member': 1 });
+    await expectCounted(compute, 'turned_away_total', before, { 'of no member': 1, 'not admitted': 1 });
     await expectUnharmed();
   });
 
@@ -233,7 +233,7 @@ describe('a live cluster among misbehaving peers', function () {
     ];
     for (const items of lies.map((lie) => [lie]))
       voice.socket.emit('envelope', ...signed(voice, bytesOf(stolen, front, GOSSIP, { items }), stolen));
-    await expectCounted(front, 'turned_away_total', before, { 'of members, not believed': 2 });
+    await expectCounted(front, 'turned_away_total', before, { malformed: 2 });
     await expectUnharmed();
   });
 
@@ -265,7 +265,7 @@ describe('a live cluster among misbehaving peers', function () {
     const wrongs = [announced, { ...announced, manifest: { ...manifest, types: [] } }];
     for (const body of wrongs)
       voice.socket.emit('envelope', ...signed(voice, bytesOf(stolen, front, MANIFEST, body), stolen));
-    await expectCounted(front, 'turned_away_total', before, { announcement: wrongs.length });
+    await expectCounted(front, 'turned_away_total', before, { forged: 1, malformed: 1 });
     await expectUnharmed();
   });
 

@@ -29,7 +29,7 @@ describe('the invariants', () => {
     invariant.onTick(world);
     expect(invariant.breaches[0].what).to.equal('france/compute holds 21 jobs, at most 20 are allowed');
     const parameters = { ...world.machines[US_FRONT].node.config.parameters, maxDirectory: 1 };
-    Object.assign(world.machines[US_FRONT].node.config, { parameters });
+    Object.defineProperty(world.machines[US_FRONT].node.config, 'parameters', { value: parameters });
     invariant.onTick(world);
     expect(invariant.breaches[2].what).to.equal(
       'us-east/front holds 2 nodes in its directory, at most 1 are allowed',
