@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Digest } from '../core/base/digest.ts';
-import { Directory } from '../core/cluster/directory.ts';
+import { Directory } from '../core/cluster/registry/directory.ts';
 import type { Load } from '../core/cluster/manifest.ts';
-import type { Announcement } from '../core/cluster/registry-bodies.ts';
+import type { Announcement } from '../core/cluster/registry/registry-bodies.ts';
 import type { Figures } from './main.ts';
 
 const MODELS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];

@@ -23,8 +23,8 @@ import type {
   ProposedPlan,
   StepResult,
   StopAgent,
-} from '../core/roles/agent-plan.ts';
-import { proposalHash } from '../core/roles/agent-proposal.ts';
+} from '../core/roles/agents/agent-plan.ts';
+import { proposalHash } from '../core/roles/agents/agent-proposal.ts';
 import { OVERLOADED } from '../core/routing/outcomes.ts';
 import type { AgentRequest } from './agent-request.ts';
 import type { IdempotencyKeys } from './idempotency-keys.ts';

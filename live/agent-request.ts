@@ -1,5 +1,5 @@
 /** What an agent may be asked to do over HTTP, and what is wrong with what was asked. */
-import { MAX_BUDGET_US, MAX_STEPS } from '../core/roles/agent-plan.ts';
+import { MAX_BUDGET_US, MAX_STEPS } from '../core/roles/agents/agent-plan.ts';
 import { listNgrams } from './embedding-model.ts';
 import {
   findUnknownField,

@@ -1,6 +1,6 @@
 /** Agents over HTTP: to begin one, to see all and each, to stop one (R4-6). */
 import type { Express, Request, RequestHandler, Response } from 'express';
-import { AGENT_STATES, type AgentState } from '../core/roles/agent-plan.ts';
+import { AGENT_STATES, type AgentState } from '../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, OK, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { idOf, type AgentId, type AgentOwner, type FoundAgents } from './agent-owner.ts';
 import { readAgentRequest } from './agent-request.ts';

@@ -1,6 +1,6 @@
 /** What the nodes of a running federation say of their clusters, in a line each, told whenever it has changed. */
-import { MEMBER_STATES } from '../core/cluster/member.ts';
-import { AGENT_BEGUN } from '../core/roles/agent-plan.ts';
+import { MEMBER_STATES } from '../core/cluster/membership/member.ts';
+import { AGENT_BEGUN } from '../core/roles/agents/agent-plan.ts';
 import type { RunningNode } from './federation.ts';
 
 export class ClusterWatch {

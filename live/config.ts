@@ -1,5 +1,9 @@
 /** What a live node is started with, as it lies in its folder and at the head of its journal. */
-import { clusterRecordShape, peeringShape, revocationShape } from '../core/cluster/border-documents.ts';
+import {
+  clusterRecordShape,
+  peeringShape,
+  revocationShape,
+} from '../core/cluster/border/border-documents.ts';
 import { DETECTORS, type NodeConfig } from '../core/machine/config.ts';
 import { attestationShape, manifestShape, MAX_MODELS, name } from '../core/cluster/manifest.ts';
 import { PARAMETERS } from '../core/machine/parameters.ts';

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server as HttpServer } from 'n
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { addressOf } from '../core/cluster/detector.ts';
+import { addressOf } from '../core/cluster/membership/detector.ts';
 import { ACCELERATOR, DISK, NETWORK } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import type { Boot } from '../core/machine/node.ts';

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { MEMBER_STATES } from '../core/cluster/member.ts';
-import { AGENT_STATES } from '../core/roles/agent-plan.ts';
+import { MEMBER_STATES } from '../core/cluster/membership/member.ts';
+import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 import type { GatewayUser } from './gateway-user.ts';
 import type { LiveNode } from './live-node.ts';
 import { turnedAwayBy, viewOf } from './node-view.ts';

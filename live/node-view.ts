@@ -1,8 +1,8 @@
 /** What a node thinks of its cluster, in numbers: for people, metrics and whoever started it. */
-import { MEMBER_STATES } from '../core/cluster/member.ts';
+import { MEMBER_STATES } from '../core/cluster/membership/member.ts';
 import type { Node } from '../core/machine/node-state.ts';
 import { REFUSALS } from '../core/machine/refusals.ts';
-import { AGENT_STATES } from '../core/roles/agent-plan.ts';
+import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 
 export interface NodeView {
   /** Members by state, see MEMBER_STATES; null: it knows of none, or nobody probes here. */

@@ -10,7 +10,7 @@ import {
   NOTES,
   type Noted,
 } from '../core/machine/kinds.ts';
-import { AGENT_STATES } from '../core/roles/agent-plan.ts';
+import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { Attendance } from './attendance.ts';
 import { CalmWatch } from './calm.ts';

@@ -1,4 +1,4 @@
-import type { Join, Pending } from '../core/cluster/affiliation-bodies.ts';
+import type { Join, Pending } from '../core/cluster/affiliation/affiliation-bodies.ts';
 import { hasType, type Manifest, type NodeType } from '../core/cluster/manifest.ts';
 import {
   CLUSTERS,
@@ -13,7 +13,7 @@ import {
   type Refused,
 } from '../core/machine/kinds.ts';
 import type { Node } from '../core/machine/node-state.ts';
-import { isStarted } from '../core/cluster/detector.ts';
+import { isStarted } from '../core/cluster/membership/detector.ts';
 import { ERROR_CODES, isRetryable } from '../core/routing/outcomes.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import type { Certificate, Seed } from '../core/trust/documents.ts';

@@ -1,4 +1,4 @@
-import type { Approve, Join, Pending } from '../core/cluster/affiliation-bodies.ts';
+import type { Approve, Join, Pending } from '../core/cluster/affiliation/affiliation-bodies.ts';
 import type { Peer } from '../core/base/peers.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { APPROVE, JOIN, LEAVE, PENDING } from '../core/machine/kinds.ts';

@@ -1,7 +1,7 @@
 import type { Peer } from '../core/base/peers.ts';
 import type { Ref } from '../core/machine/shape.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
-import type { Dot } from '../core/roles/pod-version.ts';
+import type { Dot } from '../core/roles/pods/pod-version.ts';
 
 export type PodAct = 'write' | 'read' | 'rule' | 'delete';
 

@@ -14,8 +14,14 @@ import {
 } from '../core/machine/kinds.ts';
 import type { Ref } from '../core/machine/shape.ts';
 import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
-import type { AgentsFound, AgentState, Plan, ProposedPlan, StepResult } from '../core/roles/agent-plan.ts';
-import { proposalHash } from '../core/roles/agent-proposal.ts';
+import type {
+  AgentsFound,
+  AgentState,
+  Plan,
+  ProposedPlan,
+  StepResult,
+} from '../core/roles/agents/agent-plan.ts';
+import { proposalHash } from '../core/roles/agents/agent-proposal.ts';
 import { UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';

@@ -17,8 +17,8 @@ import { authorisationHash, understandingHash } from '../core/policy/consent.ts'
 import type { Consent } from '../core/policy/documents.ts';
 import { deletionHash, podIdOf, policyHash, readingHash } from '../core/policy/pod-documents.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
-import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pod-records.ts';
-import { vectorOf, type Dot } from '../core/roles/pod-version.ts';
+import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pods/pod-records.ts';
+import { vectorOf, type Dot } from '../core/roles/pods/pod-version.ts';
 import { NOT_READY, OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';

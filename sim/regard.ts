@@ -1,4 +1,4 @@
-import { DEAD, LEFT } from '../core/cluster/member.ts';
+import { DEAD, LEFT } from '../core/cluster/membership/member.ts';
 import type { MemberChange, Regard } from './frame.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';

@@ -1,6 +1,6 @@
 import { KINDS } from '../core/machine/kinds.ts';
 import { REFUSALS } from '../core/machine/refusals.ts';
-import { AGENT_STATES } from '../core/roles/agent-plan.ts';
+import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { Attendance, type DiscoveryReport, type MembershipReport } from './attendance.ts';
 import type { Checker, InvariantCount, Verdict } from './checker.ts';

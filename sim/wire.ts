@@ -1,6 +1,10 @@
 import { assert } from '../core/base/assert.ts';
 import type { Ids, Peer, Pure } from '../core/base/peers.ts';
-import { clusterRecordShape, peeringShape, revocationShape } from '../core/cluster/border-documents.ts';
+import {
+  clusterRecordShape,
+  peeringShape,
+  revocationShape,
+} from '../core/cluster/border/border-documents.ts';
 import { decodeEnvelope, Encoder } from '../core/machine/codec.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import { Envelope } from '../core/machine/envelope.ts';

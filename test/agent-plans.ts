@@ -1,6 +1,6 @@
 import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
-import type { Plan } from '../core/roles/agent-plan.ts';
-import { proposalHash } from '../core/roles/agent-proposal.ts';
+import type { Plan } from '../core/roles/agents/agent-plan.ts';
+import { proposalHash } from '../core/roles/agents/agent-proposal.ts';
 import { SECOND_US, type Rig } from './rig.ts';
 
 /** A plan of three steps, each of which is given what the one before it has made; its owner consents unless told otherwise. */

@@ -1,6 +1,6 @@
-import type { ClusterRecord, Peering } from '../core/cluster/border-documents.ts';
-import { clusterRecordHash } from '../core/cluster/cluster-record.ts';
-import { peeringHash } from '../core/cluster/peering.ts';
+import type { ClusterRecord, Peering } from '../core/cluster/border/border-documents.ts';
+import { clusterRecordHash } from '../core/cluster/border/cluster-record.ts';
+import { peeringHash } from '../core/cluster/border/peering.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import type { Genesis, OperatorSignature } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';

@@ -7,7 +7,7 @@ import type { Consent } from '../core/policy/documents.ts';
 import type { DataLocationPolicy } from '../core/policy/location-policy.ts';
 import { deletionHash, policyHash, podIdOf, readingHash } from '../core/policy/pod-documents.ts';
 import type { PodDeletion, PodPolicy } from '../core/policy/pod-terms.ts';
-import type { Vector } from '../core/roles/pod-version.ts';
+import type { Vector } from '../core/roles/pods/pod-version.ts';
 import type { Cast } from './cast.ts';
 import { envelopeOf, Rig, SECOND_US, WALL_START_US, type NodeSpec } from './rig.ts';
 

@@ -1,4 +1,4 @@
-import type { Application } from './affiliation-bodies.ts';
+import type { Application } from './affiliation/affiliation-bodies.ts';
 import type { Peer } from '../base/peers.ts';
 import { drawBelow, drawSome } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
@@ -9,8 +9,8 @@ import type { Node } from '../machine/node-state.ts';
 import { integer, own, record, upTo, type Of, type Own } from '../machine/shape.ts';
 import { isLoadOf, loadOf } from '../roles/compute.ts';
 import { validMask } from '../trust/attestation.ts';
-import { indexNodesOf } from './detector.ts';
-import { sayWhatIsDue } from './testimony.ts';
+import { indexNodesOf } from './membership/detector.ts';
+import { sayWhatIsDue } from './registry/testimony.ts';
 import { manifestShape, manifestVersionShape, type Manifest, type ManifestVersion } from './manifest.ts';
 
 /**

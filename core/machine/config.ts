@@ -1,5 +1,5 @@
 import type { Peer } from '../base/peers.ts';
-import type { ClusterRecord, Peering, Revocation } from '../cluster/border-documents.ts';
+import type { ClusterRecord, Peering, Revocation } from '../cluster/border/border-documents.ts';
 import type { Attestation, Manifest } from '../cluster/manifest.ts';
 import type { Audit, Vouch } from '../trust/standing-documents.ts';
 import type { Certificate, Genesis, Seed } from '../trust/documents.ts';

@@ -1,8 +1,8 @@
 import { modelRecordShape } from '../models/model-record.ts';
-import { agentRecordShape } from '../roles/agent-plan.ts';
+import { agentRecordShape } from '../roles/agents/agent-plan.ts';
 import { certificateShape, seedShape } from '../trust/documents.ts';
 import { flag, integer, list, optional, record, text, type Of } from './shape.ts';
-import { circleRecordShape, podLawShape, podRecordShape } from '../roles/pod-records.ts';
+import { circleRecordShape, podLawShape, podRecordShape } from '../roles/pods/pod-records.ts';
 
 /** What a node holds on its disk: records by key, each of one sort. Keys are texts, `node` or `agent/…`, compared by code units. */
 export const MAX_DISK_KEY_BYTES = 160;

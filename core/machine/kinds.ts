@@ -1,4 +1,9 @@
-import { approveShape, joinedShape, joinShape, pendingShape } from '../cluster/affiliation-bodies.ts';
+import {
+  approveShape,
+  joinedShape,
+  joinShape,
+  pendingShape,
+} from '../cluster/affiliation/affiliation-bodies.ts';
 import {
   clustersBody,
   clusterNewsBody,
@@ -7,16 +12,21 @@ import {
   offeredBody,
   peeringBody,
   sessionBody,
-} from '../cluster/border-bodies.ts';
+} from '../cluster/border/border-bodies.ts';
 import { loadShape, manifestVersionShape } from '../cluster/manifest.ts';
-import { findMembersShape, membersShape, pingReqShape, sayingsShape } from '../cluster/member-messages.ts';
+import {
+  findMembersShape,
+  membersShape,
+  pingReqShape,
+  sayingsShape,
+} from '../cluster/membership/member-messages.ts';
 import {
   announcementShape,
   directoryBody,
   evidenceBody,
   MAX_ROWS,
   rowsBody,
-} from '../cluster/registry-bodies.ts';
+} from '../cluster/registry/registry-bodies.ts';
 import {
   agentsBody,
   agentStateShape,
@@ -24,9 +34,9 @@ import {
   stepBody,
   stepResultShape,
   stopBody,
-} from '../roles/agent-plan.ts';
+} from '../roles/agents/agent-plan.ts';
 import { MODEL_ROWS, MODELS_FOR_MEMBERS } from '../models/model-kinds.ts';
-import { AMONG_HOSTS, ERRANDS, podRows } from '../roles/pod-kinds.ts';
+import { AMONG_HOSTS, ERRANDS, podRows } from '../roles/pods/pod-kinds.ts';
 import {
   answerShape,
   crossBody,
@@ -110,11 +120,11 @@ const askBody = wantShape;
 const beatBody = record({ version: manifestVersionShape, load: loadShape });
 // Devices
 export type Beat = Readonly<Of<typeof beatBody>>;
-export type { Announcement } from '../cluster/registry-bodies.ts';
-export * from '../cluster/border-bodies.ts';
+export type { Announcement } from '../cluster/registry/registry-bodies.ts';
+export * from '../cluster/border/border-bodies.ts';
 export * from '../routing/request-bodies.ts';
 export * from './device-bodies.ts';
-export * from '../roles/pod-kinds.ts';
+export * from '../roles/pods/pod-kinds.ts';
 export * from '../models/model-kinds.ts';
 export * from '../trust/standing-kinds.ts';
 export * from './notes.ts';

@@ -1,24 +1,24 @@
 import { ACCELERATOR, DISK, KEYS } from '../base/peers.ts';
 import { createRandom } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { isTurnedAway } from '../cluster/admittance.ts';
+import { isTurnedAway } from '../cluster/affiliation/admittance.ts';
 import {
   hasLeft,
   isDeparting,
   nextAffiliationUs,
   onAffiliationStored,
   restoreAffiliation,
-} from '../cluster/affiliation.ts';
-import { onAffiliation, onAffiliationAlarm } from '../cluster/affiliation-dialogue.ts';
+} from '../cluster/affiliation/affiliation.ts';
+import { onAffiliation, onAffiliationAlarm } from '../cluster/affiliation/affiliation-dialogue.ts';
 import {
   isIndexNode,
   nextDetectorUs,
   onDetection,
   onDetectorAlarm,
   startDetector,
-} from '../cluster/detector.ts';
-import { INCARNATIONS, membershipRecordOf, onMembershipStored } from '../cluster/incarnation.ts';
-import { progressLeaving } from '../cluster/leaving.ts';
+} from '../cluster/membership/detector.ts';
+import { INCARNATIONS, membershipRecordOf, onMembershipStored } from '../cluster/membership/incarnation.ts';
+import { progressLeaving } from '../cluster/affiliation/leaving.ts';
 import {
   announceTo,
   createPresence,
@@ -27,21 +27,21 @@ import {
   startPresence,
 } from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
-import { onClusterNews, onFindClusters, onPeering } from '../cluster/border.ts';
-import { onDirectory } from '../cluster/exchange.ts';
-import { onEvidence, onRows } from '../cluster/registry.ts';
-import { onExports, onSession } from '../cluster/sessions.ts';
-import { onTrustSaid, sayTestimony } from '../cluster/testimony.ts';
-import * as desk from '../roles/agent-desk.ts';
+import { onClusterNews, onFindClusters, onPeering } from '../cluster/border/border.ts';
+import { onDirectory } from '../cluster/registry/exchange.ts';
+import { onEvidence, onRows } from '../cluster/registry/registry.ts';
+import { onExports, onSession } from '../cluster/border/sessions.ts';
+import { onTrustSaid, sayTestimony } from '../cluster/registry/testimony.ts';
+import * as desk from '../roles/agents/agent-desk.ts';
 import * as models from '../models/model-host.ts';
-import * as agents from '../roles/agent-host.ts';
+import * as agents from '../roles/agents/agent-host.ts';
 import * as bridges from '../roles/bridge.ts';
 import * as computes from '../roles/compute.ts';
 import * as gateways from '../roles/gateway.ts';
 import * as indexes from '../roles/index-node.ts';
-import * as podHosts from '../roles/pod-host.ts';
-import { createPodHost } from '../roles/pod-state.ts';
-import { nextPodsUs, receivePodRefusal, receivePods, wakePods } from '../roles/pods.ts';
+import * as podHosts from '../roles/pods/pod-host.ts';
+import { createPodHost } from '../roles/pods/pod-state.ts';
+import { nextPodsUs, receivePodRefusal, receivePods, wakePods } from '../roles/pods/pods.ts';
 import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';

@@ -1,4 +1,4 @@
-import { owedShape } from '../cluster/affiliation.ts';
+import { owedShape } from '../cluster/affiliation/affiliation.ts';
 import { name } from '../cluster/manifest.ts';
 import { NEVER_US } from '../base/time.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Now } from '../base/time.ts';
-import { isOrderedBy, owedFor, pay } from '../cluster/affiliation.ts';
-import { liveMembersOf } from '../cluster/detector.ts';
+import { isOrderedBy, owedFor, pay } from '../cluster/affiliation/affiliation.ts';
+import { liveMembersOf } from '../cluster/membership/detector.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { FIND_HOLDERS, MODEL_STATE, REFUSED } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';

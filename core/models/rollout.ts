@@ -1,6 +1,6 @@
 import { KEYS } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { liveMembersOf } from '../cluster/detector.ts';
+import { liveMembersOf } from '../cluster/membership/detector.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { FIND_HOLDERS, SIGN, type Signed } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';

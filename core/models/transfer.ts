@@ -1,7 +1,7 @@
 import type { Peer } from '../base/peers.ts';
 import { drawSome } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { liveMembersOf } from '../cluster/detector.ts';
+import { liveMembersOf } from '../cluster/membership/detector.ts';
 import { DISK_FINE } from '../machine/disk-conditions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { CHUNK_WANTED, FIND_HOLDERS, NOTE_LIED, PAGE_WANTED } from '../machine/kinds.ts';

@@ -1,10 +1,14 @@
 import type { Peer } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { isDeparting } from '../cluster/affiliation.ts';
-import { agreementsShape, agreementWith, createAgreements } from '../cluster/agreements.ts';
-import { onBorderAlarm, startBorder } from '../cluster/border.ts';
-import { clusterDirectoryShape, createClusterDirectory, recordOf } from '../cluster/cluster-directory.ts';
-import { indexNodesOf } from '../cluster/detector.ts';
+import { isDeparting } from '../cluster/affiliation/affiliation.ts';
+import { agreementsShape, agreementWith, createAgreements } from '../cluster/border/agreements.ts';
+import { onBorderAlarm, startBorder } from '../cluster/border/border.ts';
+import {
+  clusterDirectoryShape,
+  createClusterDirectory,
+  recordOf,
+} from '../cluster/border/cluster-directory.ts';
+import { indexNodesOf } from '../cluster/membership/detector.ts';
 import {
   createSessions,
   isExportedTo,
@@ -12,7 +16,7 @@ import {
   sessionWith,
   setOffers,
   type SessionState,
-} from '../cluster/sessions.ts';
+} from '../cluster/border/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ANSWER, FIND_OFFERS, type Cross, type Offered } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';

@@ -1,6 +1,6 @@
 import { ACCELERATOR } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { isDeparting } from '../cluster/affiliation.ts';
+import { isDeparting } from '../cluster/affiliation/affiliation.ts';
 import { MAX_MODELS, type Load } from '../cluster/manifest.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { ANSWER, INFER, REFUSED, WORKING, type Answer, type Inferred } from '../machine/kinds.ts';

@@ -5,7 +5,7 @@ import type { Node } from '../machine/node-state.ts';
 import { countRefusal, REFUSAL_FORGED } from '../machine/refusals.ts';
 import { record, type Of } from '../machine/shape.ts';
 import { noteRequest, reply } from '../machine/speech.ts';
-import { isDeparting } from '../cluster/affiliation.ts';
+import { isDeparting } from '../cluster/affiliation/affiliation.ts';
 import {
   CONSENT_REQUIRED,
   NOT_ADMITTED,
@@ -28,8 +28,8 @@ import { createMemory, findRemembered, memoryShape, remember } from '../routing/
 import type { Want } from '../routing/want.ts';
 import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
 import { bringingOf, mayDo } from '../trust/operations.ts';
-import type { Plan } from './agent-plan.ts';
-import { findPlanFault, wantOfPlan } from './agent-proposal.ts';
+import type { Plan } from './agents/agent-plan.ts';
+import { findPlanFault, wantOfPlan } from './agents/agent-proposal.ts';
 
 /** Entry point for users (§4.1): gets each request one terminal outcome, and remembers it for duplicates. */
 export const gatewayShape = record({

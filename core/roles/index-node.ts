@@ -1,14 +1,14 @@
 import type { Peer } from '../base/peers.ts';
 import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { hearOtherwise } from '../cluster/detector.ts';
-import { Directory } from '../cluster/directory.ts';
-import { onExchangeAlarm, startExchange } from '../cluster/exchange.ts';
+import { hearOtherwise } from '../cluster/membership/detector.ts';
+import { Directory } from '../cluster/registry/directory.ts';
+import { onExchangeAlarm, startExchange } from '../cluster/registry/exchange.ts';
 import { compareVersions, hasType, MAX_MODELS, NODE_TYPES, type Load } from '../cluster/manifest.ts';
-import type { RankedSlots } from '../cluster/ranked-slots.ts';
-import { evidenceShape } from '../cluster/registry-bodies.ts';
-import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry.ts';
-import { onStandingSweep, trustAt } from '../cluster/testimony.ts';
+import type { RankedSlots } from '../cluster/registry/ranked-slots.ts';
+import { evidenceShape } from '../cluster/registry/registry-bodies.ts';
+import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry/registry.ts';
+import { onStandingSweep, trustAt } from '../cluster/registry/testimony.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   FOUND,

@@ -2,7 +2,7 @@ import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { AGENT_STATE, ANSWER, REFUSED, type Answer, type Refused } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { reply } from '../machine/speech.ts';
-import type { AgentState } from '../roles/agent-plan.ts';
+import type { AgentState } from '../roles/agents/agent-plan.ts';
 import { isRetryable, type ErrorCode } from './outcomes.ts';
 
 /** How a search ended: its asker gets an ANSWER, a REFUSED, or how the agent does that it wanted begun. */

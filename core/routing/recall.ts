@@ -1,6 +1,6 @@
 import { NOBODY, type Peer } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
-import { indexNodesOf } from '../cluster/detector.ts';
+import { indexNodesOf } from '../cluster/membership/detector.ts';
 import { name } from '../cluster/manifest.ts';
 import { foundShape, type Found } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';

@@ -3,7 +3,7 @@ import type { Now } from '../base/time.ts';
 import { answerShape, refusedShape } from '../machine/kinds.ts';
 import type { Parameters } from '../machine/parameters.ts';
 import { RequestTable } from '../machine/request-table.ts';
-import { agentStateShape } from '../roles/agent-plan.ts';
+import { agentStateShape } from '../roles/agents/agent-plan.ts';
 import type { Outcome } from './ending.ts';
 import { integer, list, optional, own, peer, record, shared, type Of } from '../machine/shape.ts';
 

@@ -23,7 +23,7 @@ import {
   upTo,
   type Of,
 } from '../machine/shape.ts';
-import { planShape } from '../roles/agent-plan.ts';
+import { planShape } from '../roles/agents/agent-plan.ts';
 import { targetsShape } from './breaker.ts';
 import { STAGES } from './outcomes.ts';
 import { createRecall, recallShape } from './recall.ts';

@@ -1,6 +1,6 @@
 import { NOBODY, type Peer } from '../base/peers.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { sessionWith } from '../cluster/sessions.ts';
+import { sessionWith } from '../cluster/border/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import {
   CROSS,
@@ -16,7 +16,7 @@ import {
 import type { Node } from '../machine/node-state.ts';
 import { countRefusal, REFUSAL_REPLAYED } from '../machine/refusals.ts';
 import { note, noteRequest, reply } from '../machine/speech.ts';
-import type { AgentState, Plan } from '../roles/agent-plan.ts';
+import type { AgentState, Plan } from '../roles/agents/agent-plan.ts';
 import { noteFailure, noteRoundTrip, noteSuccess } from './breaker.ts';
 import { errorOfStrikes } from './decide.ts';
 import { bodyOf, kindOf, refusal, type Outcome } from './ending.ts';

@@ -1,7 +1,7 @@
 import { NOBODY, type Peer } from '../base/peers.ts';
 import { drawBelow } from '../base/rng.ts';
 import type { Now } from '../base/time.ts';
-import { chooseCrossing } from '../cluster/sessions.ts';
+import { chooseCrossing } from '../cluster/border/sessions.ts';
 import type { Outbox } from '../machine/envelope.ts';
 import { AGENT, CROSS, FIND, NOTE_ASKED, RUN, type Candidate, type Find } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';

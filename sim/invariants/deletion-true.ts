@@ -1,6 +1,6 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { POD_DELETED, POD_FOUND } from '../../core/machine/kinds.ts';
-import type { PodDeleted, PodFound } from '../../core/roles/pod-records.ts';
+import type { PodDeleted, PodFound } from '../../core/roles/pods/pod-records.ts';
 import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';

@@ -1,5 +1,5 @@
-import type { FindMembers, Members, Sayings } from '../../core/cluster/member-messages.ts';
-import type { Member } from '../../core/cluster/member.ts';
+import type { FindMembers, Members, Sayings } from '../../core/cluster/membership/member-messages.ts';
+import type { Member } from '../../core/cluster/membership/member.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { ACK, FIND_MEMBERS, GOSSIP, MEMBERS, PING } from '../../core/machine/kinds.ts';
 import type { World } from '../world.ts';

@@ -1,5 +1,5 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
-import type { EvidenceFound, Rows } from '../../core/cluster/registry-bodies.ts';
+import type { EvidenceFound, Rows } from '../../core/cluster/registry/registry-bodies.ts';
 import { EVIDENCE, FOUND, MANIFEST, ROWS, type Announcement, type Found } from '../../core/machine/kinds.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';

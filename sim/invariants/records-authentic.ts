@@ -1,4 +1,4 @@
-import type { ClusterRecord } from '../../core/cluster/border-documents.ts';
+import type { ClusterRecord } from '../../core/cluster/border/border-documents.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';

@@ -1,5 +1,5 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
-import type { Row, Rows } from '../../core/cluster/registry-bodies.ts';
+import type { Row, Rows } from '../../core/cluster/registry/registry-bodies.ts';
 import { FOUND, ROWS, type Found } from '../../core/machine/kinds.ts';
 import { VERIFIED } from '../../core/trust/attestation.ts';
 import type { Malice, Scene } from './malice.ts';

@@ -1,6 +1,6 @@
 import { SECOND_US } from '../../core/base/time.ts';
-import type { ClusterRecord, Peering, PeeringTerms } from '../../core/cluster/border-documents.ts';
-import { peeringHash } from '../../core/cluster/peering.ts';
+import type { ClusterRecord, Peering, PeeringTerms } from '../../core/cluster/border/border-documents.ts';
+import { peeringHash } from '../../core/cluster/border/peering.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import {
   CLUSTER_NEWS,

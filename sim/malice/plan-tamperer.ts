@@ -1,6 +1,6 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { AGENT } from '../../core/machine/kinds.ts';
-import type { Plan } from '../../core/roles/agent-plan.ts';
+import type { Plan } from '../../core/roles/agents/agent-plan.ts';
 import type { Malice, Scene } from './malice.ts';
 
 /** A gateway that has agents do more than their owners have consented to: one step more, and all the tokens that it takes. */

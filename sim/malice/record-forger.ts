@@ -1,7 +1,7 @@
 import type { Peer } from '../../core/base/peers.ts';
 import { SECOND_US } from '../../core/base/time.ts';
-import type { ClusterRecord, ClusterTerms } from '../../core/cluster/border-documents.ts';
-import { clusterRecordHash } from '../../core/cluster/cluster-record.ts';
+import type { ClusterRecord, ClusterTerms } from '../../core/cluster/border/border-documents.ts';
+import { clusterRecordHash } from '../../core/cluster/border/cluster-record.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { CLUSTER_NEWS, MAX_NEWS, type ClusterNews } from '../../core/machine/kinds.ts';
 import type { Malice, Scene } from './malice.ts';

@@ -1,7 +1,7 @@
 import type { Peer } from '../../core/base/peers.ts';
 import { SECOND_US } from '../../core/base/time.ts';
-import type { FindMembers, Members, Sayings } from '../../core/cluster/member-messages.ts';
-import { DEAD, SUSPECT, type Member } from '../../core/cluster/member.ts';
+import type { FindMembers, Members, Sayings } from '../../core/cluster/membership/member-messages.ts';
+import { DEAD, SUSPECT, type Member } from '../../core/cluster/membership/member.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { ACK, FIND_MEMBERS, GOSSIP, MEMBERS, PING } from '../../core/machine/kinds.ts';
 import type { Malice, Scene } from './malice.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { chanceField, countField, durationField, gapField, mapField } from './fields.ts';
-import { MAX_BUDGET_US, MAX_STEPS } from '../../core/roles/agent-plan.ts';
+import { MAX_BUDGET_US, MAX_STEPS } from '../../core/roles/agents/agent-plan.ts';
 import { placesField } from './place-fields.ts';
 import { modelName, regionsField, trustLevel } from './word-fields.ts';
 

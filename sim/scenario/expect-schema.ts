@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { NOTES } from '../../core/machine/kinds.ts';
-import { AGENT_STATES } from '../../core/roles/agent-plan.ts';
+import { AGENT_STATES } from '../../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
 import {
   chanceField,

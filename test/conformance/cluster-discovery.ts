@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Pending } from '../../core/cluster/affiliation-bodies.ts';
+import type { Pending } from '../../core/cluster/affiliation/affiliation-bodies.ts';
 import {
   DiscoveryRefused,
   NodeDiscovery,

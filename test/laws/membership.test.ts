@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'chai';
-import { DEAD, isNewer, SUSPECT, type Member } from '../../core/cluster/member.ts';
-import { hearOf } from '../../core/cluster/membership.ts';
+import { DEAD, isNewer, SUSPECT, type Member } from '../../core/cluster/membership/member.ts';
+import { hearOf } from '../../core/cluster/membership/membership.ts';
 import { Outbox } from '../../core/machine/envelope.ts';
 import { cloneNode, type Node } from '../../core/machine/node-state.ts';
 import { Rig, type NodeSpec } from '../rig.ts';

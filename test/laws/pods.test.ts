@@ -3,10 +3,16 @@ import fc from 'fast-check';
 import type { Peer } from '../../core/base/peers.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { allowsStorage, compilePolicy, findPolicyFault } from '../../core/policy/location-policy.ts';
-import { joinLaws } from '../../core/roles/pod-law.ts';
-import { desiredHolders } from '../../core/roles/pod-placement.ts';
-import type { PodDeleted, PodLaw } from '../../core/roles/pod-records.ts';
-import { joinVersions, nextDot, seenAfter, vectorOf, type Version } from '../../core/roles/pod-version.ts';
+import { joinLaws } from '../../core/roles/pods/pod-law.ts';
+import { desiredHolders } from '../../core/roles/pods/pod-placement.ts';
+import type { PodDeleted, PodLaw } from '../../core/roles/pods/pod-records.ts';
+import {
+  joinVersions,
+  nextDot,
+  seenAfter,
+  vectorOf,
+  type Version,
+} from '../../core/roles/pods/pod-version.ts';
 import { AT_HOME, holdersOf, podCluster, PodOwner, signDeletion, signPolicy } from '../pods.ts';
 import { Rig, SECOND_US } from '../rig.ts';
 import { law } from './law.ts';

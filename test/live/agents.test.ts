@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { decodeEnvelope } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import { RUN, STEP_RESULT } from '../../core/machine/kinds.ts';
-import type { StepResult } from '../../core/roles/agent-plan.ts';
+import type { StepResult } from '../../core/roles/agents/agent-plan.ts';
 import { readRoster } from '../../live/config.ts';
 import { embedReference, hashFnv1a32, hashNgrams } from '../../live/embedding-model.ts';
 import { startFederation, type Federation, type RunningNode } from '../../live/federation.ts';

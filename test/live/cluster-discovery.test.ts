@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
-import type { Approve, Pending } from '../../core/cluster/affiliation-bodies.ts';
+import type { Approve, Pending } from '../../core/cluster/affiliation/affiliation-bodies.ts';
 import { Encoder } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import { APPROVE } from '../../core/machine/kinds.ts';

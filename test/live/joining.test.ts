@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Pending } from '../../core/cluster/affiliation-bodies.ts';
+import type { Pending } from '../../core/cluster/affiliation/affiliation-bodies.ts';
 import { hashManifest } from '../../core/cluster/presence.ts';
 import {
   APPROVE,

@@ -1,4 +1,4 @@
-import { peeringHash, revocationHash } from '../../core/cluster/peering.ts';
+import { peeringHash, revocationHash } from '../../core/cluster/border/peering.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { peeringFor, signByOperators } from '../agreements.ts';
 import { envelopeOf, FEDERATION, genesisOf, Rig, SECOND_US, type NodeSpec } from '../rig.ts';

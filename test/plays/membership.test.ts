@@ -1,4 +1,4 @@
-import { announceLeave } from '../../core/cluster/membership.ts';
+import { announceLeave } from '../../core/cluster/membership/membership.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { envelopeOf, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
 import { Play } from './play.ts';

@@ -1,9 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { INCARNATIONS } from '../../core/cluster/incarnation.ts';
-import type { FindMembers, Members, PingReq, Sayings } from '../../core/cluster/member-messages.ts';
-import { MEMBER_STATES, type Member } from '../../core/cluster/member.ts';
+import { INCARNATIONS } from '../../core/cluster/membership/incarnation.ts';
+import type {
+  FindMembers,
+  Members,
+  PingReq,
+  Sayings,
+} from '../../core/cluster/membership/member-messages.ts';
+import { MEMBER_STATES, type Member } from '../../core/cluster/membership/member.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import {
@@ -16,7 +21,7 @@ import {
   type PodLawTold,
   type PodWrite,
   type PodWritten,
-} from '../../core/roles/pod-records.ts';
+} from '../../core/roles/pods/pod-records.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
 import {
   AGENT_STATES,
@@ -25,7 +30,7 @@ import {
   type Plan,
   type StepResult,
   type StopAgent,
-} from '../../core/roles/agent-plan.ts';
+} from '../../core/roles/agents/agent-plan.ts';
 import type { Rig } from '../rig.ts';
 
 /** What a rig has said since the last act, a line an envelope, as people would tell it. */

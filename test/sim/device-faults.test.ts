@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { INCARNATIONS } from '../../core/cluster/incarnation.ts';
+import { INCARNATIONS } from '../../core/cluster/membership/incarnation.ts';
 import { ACCELERATOR, DISK, OBSERVER } from '../../core/base/peers.ts';
 import { NEVER_US } from '../../core/base/time.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';

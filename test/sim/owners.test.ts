@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { AGENT_STATES } from '../../core/roles/agent-plan.ts';
+import { AGENT_STATES } from '../../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
 import type { ResolvedAgents } from '../../sim/scenario/resolved-agents.ts';
 import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { healthOf, type Health } from '../../core/cluster/health.ts';
+import { healthOf, type Health } from '../../core/cluster/membership/health.ts';
 import { Rig, SECOND_US, type NodeSpec } from '../rig.ts';
 
 const FOUR: readonly NodeSpec[] = ['a', 'b', 'c', 'd'].map((name, i) => ({

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { peeringHash, revocationHash } from '../../core/cluster/peering.ts';
+import { peeringHash, revocationHash } from '../../core/cluster/border/peering.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { OK } from '../../core/routing/outcomes.ts';
 import { simulate } from '../../sim/simulate.ts';

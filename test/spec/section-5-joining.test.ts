@@ -1,6 +1,6 @@
-import type { Join, Pending } from '../../core/cluster/affiliation-bodies.ts';
+import type { Join, Pending } from '../../core/cluster/affiliation/affiliation-bodies.ts';
 import { expect } from 'chai';
-import { certificateOf, GONE } from '../../core/cluster/affiliation.ts';
+import { certificateOf, GONE } from '../../core/cluster/affiliation/affiliation.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import type { Parameters } from '../../core/machine/parameters.ts';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { DISK } from '../../core/base/peers.ts';
-import { indexNodesOf, memberStateOf } from '../../core/cluster/detector.ts';
-import { INCARNATIONS } from '../../core/cluster/incarnation.ts';
-import { ALIVE, DEAD, LEFT, SUSPECT, type Member } from '../../core/cluster/member.ts';
-import { announceLeave, isLeaveSpread } from '../../core/cluster/membership.ts';
+import { indexNodesOf, memberStateOf } from '../../core/cluster/membership/detector.ts';
+import { INCARNATIONS } from '../../core/cluster/membership/incarnation.ts';
+import { ALIVE, DEAD, LEFT, SUSPECT, type Member } from '../../core/cluster/membership/member.ts';
+import { announceLeave, isLeaveSpread } from '../../core/cluster/membership/membership.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { envelopeOf, Rig, SECOND_US, type NodeSpec, countRefusals } from '../rig.ts';
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import * as kinds from '../../core/machine/kinds.ts';
 import { CONSENT_REQUIRED, NO_ELIGIBLE_NODE, UNKNOWN_OUTCOME } from '../../core/routing/outcomes.ts';
-import type { PodDeleted, PodFound, PodWritten } from '../../core/roles/pod-records.ts';
-import { vectorOf } from '../../core/roles/pod-version.ts';
+import type { PodDeleted, PodFound, PodWritten } from '../../core/roles/pods/pod-records.ts';
+import { vectorOf } from '../../core/roles/pods/pod-version.ts';
 import {
   allowsStorage,
   compilePolicy,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { hashManifest } from '../../core/cluster/presence.ts';
-import { trustAt } from '../../core/cluster/testimony.ts';
+import { trustAt } from '../../core/cluster/registry/testimony.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { REFUSAL_FORGED } from '../../core/machine/refusals.ts';
 import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';

@@ -1,4 +1,4 @@
-import { INCARNATIONS } from '../../../core/cluster/incarnation.ts';
+import { INCARNATIONS } from '../../../core/cluster/membership/incarnation.ts';
 import { expect } from 'chai';
 import { DISK, KEYS, OBSERVER } from '../../../core/base/peers.ts';
 import { NEVER_US } from '../../../core/base/time.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ALIVE, type Member } from '../../../core/cluster/member.ts';
+import { ALIVE, type Member } from '../../../core/cluster/membership/member.ts';
 import { Envelope } from '../../../core/machine/envelope.ts';
 import { GOSSIP, NOTE_DEAD, NOTED } from '../../../core/machine/kinds.ts';
 import { IncarnationOwn } from '../../../sim/invariants/incarnation-own.ts';

@@ -1,0 +1,249 @@
+import type { Peer } from '../../base/peers.ts';
+import type { Now } from '../../base/time.ts';
+import type { Envelope, Outbox } from '../../machine/envelope.ts';
+import { POD_COPY, POD_KEPT, POD_OFFER } from '../../machine/kinds.ts';
+import type { Node } from '../../machine/node-state.ts';
+import { countRefusal, REFUSAL_LATE } from '../../machine/refusals.ts';
+import { reply } from '../../machine/speech.ts';
+import { allowsStorage } from '../../policy/location-policy.ts';
+import { podIdOf } from '../../policy/pod-documents.ts';
+import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
+import { hasLease } from './pod-lease.ts';
+import { isOver, learnLaw, queueTask, save, tellTask } from './pod-law.ts';
+import { desiredHolders, eligiblePlaces, isAlive, type Place } from './pod-placement.ts';
+import {
+  KEPT,
+  MAX_ACCESSES,
+  MAX_RECENT,
+  NOT_KEPT,
+  WANTED,
+  type Access,
+  type PodCopied,
+  type PodCopy,
+  type PodKept,
+  type PodOffer,
+  type WriteId,
+} from './pod-records.ts';
+import {
+  bytesOf,
+  entriesInOrder,
+  printOf,
+  ruleOf,
+  TELL_KEPT,
+  usedBytes,
+  type PodEntry,
+  type PodHost,
+} from './pod-state.ts';
+import { joinVersions } from './pod-version.ts';
+
+/** Pods that are looked after at once. */
+const MAX_A_ROUND = 256;
+
+/** How long a host that was told of a copy has to say something before it is told again. */
+const AGAIN_US = 1_000_000;
+
+/** What is left of two copies of a pod. The versions are a join; the rest is for the record, the latest of it. */
+export function joinCopies(node: Pick<Node, 'pure'>, left: PodCopy | null, right: PodCopy): PodCopy {
+  const { pure } = node;
+  const isSame = (one: WriteId, other: WriteId): boolean =>
+    one.writer === other.writer && one.writerBoot === other.writerBoot && one.n === other.n;
+  const recent = [...(left?.recent ?? [])];
+  for (const one of right.recent) if (!recent.some((other) => isSame(one, other))) recent.push(one);
+  const accesses: Access[] = [...(left?.accesses ?? [])];
+  const isListed = (one: Access): boolean =>
+    accesses.some(
+      (other) => one.reader === other.reader && one.readerBoot === other.readerBoot && one.n === other.n,
+    );
+  for (const one of right.accesses) if (!isListed(one)) accesses.push(one);
+  accesses.sort((one, other) =>
+    one.wallUs !== other.wallUs
+      ? one.wallUs - other.wallUs
+      : pure.rank(one.reader) - pure.rank(other.reader) || one.n - other.n,
+  );
+  return {
+    versions: joinVersions(pure, left?.versions ?? [], right.versions),
+    recent: recent.slice(-MAX_RECENT),
+    accesses: accesses.slice(-MAX_ACCESSES),
+  };
+}
+
+/** Whether nobody can read it without a key. */
+export function isSealed(copy: PodCopy | null): boolean {
+  return (copy?.versions ?? []).every(({ content }) => content.keyId !== 0);
+}
+
+/** R6.1-2, R6.1-3: whether a copy may go there now. Where an owner waits for a write that copy is the owner's own doing. */
+export function mayExport(
+  node: Node,
+  pods: PodHost,
+  entry: PodEntry,
+  now: Now,
+  region: string,
+  byWallUs: number,
+): boolean {
+  const rule = ruleOf(entry.law);
+  if (rule === null || isOver(entry, now) || !allowsStorage(rule, region) || !pods.isCircleStored)
+    return false;
+  // Under-replicate rather than send what was to be sealed (R6.1-4).
+  if (entry.law.policy!.terms.policy.encryptionRequired && !isSealed(entry.copy)) return false;
+  return hasLease(node, pods, now) || now.wallUs < byWallUs;
+}
+
+/** Until when an owner waits for something that this pod holds only here. */
+function waitingUntil(pods: PodHost, entry: PodEntry): number {
+  let byWallUs = 0;
+  for (const work of pods.works.entries())
+    if (work.pod === entry.pod && work.version !== null) byWallUs = Math.max(byWallUs, work.byWallUs);
+  return byWallUs;
+}
+
+/** Brings the pod to those who are to hold it and have not said that they do. */
+export function pushEntry(node: Node, pods: PodHost, entry: PodEntry, now: Now, out: Outbox): void {
+  const rule = ruleOf(entry.law);
+  if (rule === null || entry.copy === null) return;
+  const byWallUs = waitingUntil(pods, entry);
+  const holders = desiredHolders(node, pods.fellows, now, entry.pod, rule);
+  const isAway = ({ peer }: Place): boolean => peer !== node.self && isAlive(node, peer);
+  const alive = eligiblePlaces(node, pods.fellows, entry.pod, rule).filter(isAway);
+  const targets =
+    byWallUs === 0 ? holders.filter(isAway) : alive.slice(0, node.config.parameters.podCopies - 1);
+  for (const { peer, region } of targets) {
+    const other = entry.others.get(peer);
+    if (other !== undefined && (other.revision >= entry.revision || now.monoUs - other.toldUs < AGAIN_US))
+      continue;
+    if (!mayExport(node, pods, entry, now, region, byWallUs)) continue;
+    entry.others.set(peer, { revision: other?.revision ?? 0, toldUs: now.monoUs });
+    if (byWallUs > 0) sendCopy(node, entry, out, peer, byWallUs);
+    else {
+      const body: PodOffer = { pod: entry.pod, revision: entry.revision, print: entry.print };
+      out.send(POD_OFFER, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body);
+    }
+  }
+}
+
+function sendCopy(node: Node, entry: PodEntry, out: Outbox, peer: Peer, byWallUs: number): void {
+  const policy = entry.law.policy!;
+  const body: PodCopied = { policy, copy: entry.copy!, revision: entry.revision, byWallUs };
+  out.send(POD_COPY, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body as unknown);
+}
+
+/** Another host brings a copy. It is kept if it may be here by the newest law known; what is kept is on disk when it is said. */
+export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const { policy, copy, revision, byWallUs } = envelope.body as PodCopied;
+  const pod = podIdOf(node.pure, policy.terms.owner, policy.terms.number);
+  const entry = learnLaw(node, pods, now, out, { pod, policy, deletion: null });
+  if (entry === null) {
+    answer(node, out, envelope, pod, revision, NOT_KEPT, null);
+    return;
+  }
+  const isFit = !policy.terms.policy.encryptionRequired || isSealed(copy);
+  const isAsked = byWallUs > 0 && now.wallUs < byWallUs + WALL_SKEW_BOUND_US;
+  if (!isFit || !mayKeep(node, pods, entry, now, isAsked)) {
+    answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
+    return;
+  }
+  const joined = joinCopies(node, entry.wanted, copy);
+  if (entry.copy !== null && entry.storing === 0 && printOf(node, joined) === entry.print) {
+    answer(node, out, envelope, pod, revision, KEPT, null);
+    return;
+  }
+  const { availableBytes, maxPodBytes } = node.config.manifest.podStorage!;
+  const addedBytes = bytesOf(joined) - bytesOf(entry.wanted);
+  const isRoom = bytesOf(joined) <= maxPodBytes && usedBytes(pods) + addedBytes <= availableBytes;
+  const task = tellTask(TELL_KEPT, envelope.from, envelope.originBoot, envelope.n, revision);
+  if (!isRoom || !queueTask(entry, task)) {
+    answer(node, out, envelope, pod, revision, NOT_KEPT, null);
+    return;
+  }
+  entry.wanted = joined as PodEntry['wanted'];
+  save(node, entry, out);
+}
+
+/** Whether this host may take a copy that others bring: by the newest law, which it must be sure to know. */
+function mayKeep(node: Node, pods: PodHost, entry: PodEntry, now: Now, isAsked: boolean): boolean {
+  const rule = ruleOf(entry.law);
+  if (rule === null || isOver(entry, now)) return false;
+  return allowsStorage(rule, node.config.manifest.region) && (isAsked || hasLease(node, pods, now));
+}
+
+/** Another host tells what it holds: it is wanted if this one has not the same. */
+export function onPodOffer(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const { pod, revision, print } = envelope.body as PodOffer;
+  const entry = pods.entries.get(pod);
+  if (entry !== undefined && entry.print === print && entry.copy !== null && entry.wanted === entry.copy)
+    answer(node, out, envelope, pod, revision, KEPT, null);
+  else if (entry === undefined || mayKeep(node, pods, entry, now, false))
+    answer(node, out, envelope, pod, revision, WANTED, null);
+  else answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
+}
+
+function answer(
+  node: Node,
+  out: Outbox,
+  envelope: Envelope,
+  pod: string,
+  revision: number,
+  keeping: number,
+  entry: PodEntry | null,
+): void {
+  reply(node, out, envelope, POD_KEPT, { pod, revision, keeping, law: entry?.law ?? null });
+}
+
+/** What another host says to a copy or to an offer of this boot. Returns the pod if that one holds it. */
+export function onPodKept(
+  node: Node,
+  pods: PodHost,
+  now: Now,
+  out: Outbox,
+  envelope: Envelope,
+): PodEntry | null {
+  const { pod, revision, keeping, law } = envelope.body as PodKept;
+  const entry = pods.entries.get(pod);
+  if (entry === undefined || envelope.origin !== node.self || envelope.originBoot !== node.bootCount) {
+    countRefusal(node, REFUSAL_LATE);
+    return null;
+  }
+  if (law !== null && law.pod === pod) learnLaw(node, pods, now, out, law);
+  const other = entry.others.get(envelope.from);
+  if (other === undefined) return null;
+  if (keeping === KEPT) {
+    entry.others.set(envelope.from, { revision: Math.max(other.revision, revision), toldUs: other.toldUs });
+    return entry;
+  }
+  const region = pods.fellows.get(envelope.from)?.region ?? '';
+  const byWallUs = waitingUntil(pods, entry);
+  if (keeping === WANTED && entry.copy !== null && mayExport(node, pods, entry, now, region, byWallUs))
+    sendCopy(node, entry, out, envelope.from, byWallUs);
+  return null;
+}
+
+/** Looks after every pod: those who are to hold it get it, and who is not to hold it any more lets go, in this order. */
+export function onRepairAlarm(node: Node, pods: PodHost, now: Now, out: Outbox): void {
+  if (now.monoUs < pods.nextRepairUs) return;
+  const { podRepairUs, podPushUs } = node.config.parameters;
+  const rest = entriesInOrder(pods).filter(({ pod }) => pod > pods.repairedTo);
+  const some = rest.slice(0, MAX_A_ROUND);
+  const isLast = some.length === rest.length;
+  pods.repairedTo = isLast ? '' : some[some.length - 1].pod;
+  pods.nextRepairUs = now.monoUs + (isLast ? podRepairUs : podPushUs);
+  for (const entry of some) {
+    if (entry.wanted !== null && isOver(entry, now)) entry.wanted = null;
+    else if (entry.copy !== null && entry.wanted === entry.copy && isToLetGo(node, pods, entry, now))
+      entry.wanted = null;
+    else pushEntry(node, pods, entry, now, out);
+    const isUnsaved = entry.wanted !== entry.copy || entry.storedLawSeq !== entry.lawSeq;
+    if (isUnsaved && entry.storing === 0) save(node, entry, out);
+  }
+}
+
+/** A copy in excess goes when all who are to hold it do; one that may not be here any more as soon as another has it. */
+function isToLetGo(node: Node, pods: PodHost, entry: PodEntry, now: Now): boolean {
+  const rule = ruleOf(entry.law)!;
+  const holders = desiredHolders(node, pods.fellows, now, entry.pod, rule);
+  if (holders.some(({ peer }) => peer === node.self)) return false;
+  if (pods.works.entries().some(({ pod }) => pod === entry.pod)) return false;
+  const haveIt = holders.filter(({ peer }) => entry.others.get(peer)?.revision === entry.revision);
+  if (haveIt.length < holders.length || holders.length === 0) return false;
+  const mayStay = allowsStorage(rule, node.config.manifest.region);
+  return !mayStay || (holders.length >= node.config.parameters.podCopies && hasLease(node, pods, now));
+}

@@ -1,0 +1,248 @@
+import { NOBODY } from '../../base/peers.ts';
+import { NEVER_US, type Now } from '../../base/time.ts';
+import type { Envelope, Outbox } from '../../machine/envelope.ts';
+import * as kinds from '../../machine/kinds.ts';
+import type { Node } from '../../machine/node-state.ts';
+import { RequestTable } from '../../machine/request-table.ts';
+import { flag, integer, list, own, peer, record, text, upTo, type Of } from '../../machine/shape.ts';
+import { reply } from '../../machine/speech.ts';
+import { allowsStorage, compilePolicy, isDurablePlace } from '../../policy/location-policy.ts';
+import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
+import { podId } from '../../policy/pod-terms.ts';
+import {
+  DEADLINE_EXCEEDED,
+  ERROR_CODES,
+  isRetryable,
+  NO_ELIGIBLE_NODE,
+  OVERLOADED,
+  UNKNOWN_OUTCOME,
+} from '../../routing/outcomes.ts';
+import { MAX_DEADLINE_US } from '../../routing/want.ts';
+import { hearFellow, renewLeases } from './pod-lease.ts';
+import { isAlive, rankPlaces, type Place } from './pod-placement.ts';
+import { MAX_CIRCLE, type PodDelete, type PodRead, type PodRule, type PodWrite } from './pod-records.ts';
+import { fellowsShape } from './pod-state.ts';
+
+/** A request about a pod that a gateway has taken to a pod host, or is about to. */
+const errandShape = record({
+  key: integer,
+  origin: peer,
+  originBoot: integer,
+  n: integer,
+  attempt: integer,
+  kind: integer,
+  pod: podId,
+  /** Who has it now, or NOBODY; and who has had it in this round. */
+  asked: peer,
+  tried: list(peer, MAX_CIRCLE),
+  tries: integer,
+  /** Whether somebody may have done it without saying so. */
+  isDoubtful: flag,
+  dueUs: integer,
+  /** Why it was last refused. */
+  code: upTo(ERROR_CODES.length - 1),
+  detail: text(256),
+});
+type Errand = Of<typeof errandShape>;
+
+/** How a gateway takes what owners want of their pods to those who hold them. Null until somebody wants something. */
+export const podDeskShape = record({
+  fellows: fellowsShape,
+  errands: own(() => new RequestTable(errandShape)),
+  /** What was asked, by key: a body. */
+  bodies: own(() => new Bodies()),
+  nextRenewUs: integer,
+});
+export type PodDesk = Of<typeof podDeskShape>;
+
+/** Bodies of envelopes, which never change: shared with whoever sent them. They are told apart by their requests. */
+class Bodies {
+  readonly byKey = new Map<number, unknown>();
+
+  clone(): Bodies {
+    const copy = new Bodies();
+    for (const [key, body] of this.byKey) copy.byKey.set(key, body);
+    return copy;
+  }
+
+  fold(): void {
+    // The errands that they belong to are folded.
+  }
+}
+
+/** After all hosts have refused, until they are asked again. */
+const ROUND_US = 500_000;
+
+/** A host answers so long before the time is over, so that what it says still comes. */
+const WAY_BACK_US = 300_000;
+
+export function createPodDesk(): PodDesk {
+  return { fellows: new Map(), errands: new RequestTable(errandShape), bodies: new Bodies(), nextRenewUs: 0 };
+}
+
+/** An owner, or somebody who reads with an owner's consent, comes to the gateway. */
+export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, envelope: Envelope): void {
+  const { origin, originBoot, n, kind, attempt } = envelope;
+  const known = desk.errands.get(origin, originBoot, n);
+  if (known !== undefined) {
+    known.attempt = attempt;
+    return;
+  }
+  if (desk.errands.size >= node.config.parameters.maxPodRequests) {
+    const detail = 'as many requests about pods as it can take are open';
+    reply(node, out, envelope, kinds.REFUSED, {
+      code: OVERLOADED,
+      retryAfterUs: ROUND_US,
+      detail,
+      struck: [],
+    });
+    return;
+  }
+  const wrong = findFault(node, kind, envelope.body);
+  if (wrong !== null) {
+    const refused = { code: NO_ELIGIBLE_NODE, retryAfterUs: 0, detail: wrong, struck: [] };
+    reply(node, out, envelope, kinds.REFUSED, refused);
+    return;
+  }
+  const { region } = node.config.manifest;
+  const body = kind === kinds.POD_READ ? { ...(envelope.body as PodRead), region } : envelope.body;
+  const { timeLeftUs } = body as PodWrite;
+  const errand: Errand = {
+    key: desk.errands.takeKey(),
+    origin,
+    originBoot,
+    n,
+    attempt,
+    kind,
+    pod: podOf(node, kind, body),
+    asked: NOBODY,
+    tried: [],
+    tries: 0,
+    isDoubtful: false,
+    dueUs: now.monoUs + Math.min(timeLeftUs, MAX_DEADLINE_US),
+    code: NO_ELIGIBLE_NODE,
+    detail: 'this cluster has no pod host',
+  };
+  desk.bodies.byKey.set(errand.key, body);
+  desk.errands.add(errand, errand.dueUs);
+  if (desk.nextRenewUs <= now.monoUs) renew(node, desk, now, out);
+  askNext(node, desk, errand, now, out);
+}
+
+/** What no host would take: that is said at once, and before anything is shown to anybody. */
+function findFault(node: Node, kind: number, body: unknown): string | null {
+  if (kind !== kinds.POD_WRITE && kind !== kinds.POD_RULE) return null;
+  return findPodPolicyFault(node.pure, (body as PodWrite | PodRule).policy);
+}
+
+function podOf(node: Node, kind: number, body: unknown): string {
+  if (kind === kinds.POD_READ) {
+    const { owner, number } = body as PodRead;
+    return podIdOf(node.pure, owner, number);
+  }
+  const { owner, number } =
+    kind === kinds.POD_DELETE ? (body as PodDelete).deletion : (body as PodWrite | PodRule).policy.terms;
+  return podIdOf(node.pure, owner, number);
+}
+
+/** Takes it to the next host; when all have had it, after a while to the first again, until its time is over. */
+function askNext(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbox): void {
+  const body = desk.bodies.byKey.get(errand.key);
+  const places = candidatesFor(node, desk, errand, body);
+  const next = places.find(({ peer }) => !errand.tried.includes(peer));
+  if (next === undefined) {
+    errand.tried = [];
+    errand.asked = NOBODY;
+    desk.errands.deadlines.set(errand.key, Math.min(errand.dueUs, now.monoUs + ROUND_US));
+    return;
+  }
+  const timeLeftUs = Math.max(1, errand.dueUs - now.monoUs - WAY_BACK_US);
+  errand.tried.push(next.peer);
+  errand.asked = next.peer;
+  errand.tries++;
+  // Who waits for others is silent meanwhile, as is who is gone: another is asked for the same, which does no harm.
+  const silentAtUs = Math.min(errand.dueUs, now.monoUs + node.config.parameters.podSilenceUs);
+  desk.errands.deadlines.set(errand.key, silentAtUs);
+  const { kind, origin, originBoot, n, tries } = errand;
+  out.send(kind, node.self, next.peer, origin, originBoot, n, tries, { ...(body as object), timeLeftUs });
+}
+
+/** Whom to ask, in order. A content is shown to nobody who may not have it (R6.1-3). */
+function candidatesFor(node: Node, { fellows }: PodDesk, { kind, pod }: Errand, body: unknown): Place[] {
+  const places: Place[] = [];
+  for (const [peer, { region }] of fellows)
+    if (region !== '' && isAlive(node, peer)) places.push({ peer, region });
+  if (node.pods !== null && node.podDesk !== null)
+    places.push({ peer: node.self, region: node.config.manifest.region });
+  const ranked = rankPlaces(node, pod, places);
+  if (kind !== kinds.POD_WRITE) return ranked;
+  const { homeRegion, policy } = (body as PodWrite).policy.terms;
+  const rule = compilePolicy(homeRegion, policy);
+  return ranked.filter(({ region }) => allowsStorage(rule, region) && isDurablePlace(rule, region));
+}
+
+/** A pod host answers. False if no errand waits for it. */
+export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, envelope: Envelope): boolean {
+  const { origin, originBoot, n, from, kind, body } = envelope;
+  const errand = desk.errands.get(origin, originBoot, n);
+  if (errand === undefined || (from !== node.self && !desk.fellows.has(from))) return false;
+  if (kind !== kinds.REFUSED) {
+    finish(node, desk, errand, out, kind, body);
+    return true;
+  }
+  const { code, detail } = body as kinds.Refused;
+  if (code === UNKNOWN_OUTCOME) errand.isDoubtful = true;
+  if (!isRetryable(code) || code === UNKNOWN_OUTCOME || code === DEADLINE_EXCEEDED) {
+    // What one host refuses another may have done that was asked before it, and was silent.
+    const isDone = errand.isDoubtful && errand.kind === kinds.POD_WRITE;
+    const said = { ...(body as kinds.Refused), code: isDone ? UNKNOWN_OUTCOME : code };
+    finish(node, desk, errand, out, kind, said);
+    return true;
+  }
+  errand.code = code;
+  errand.detail = detail;
+  if (errand.asked === from) askNext(node, desk, errand, now, out);
+  return true;
+}
+
+export function onPodDeskLeased(desk: PodDesk, now: Now, envelope: Envelope): boolean {
+  if (hearFellow(desk.fellows, now, envelope) === null) return false;
+  // Who waits for somebody to turn to need not wait for the next round.
+  for (const { key, asked } of desk.errands.entries())
+    if (asked === NOBODY) desk.errands.deadlines.set(key, now.monoUs);
+  return true;
+}
+
+function finish(node: Node, desk: PodDesk, errand: Errand, out: Outbox, kind: number, body: unknown): void {
+  const { origin, originBoot, n, attempt } = errand;
+  desk.errands.delete(errand);
+  desk.bodies.byKey.delete(errand.key);
+  out.send(kind, node.self, origin, origin, originBoot, n, attempt, body);
+}
+
+export function onPodDeskAlarm(node: Node, desk: PodDesk, now: Now, out: Outbox): void {
+  const { errands } = desk;
+  for (let due = errands.firstDue(now.monoUs); due !== undefined; due = errands.firstDue(now.monoUs)) {
+    if (now.monoUs < due.dueUs) {
+      // Silence: whoever has it may have done it.
+      if (due.asked !== NOBODY && due.kind !== kinds.POD_READ) due.isDoubtful = true;
+      askNext(node, desk, due, now, out);
+      continue;
+    }
+    const isDoubtful = due.isDoubtful || (due.asked !== NOBODY && due.kind !== kinds.POD_READ);
+    const code = isDoubtful ? UNKNOWN_OUTCOME : due.asked === NOBODY ? due.code : DEADLINE_EXCEEDED;
+    const detail = isDoubtful || due.asked !== NOBODY ? 'no answer in time' : due.detail;
+    finish(node, desk, due, out, kinds.REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
+  }
+  if (now.monoUs >= desk.nextRenewUs) renew(node, desk, now, out);
+}
+
+function renew(node: Node, desk: PodDesk, now: Now, out: Outbox): void {
+  desk.nextRenewUs = now.monoUs + node.config.parameters.podRenewUs;
+  renewLeases(node, desk.fellows, now, out, false);
+}
+
+/** Only while something is under way: a gateway that nobody asks about pods asks nobody. */
+export function nextPodDeskUs({ errands, nextRenewUs }: PodDesk): number {
+  return errands.size === 0 ? NEVER_US : Math.min(errands.deadlines.nextUs, nextRenewUs);
+}

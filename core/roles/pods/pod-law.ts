@@ -1,0 +1,127 @@
+import { DISK, type Peer } from '../../base/peers.ts';
+import type { Now } from '../../base/time.ts';
+import { recordOf, type DiskWrite } from '../../machine/disk-records.ts';
+import type { Outbox } from '../../machine/envelope.ts';
+import { STORE } from '../../machine/kinds.ts';
+import type { Node } from '../../machine/node-state.ts';
+import { expiryOf } from '../../policy/location-policy.ts';
+import { findPodPolicyFault, isDeletionSigned, podIdOf } from '../../policy/pod-documents.ts';
+import type { PodPolicy } from '../../policy/pod-terms.ts';
+import { lawKey, podKey, type PodLaw } from './pod-records.ts';
+import { createEntry, printOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
+
+/**
+ * Takes in what an owner has said of a pod, whoever brings it: the highest version of the policy holds, and a deletion beats
+ * all. It is honoured at once and on disk a moment later. Null if it does not hold, or there is no room for it.
+ */
+export function learnLaw(node: Node, pods: PodHost, now: Now, out: Outbox, told: PodLaw): PodEntry | null {
+  if (told.policy === null && told.deletion === null) return null;
+  const known = pods.entries.get(told.pod);
+  if (known !== undefined && !isNews(told, known.law)) return known;
+  if (!isSigned(node, told)) return null;
+  if (known === undefined) {
+    if (pods.entries.size >= node.config.parameters.maxPods) return null;
+    const entry = createEntry(pods, told as PodEntry['law']);
+    save(node, entry, out);
+    return entry;
+  }
+  known.law = joinLaws(known.law, told) as PodEntry['law'];
+  known.lawSeq = ++pods.lawSeq;
+  if (isOver(known, now)) known.wanted = null;
+  save(node, known, out);
+  return known;
+}
+
+/** A join: deletion first, then the higher version; of two under one version, which no honest owner signs, either, but the same everywhere. */
+export function joinLaws(left: PodLaw, right: PodLaw): PodLaw {
+  if (left.deletion !== null || right.deletion !== null)
+    return { pod: left.pod, policy: null, deletion: left.deletion ?? right.deletion };
+  if (left.policy === null || right.policy === null) return left.policy === null ? right : left;
+  return isLater(right.policy, left.policy) ? right : left;
+}
+
+function isNews(told: PodLaw, known: PodLaw): boolean {
+  return joinLaws(known, told) !== known && known.deletion === null;
+}
+
+function isLater(left: PodPolicy, right: PodPolicy): boolean {
+  if (left.terms.version !== right.terms.version) return left.terms.version > right.terms.version;
+  return left.signature < right.signature;
+}
+
+function isSigned(node: Node, { pod, policy, deletion }: PodLaw): boolean {
+  const { pure } = node;
+  if (deletion !== null)
+    return podIdOf(pure, deletion.owner, deletion.number) === pod && isDeletionSigned(pure, deletion);
+  if (policy === null) return false;
+  const { owner, number } = policy.terms;
+  return podIdOf(pure, owner, number) === pod && findPodPolicyFault(pure, policy) === null;
+}
+
+/** Whether a pod is no more: deleted by its owner, or by the end of its retention (R6.1-5). */
+export function isOver({ law }: Pick<PodEntry, 'law'>, now: Now): boolean {
+  if (law.policy === null) return law.deletion !== null;
+  const { policy, sinceWallUs } = law.policy.terms;
+  const expiryWallUs = expiryOf(policy, sinceWallUs);
+  return expiryWallUs !== null && now.wallUs >= expiryWallUs;
+}
+
+/** Which version of the policy is known; 0 when there is none any more. */
+export function versionOf({ policy }: PodLaw): number {
+  return policy?.terms.version ?? 0;
+}
+
+/** Has the disk take what has changed of a pod; while it is writing, once more after it. Law and copy change together. */
+export function save(node: Node, entry: PodEntry, out: Outbox): void {
+  entry.isChanged = entry.storing !== 0;
+  if (entry.isChanged) return;
+  const { pod, law, lawSeq, wanted, copy } = entry;
+  const writes: DiskWrite[] = [];
+  if (entry.storedLawSeq !== lawSeq) writes.push({ key: lawKey(pod), record: recordOf({ podLaw: law }) });
+  // What is deleted goes even where nothing can be read of it any more: on a rotten disk there may still be something.
+  const isErased = wanted === null && law.deletion !== null && writes.length > 0;
+  if (wanted !== copy || isErased)
+    writes.push({
+      key: podKey(pod),
+      record: wanted === null ? null : recordOf({ pod: { pod, copy: wanted } }),
+    });
+  entry.flyingLawSeq = lawSeq;
+  entry.writing = wanted;
+  entry.flying.push(...entry.queued.splice(0));
+  entry.storing = node.nextN++;
+  out.send(STORE, node.self, DISK, node.self, node.bootCount, entry.storing, 0, { writes });
+}
+
+/** What a STORE of a pod has brought: what waits for it and can be done now, or has been in vain. */
+export function onEntryStored(node: Node, entry: PodEntry, now: Now, out: Outbox, isFine: boolean): Task[] {
+  entry.storing = 0;
+  const tasks = entry.flying.splice(0);
+  if (!isFine) {
+    // What cannot be written was not taken. Laws are honoured all the same, and are written when there is room.
+    entry.wanted = isOver(entry, now) ? null : entry.copy;
+    entry.isChanged = false;
+    return [...tasks, ...entry.queued.splice(0)];
+  }
+  entry.storedLawSeq = Math.max(entry.storedLawSeq, entry.flyingLawSeq);
+  if (entry.writing !== entry.copy) {
+    entry.copy = entry.writing;
+    entry.revision++;
+    entry.print = printOf(node, entry.copy);
+  }
+  if (entry.isChanged) save(node, entry, out);
+  return tasks;
+}
+
+/** What waits for the next STORE of a pod; without anything to store it still goes by the disk, in its turn. */
+export function queueTask(entry: PodEntry, task: Task): boolean {
+  if (entry.queued.length >= MAX_QUEUED) return false;
+  entry.queued.push(task);
+  return true;
+}
+
+const MAX_QUEUED = 128;
+
+/** A task that tells another host. */
+export function tellTask(what: number, to: Peer, boot: number, n: number, revision: number): Task {
+  return { what, key: 0, to, boot, n, revision };
+}

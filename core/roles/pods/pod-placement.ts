@@ -1,0 +1,70 @@
+import type { Peer } from '../../base/peers.ts';
+import { mixInteger } from '../../base/rng.ts';
+import type { Now } from '../../base/time.ts';
+import { memberStateOf } from '../../cluster/membership/detector.ts';
+import { ALIVE, LEFT } from '../../cluster/membership/member.ts';
+import type { Node } from '../../machine/node-state.ts';
+import { allowsStorage, isDurablePlace, type PlaceRule } from '../../policy/location-policy.ts';
+import type { Fellows } from './pod-state.ts';
+
+/** A pod host, and where it says that it lies. */
+export interface Place {
+  readonly peer: Peer;
+  readonly region: string;
+}
+
+/** Every pod draws an order of hosts of its own, which hosts that come and go do not change (rendezvous hashing). */
+export function weightOf(node: Node, pod: string, host: Peer): number {
+  const word = parseInt(pod.slice(0, 12), 16);
+  return mixInteger(mixInteger(0x70d, Number.isNaN(word) ? 0 : word), node.pure.rank(host)) >>> 0;
+}
+
+/** Orders hosts by the pod's own order. */
+export function rankPlaces<P extends Place>(node: Node, pod: string, places: readonly P[]): P[] {
+  return [...places].sort((left, right) => {
+    const difference = weightOf(node, pod, right.peer) - weightOf(node, pod, left.peer);
+    return difference !== 0 ? difference : node.pure.rank(left.peer) - node.pure.rank(right.peer);
+  });
+}
+
+/** All pod hosts that have said where they lie, this one included. */
+export function placesOf(node: Node, fellows: Fellows): Place[] {
+  const places: Place[] = [{ peer: node.self, region: node.config.manifest.region }];
+  for (const [peer, { region }] of fellows) if (region !== '') places.push({ peer, region });
+  return places;
+}
+
+/** Where the pod may be, the durable places first: the order in which hosts are its primary and its holders (R6.1-6). */
+export function eligiblePlaces(node: Node, fellows: Fellows, pod: string, rule: PlaceRule): Place[] {
+  const allowed = placesOf(node, fellows).filter(({ region }) => allowsStorage(rule, region));
+  const ranked = rankPlaces(node, pod, allowed);
+  const durable = ranked.filter(({ region }) => isDurablePlace(rule, region));
+  return [...durable, ...ranked.filter((place) => !durable.includes(place))];
+}
+
+/** Whether a host is there as far as this node knows, and not suspected. */
+export function isAlive(node: Node, host: Peer): boolean {
+  return host === node.self || memberStateOf(node, host) === ALIVE;
+}
+
+/** Whether a host counts as a holder: it is there, or has not been away for long (`podRepairAfterUs`). */
+export function isPresent(node: Node, fellows: Fellows, now: Now, host: Peer): boolean {
+  if (isAlive(node, host)) return true;
+  if (memberStateOf(node, host) === LEFT) return false;
+  const heardUs = fellows.get(host)?.heardUs ?? 0;
+  return now.monoUs - heardUs < node.config.parameters.podRepairAfterUs;
+}
+
+/** Who is to hold the pod: the first few of its order that count. Fewer rather than where it may not be (R6.1-3). */
+export function desiredHolders(
+  node: Node,
+  fellows: Fellows,
+  now: Now,
+  pod: string,
+  rule: PlaceRule,
+): Place[] {
+  const present = eligiblePlaces(node, fellows, pod, rule).filter(({ peer }) =>
+    isPresent(node, fellows, now, peer),
+  );
+  return present.slice(0, node.config.parameters.podCopies);
+}

@@ -1,0 +1,163 @@
+import { name } from '../../cluster/manifest.ts';
+import {
+  flag,
+  integer,
+  list,
+  optional,
+  peer,
+  record,
+  ref,
+  text,
+  upTo,
+  type Of,
+} from '../../machine/shape.ts';
+import { AUTHORISATIONS, consentShape } from '../../policy/documents.ts';
+import { podDeletionShape, podId, podPolicyShape } from '../../policy/pod-terms.ts';
+import { MAX_DEADLINE_US } from '../../routing/want.ts';
+import { MAX_SIBLINGS, vectorShape, versionShape } from './pod-version.ts';
+
+/** Accesses that a pod lists; the oldest make room. */
+export const MAX_ACCESSES = 64;
+/** Pod hosts that a cluster can have. */
+export const MAX_CIRCLE = 256;
+/** Of its last writes a pod remembers who asked for them. */
+export const MAX_RECENT = 16;
+
+/** That somebody else has read a pod, and on what ground (R6.2-1): the owner's receipt. */
+export const accessShape = record({
+  reader: peer,
+  readerBoot: integer,
+  n: integer,
+  authorisation: upTo(AUTHORISATIONS.length - 1),
+  wallUs: integer,
+});
+export type Access = Readonly<Of<typeof accessShape>>;
+
+const writeIdShape = record({ writer: peer, writerBoot: integer, n: integer });
+export type WriteId = Readonly<Of<typeof writeIdShape>>;
+
+/** What a holder has of a pod. */
+export const podCopyShape = record({
+  versions: list(versionShape, MAX_SIBLINGS),
+  recent: list(writeIdShape, MAX_RECENT),
+  accesses: list(accessShape, MAX_ACCESSES),
+});
+export type PodCopy = Readonly<Of<typeof podCopyShape>>;
+
+/** What its owner has said of a pod: every pod host of the cluster keeps it, with a copy or without. */
+export const podLawShape = record({
+  pod: podId,
+  /** Null once it is deleted. */
+  policy: optional(podPolicyShape),
+  deletion: optional(podDeletionShape),
+});
+export type PodLaw = Readonly<Of<typeof podLawShape>>;
+
+/** On disk: which pod hosts this node has ever known, and when it was last there. */
+export const circleRecordShape = record({ hosts: list(peer, MAX_CIRCLE), seenWallUs: integer });
+export const podRecordShape = record({ pod: podId, copy: podCopyShape });
+
+export const CIRCLE_KEY = 'pods';
+export const podKey = (pod: string): string => `pod/${pod}`;
+export const lawKey = (pod: string): string => `pod-law/${pod}`;
+
+/** Bodies of what is said of pods. */
+const time = { timeLeftUs: upTo(MAX_DEADLINE_US), notAfterWallUs: integer };
+export const leaseBody = record({
+  /** Up to where the asker has the laws of this boot of whom it asks. */
+  boot: integer,
+  seen: integer,
+  /** Whether it wants them: gateways do not. */
+  wantsLaws: flag,
+  region: name,
+});
+export const MAX_LAWS_TOLD = 8;
+export const leasedBody = record({
+  boot: integer,
+  seen: integer,
+  isComplete: flag,
+  laws: list(podLawShape, MAX_LAWS_TOLD),
+  region: name,
+  freeBytes: integer,
+  maxPodBytes: integer,
+});
+export const podWriteBody = record({
+  policy: podPolicyShape,
+  content: ref,
+  /** What the writer has seen: the write comes after it. */
+  context: vectorShape,
+  ...time,
+});
+export const podReadBody = record({
+  owner: peer,
+  number: integer,
+  /** Of the owner, where somebody else reads. */
+  consent: optional(consentShape),
+  /** Where the gateway lies through which it is read; said by that one. */
+  region: name,
+  ...time,
+});
+export const podDeleteBody = record({ deletion: podDeletionShape, ...time });
+export const podPolicyBody = record({ policy: podPolicyShape, ...time });
+export const podWrittenBody = record({
+  /** What its writer has seen now: the context of what is written next. */
+  vector: vectorShape,
+  /** Only one holder has it: the policy permits no second, or there is none. */
+  isFragile: flag,
+  primary: peer,
+});
+export const podFoundBody = record({ policy: podPolicyShape, copy: podCopyShape });
+export const podDeletedBody = record({
+  pod: podId,
+  /** Whether every pod host has confirmed; otherwise who is missing. */
+  isCertified: flag,
+  missing: list(peer, MAX_CIRCLE),
+  by: peer,
+  atWallUs: integer,
+  signature: text(256),
+});
+export const podRuledBody = record({ pod: podId, version: integer });
+export const podCopyBody = record({
+  policy: podPolicyShape,
+  copy: podCopyShape,
+  /** The sender's own count of what it holds: comes back. */
+  revision: integer,
+  /** A write that its owner waits for, until then: it needs no lease. 0: none does. */
+  byWallUs: integer,
+});
+export const podOfferBody = record({ pod: podId, revision: integer, print: text(128) });
+/** What comes of a copy or an offer. The numbers are on the wire: never reused. */
+export const KEEPINGS = ['kept', 'refused', 'wanted'] as const;
+export const KEPT = 0;
+export const NOT_KEPT = 1;
+export const WANTED = 2;
+export const podKeptBody = record({
+  pod: podId,
+  revision: integer,
+  keeping: upTo(KEEPINGS.length - 1),
+  /** What the sender should know. */
+  law: optional(podLawShape),
+});
+export const podLawBody = record({ law: podLawShape });
+export const podLawKeptBody = record({
+  pod: podId,
+  version: integer,
+  isDeleted: flag,
+  /** Whom the confirmer knows as pod hosts: they must confirm, too. */
+  circle: list(peer, MAX_CIRCLE),
+});
+export type Lease = Readonly<Of<typeof leaseBody>>;
+export type Leased = Readonly<Of<typeof leasedBody>>;
+export type PodWrite = Readonly<Of<typeof podWriteBody>>;
+export type PodRead = Readonly<Of<typeof podReadBody>>;
+export type PodDelete = Readonly<Of<typeof podDeleteBody>>;
+export type PodRule = Readonly<Of<typeof podPolicyBody>>;
+export type PodWritten = Readonly<Of<typeof podWrittenBody>>;
+export type PodFound = Readonly<Of<typeof podFoundBody>>;
+export type PodDeleted = Readonly<Of<typeof podDeletedBody>>;
+export type PodRuled = Readonly<Of<typeof podRuledBody>>;
+export type PodCopied = Readonly<Of<typeof podCopyBody>>;
+export type PodOffer = Readonly<Of<typeof podOfferBody>>;
+export type PodKept = Readonly<Of<typeof podKeptBody>>;
+export type PodLawTold = Readonly<Of<typeof podLawBody>>;
+export type PodLawKept = Readonly<Of<typeof podLawKeptBody>>;

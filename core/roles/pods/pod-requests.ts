@@ -1,0 +1,327 @@
+import type { Peer } from '../../base/peers.ts';
+import type { Now } from '../../base/time.ts';
+import type { Envelope, Outbox } from '../../machine/envelope.ts';
+import { POD_FOUND, POD_WRITTEN, REFUSED } from '../../machine/kinds.ts';
+import type { Node } from '../../machine/node-state.ts';
+import { countRefusal, REFUSAL_UNADMITTED } from '../../machine/refusals.ts';
+import { reply } from '../../machine/speech.ts';
+import { findConsentFault } from '../../policy/consent.ts';
+import { allowsStorage, isDurablePlace, type PlaceRule } from '../../policy/location-policy.ts';
+import { findPodPolicyFault, podIdOf, readingHash } from '../../policy/pod-documents.ts';
+import type { PodPolicy } from '../../policy/pod-terms.ts';
+import {
+  CONSENT_REQUIRED,
+  DEADLINE_EXCEEDED,
+  NO_CAPABLE_NODE,
+  NO_ELIGIBLE_NODE,
+  NOT_ADMITTED,
+  NOT_READY,
+  OVERLOADED,
+  type ErrorCode,
+} from '../../routing/outcomes.ts';
+import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
+import { isSealed, joinCopies } from './pod-copies.ts';
+import { hasLease } from './pod-lease.ts';
+import { isOver, learnLaw, queueTask, save } from './pod-law.ts';
+import { eligiblePlaces, isAlive, placesOf } from './pod-placement.ts';
+import type { PodCopy, PodDelete, PodLaw, PodRead, PodRule, PodWrite } from './pod-records.ts';
+import {
+  bytesOf,
+  DELETING,
+  GO_ON,
+  READING,
+  ruleOf,
+  RULING,
+  usedBytes,
+  WRITING,
+  type PodEntry,
+  type PodHost,
+  type Work,
+} from './pod-state.ts';
+import { MAX_OPEN_SIBLINGS, MAX_VECTOR, nextDot, vectorOf, type Version } from './pod-version.ts';
+import { createWork, proceedWork } from './pod-works.ts';
+
+/** Why a request is refused. */
+interface Fault {
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+function fault(code: ErrorCode, detail: string): Fault {
+  return { code, detail };
+}
+
+const GONE = fault(NO_ELIGIBLE_NODE, 'the pod has been deleted');
+
+function refuse(node: Node, out: Outbox, envelope: Envelope, { code, detail }: Fault): void {
+  if (code === NOT_ADMITTED) countRefusal(node, REFUSAL_UNADMITTED);
+  reply(node, out, envelope, REFUSED, { code, retryAfterUs: 500_000, detail, struck: [] });
+}
+
+/** An owner writes: a new version, after all that the owner has seen of the pod (R6.1-6). */
+export function onPodWrite(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const write = envelope.body as PodWrite;
+  const { owner, number } = write.policy.terms;
+  const pod = podIdOf(node.pure, owner, number);
+  const wrong = findWriteFault(node, pods, now, write, envelope, pods.entries.get(pod));
+  if (wrong !== null) {
+    refuse(node, out, envelope, wrong);
+    return;
+  }
+  const entry = learnLaw(node, pods, now, out, {
+    pod,
+    policy: write.policy as PodLaw['policy'],
+    deletion: null,
+  });
+  const rule = entry === null ? null : ruleOf(entry.law);
+  const blocked =
+    entry === null
+      ? fault(OVERLOADED, 'there is no room for another pod')
+      : rule === null || isOver(entry, now)
+        ? GONE
+        : findPlaceFault(node, pods, pod, rule);
+  if (blocked !== null || entry === null) {
+    refuse(node, out, envelope, blocked ?? GONE);
+    return;
+  }
+  const known = findWritten(entry, envelope);
+  const version = known ?? versionOf(node, pods, entry, write, envelope, now);
+  if (version === null) {
+    // Written long since, and others after it.
+    const vector = vectorOf(node.pure, entry.wanted?.versions ?? []);
+    reply(node, out, envelope, POD_WRITTEN, { vector, isFragile: false, primary: node.self });
+    return;
+  }
+  const refusal = known === null ? findRoomFault(node, pods, entry, version) : null;
+  if (refusal !== null) {
+    refuse(node, out, envelope, refusal);
+    return;
+  }
+  const work = createWork(pods, now, envelope, WRITING, pod, write);
+  work.version = version as Work['version'];
+  if (known === null) entry.wanted = withVersion(node, entry.wanted, version) as PodEntry['wanted'];
+  goOnWhenStored(node, pods, entry, work, now, out);
+}
+
+function findWriteFault(
+  node: Node,
+  _pods: PodHost,
+  now: Now,
+  { policy, content, notAfterWallUs }: PodWrite,
+  { origin }: Envelope,
+  entry: PodEntry | undefined,
+): Fault | null {
+  if (policy.terms.owner !== origin) return fault(NOT_ADMITTED, 'a pod is written by its owner');
+  if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
+    return fault(DEADLINE_EXCEEDED, 'it was to be written earlier');
+  if (entry !== undefined && isOver(entry, now)) return GONE;
+  const refusal = findPodPolicyFault(node.pure, policy);
+  if (refusal !== null) return fault(NO_ELIGIBLE_NODE, refusal);
+  if (entry?.law.policy && entry.law.policy.terms.version > policy.terms.version)
+    return fault(NO_ELIGIBLE_NODE, 'a newer policy of the pod is known: write under that one');
+  if (policy.terms.policy.encryptionRequired && content.keyId === 0)
+    return fault(NO_ELIGIBLE_NODE, 'the policy asks for sealed contents, and this one is not');
+  return null;
+}
+
+/** Whether this host is the one to take it: the first of those that the policy allows and that are not suspected. */
+function findPlaceFault(node: Node, pods: PodHost, pod: string, rule: PlaceRule): Fault | null {
+  const { region } = node.config.manifest;
+  if (!allowsStorage(rule, region))
+    return fault(NO_CAPABLE_NODE, 'its policy does not allow it in this region');
+  if (!isDurablePlace(rule, region))
+    return fault(NO_CAPABLE_NODE, 'its policy wants the primary in another region');
+  const places = eligiblePlaces(node, pods.fellows, pod, rule);
+  const first = places.find(({ peer }) => isAlive(node, peer));
+  if (first !== undefined && first.peer !== node.self)
+    return fault(NO_CAPABLE_NODE, 'another host is the primary of the pod');
+  const hasSecond = places.some(
+    (place) => place.peer !== node.self && isDurablePlace(rule, place.region) && isAlive(node, place.peer),
+  );
+  if (rule.required !== null && !hasSecond)
+    return fault(NO_CAPABLE_NODE, `its policy wants two copies in ${rule.required}, and one host is there`);
+  return null;
+}
+
+function findRoomFault(node: Node, pods: PodHost, entry: PodEntry, version: Version): Fault | null {
+  const { availableBytes, maxPodBytes } = node.config.manifest.podStorage!;
+  const next = withVersion(node, entry.wanted, version);
+  if (bytesOf(next) > maxPodBytes) return fault(NO_ELIGIBLE_NODE, `a pod may have ${maxPodBytes} bytes here`);
+  if (usedBytes(pods) - bytesOf(entry.wanted) + bytesOf(next) > availableBytes)
+    return fault(OVERLOADED, 'there is no room for so many bytes');
+  if (next.versions.length > MAX_OPEN_SIBLINGS)
+    return fault(
+      OVERLOADED,
+      'there are too many concurrent versions: read them, and write what is to follow them',
+    );
+  if (version.context.length >= MAX_VECTOR)
+    return fault(OVERLOADED, 'too many hosts have taken writes of the pod');
+  return null;
+}
+
+/** What the same request has written already; null: nothing that still stands. */
+function findWritten({ wanted }: PodEntry, { origin, originBoot, n }: Envelope): Version | null {
+  const isIt = (one: Version): boolean =>
+    one.writer === origin && one.writerBoot === originBoot && one.n === n;
+  return (wanted?.versions ?? []).find(isIt) ?? null;
+}
+
+/** The version that a write makes; null if it has been made, and others came after it. */
+function versionOf(
+  node: Node,
+  _pods: PodHost,
+  { wanted }: PodEntry,
+  { content, context }: PodWrite,
+  { origin: writer, originBoot: writerBoot, n }: Envelope,
+  now: Now,
+): Version | null {
+  const isPast = (wanted?.recent ?? []).some(
+    (one) => one.writer === writer && one.writerBoot === writerBoot && one.n === n,
+  );
+  if (isPast) return null;
+  const dot = nextDot(context, wanted?.versions ?? [], node.self, node.epoch);
+  return { content, dot, context, writer, writerBoot, n, wallUs: now.wallUs };
+}
+
+function withVersion(node: Node, copy: PodCopy | null, version: Version): PodCopy {
+  const { writer, writerBoot, n } = version;
+  const added = { versions: [version], recent: [{ writer, writerBoot, n }], accesses: [] };
+  return joinCopies(node, copy, added as unknown as PodCopy);
+}
+
+/** Its owner reads a pod, or somebody else to whom the owner has consented (R6.2-1, R6.2-4). */
+export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const read = envelope.body as PodRead;
+  const pod = podIdOf(node.pure, read.owner, read.number);
+  const entry = pods.entries.get(pod);
+  const wrong = findReadFault(node, pods, now, read, envelope, pod, entry);
+  if (wrong !== null || entry === undefined || entry.copy === null) {
+    refuse(node, out, envelope, wrong ?? fault(NO_CAPABLE_NODE, 'there is no copy of the pod here'));
+    return;
+  }
+  if (envelope.origin === read.owner) {
+    reply(node, out, envelope, POD_FOUND, { policy: entry.law.policy!, copy: entry.copy });
+    return;
+  }
+  // What somebody else has read is on the owner's list before it is given out.
+  const { origin: reader, originBoot: readerBoot, n } = envelope;
+  const { authorisation } = read.consent!;
+  const access = { reader, readerBoot, n, authorisation, wallUs: now.wallUs };
+  const listed = joinCopies(node, entry.wanted, { versions: [], recent: [], accesses: [access] } as PodCopy);
+  entry.wanted = listed as PodEntry['wanted'];
+  const work = createWork(pods, now, envelope, READING, pod, read);
+  goOnWhenStored(node, pods, entry, work, now, out);
+}
+
+function findReadFault(
+  node: Node,
+  pods: PodHost,
+  now: Now,
+  { owner, consent, region, notAfterWallUs }: PodRead,
+  { origin }: Envelope,
+  pod: string,
+  entry: PodEntry | undefined,
+): Fault | null {
+  if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
+    return fault(DEADLINE_EXCEEDED, 'it was to be read earlier');
+  if (entry === undefined) return fault(NO_CAPABLE_NODE, 'nothing is known of the pod here');
+  if (isOver(entry, now)) return GONE;
+  const rule = ruleOf(entry.law);
+  if (rule === null || entry.copy === null || entry.wanted === null)
+    return fault(NO_CAPABLE_NODE, 'there is no copy of the pod here');
+  if (!allowsStorage(rule, region))
+    return fault(NO_ELIGIBLE_NODE, 'the gateway lies where the policy of the pod allows nothing');
+  if (origin === owner) return null;
+  const refusal = findConsentFault(node.pure, now, consent, owner, readingHash(node.pure, pod, origin));
+  if (refusal !== null) return fault(CONSENT_REQUIRED, refusal);
+  if (!hasLease(node, pods, now)) return fault(NOT_READY, 'this host cannot be sure of the policy just now');
+  return null;
+}
+
+/** An owner deletes a pod: for good, and everywhere (R6.2-2). Who asks again is told how far it has come. */
+export function onPodDelete(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const { deletion, ...time } = envelope.body as PodDelete;
+  const pod = podIdOf(node.pure, deletion.owner, deletion.number);
+  const policy = pods.entries.get(pod)?.law.policy ?? null;
+  if (deletion.owner !== envelope.origin)
+    refuse(node, out, envelope, fault(NOT_ADMITTED, 'a pod is deleted by its owner'));
+  else if (policy?.terms.policy.retention.legalHold === true)
+    refuse(
+      node,
+      out,
+      envelope,
+      fault(NO_ELIGIBLE_NODE, 'a legal hold keeps the pod: nothing is deleted while it holds'),
+    );
+  else establish(node, pods, now, out, envelope, { pod, policy: null, deletion }, DELETING, time);
+}
+
+/** An owner sets another policy (R6.1-6): it is in force when no host can act on the old one any more. */
+export function onPodRule(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const { policy, ...time } = envelope.body as PodRule;
+  const pod = podIdOf(node.pure, policy.terms.owner, policy.terms.number);
+  const entry = pods.entries.get(pod);
+  const wrong = findRuleFault(node, pods, now, policy, envelope.origin, entry);
+  if (wrong !== null) refuse(node, out, envelope, wrong);
+  else establish(node, pods, now, out, envelope, { pod, policy, deletion: null }, RULING, time);
+}
+
+function findRuleFault(
+  node: Node,
+  pods: PodHost,
+  now: Now,
+  policy: PodPolicy,
+  origin: Peer,
+  entry: PodEntry | undefined,
+): Fault | null {
+  const { terms } = policy;
+  if (terms.owner !== origin) return fault(NOT_ADMITTED, 'the policy of a pod is set by its owner');
+  if (entry !== undefined && isOver(entry, now)) return GONE;
+  const refusal = findPodPolicyFault(node.pure, policy);
+  if (refusal !== null) return fault(NO_ELIGIBLE_NODE, refusal);
+  const known = entry?.law.policy ?? null;
+  const isOld = known !== null && known.terms.version >= terms.version;
+  if (isOld && known.signature !== policy.signature)
+    return fault(
+      NO_ELIGIBLE_NODE,
+      `version ${known.terms.version} of the policy is known: a new one has a higher number`,
+    );
+  if (terms.policy.encryptionRequired && !isSealed(entry?.wanted ?? null))
+    return fault(NO_ELIGIBLE_NODE, 'the pod has open contents: write sealed ones in their place first');
+  const rule = ruleOf({ pod: '', policy, deletion: null } as PodEntry['law'])!;
+  if (!placesOf(node, pods.fellows).some(({ region }) => isDurablePlace(rule, region)))
+    return fault(NO_ELIGIBLE_NODE, 'no pod host of this cluster lies where the policy allows it');
+  return null;
+}
+
+function establish(
+  node: Node,
+  pods: PodHost,
+  now: Now,
+  out: Outbox,
+  envelope: Envelope,
+  law: PodLaw,
+  what: number,
+  time: { readonly timeLeftUs: number; readonly notAfterWallUs: number },
+): void {
+  const entry = learnLaw(node, pods, now, out, law);
+  if (entry === null) {
+    refuse(
+      node,
+      out,
+      envelope,
+      fault(OVERLOADED, 'it is not signed by the owner, or there is no room for it'),
+    );
+    return;
+  }
+  const work = createWork(pods, now, envelope, what, law.pod, time);
+  work.lawVersion = law.policy?.terms.version ?? 0;
+  goOnWhenStored(node, pods, entry, work, now, out);
+}
+
+function goOnWhenStored(node: Node, pods: PodHost, entry: PodEntry, work: Work, now: Now, out: Outbox): void {
+  const isStored = entry.storing === 0 && entry.storedLawSeq === entry.lawSeq && entry.wanted === entry.copy;
+  if (isStored) proceedWork(node, pods, work, now, out);
+  else if (queueTask(entry, { what: GO_ON, key: work.key, to: node.self, boot: 0, n: 0, revision: 0 }))
+    save(node, entry, out);
+  else pods.works.deadlines.set(work.key, now.monoUs);
+}

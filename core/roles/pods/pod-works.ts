@@ -1,0 +1,255 @@
+import type { Peer } from '../../base/peers.ts';
+import type { Now } from '../../base/time.ts';
+import type { Envelope, Outbox } from '../../machine/envelope.ts';
+import {
+  POD_DELETED,
+  POD_FOUND,
+  POD_LAW,
+  POD_RULED,
+  POD_WRITTEN,
+  REFUSED,
+  SIGN,
+} from '../../machine/kinds.ts';
+import type { Node } from '../../machine/node-state.ts';
+import { KEYS } from '../../base/peers.ts';
+import { isDurablePlace } from '../../policy/location-policy.ts';
+import { certificateHash } from '../../policy/pod-documents.ts';
+import { UNKNOWN_OUTCOME, type ErrorCode } from '../../routing/outcomes.ts';
+import { pushEntry } from './pod-copies.ts';
+import { versionOf } from './pod-law.ts';
+import { graceOf, isMajority } from './pod-lease.ts';
+import { eligiblePlaces, isAlive } from './pod-placement.ts';
+import type { PodDeleted, PodFound, PodLawTold } from './pod-records.ts';
+import { seenAfter, type Version } from './pod-version.ts';
+import {
+  DELETING,
+  entriesInOrder,
+  READING,
+  RULING,
+  ruleOf,
+  WRITING,
+  type PodEntry,
+  type PodHost,
+  type Work,
+} from './pod-state.ts';
+
+/** Who asks, and how: the beginning of a work. */
+export function createWork(
+  pods: PodHost,
+  now: Now,
+  envelope: Envelope,
+  what: number,
+  pod: string,
+  time: { readonly timeLeftUs: number; readonly notAfterWallUs: number },
+): Work {
+  const { origin, originBoot, n, attempt, from: asker } = envelope;
+  const work: Work = {
+    key: pods.works.takeKey(),
+    origin,
+    originBoot,
+    n,
+    attempt,
+    asker,
+    what,
+    pod,
+    version: null,
+    revision: 0,
+    heard: [],
+    lawVersion: 0,
+    majorityUs: 0,
+    dueUs: now.monoUs + time.timeLeftUs,
+    byWallUs: time.notAfterWallUs,
+    signing: 0,
+    atWallUs: 0,
+  };
+  pods.works.add(work, work.dueUs);
+  return work;
+}
+
+export function end(node: Node, pods: PodHost, work: Work, out: Outbox, kind: number, body: unknown): void {
+  pods.works.delete(work);
+  out.send(kind, node.self, work.asker, work.origin, work.originBoot, work.n, work.attempt, body);
+}
+
+export function refuseWork(
+  node: Node,
+  pods: PodHost,
+  work: Work,
+  out: Outbox,
+  code: ErrorCode,
+  detail: string,
+): void {
+  end(node, pods, work, out, REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
+}
+
+/** What was to be on disk first is there. */
+export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out: Outbox): void {
+  const entry = pods.entries.get(work.pod)!;
+  switch (work.what) {
+    case WRITING:
+      work.revision = entry.revision;
+      pushEntry(node, pods, entry, now, out);
+      finishWrite(node, pods, work, entry, out);
+      return;
+    case READING: {
+      if (entry.copy === null || entry.law.policy === null) {
+        refuseWork(node, pods, work, out, UNKNOWN_OUTCOME, 'the copy went meanwhile');
+        return;
+      }
+      const body: PodFound = { policy: entry.law.policy, copy: { ...entry.copy, accesses: [], recent: [] } };
+      end(node, pods, work, out, POD_FOUND, body);
+      return;
+    }
+    default:
+      spreadLaw(node, pods, work, entry, out);
+      finishLaw(node, pods, work, entry, now, out);
+  }
+}
+
+/** R6.1-6: a write is acknowledged when two durable holders have it, or the one that there is. */
+export function finishWrite(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: Outbox): void {
+  const rule = ruleOf(entry.law);
+  if (rule === null || work.version === null || work.revision === 0) return;
+  const places = eligiblePlaces(node, pods.fellows, work.pod, rule);
+  const others = places.filter(({ peer, region }) => peer !== node.self && isDurablePlace(rule, region));
+  const isSafe = others.some(({ peer }) => (entry.others.get(peer)?.revision ?? 0) >= work.revision);
+  const isAlone = rule.required === null && !others.some(({ peer }) => isAlive(node, peer));
+  if (!isSafe && !isAlone) return;
+  const body = {
+    vector: seenAfter(node.pure, work.version as Version),
+    isFragile: !isSafe,
+    primary: node.self,
+  };
+  end(node, pods, work, out, POD_WRITTEN, body);
+}
+
+/** Tells every pod host that has not confirmed it what the owner has said. */
+function spreadLaw(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: Outbox): void {
+  const body: PodLawTold = { law: entry.law };
+  const heard = work.what === DELETING ? entry.confirmed : work.heard;
+  for (const peer of pods.circle) {
+    if (peer !== node.self && !heard.includes(peer))
+      out.send(POD_LAW, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body);
+  }
+}
+
+/** Whom the owner still waits for. */
+export function missingOf(pods: PodHost, entry: PodEntry, self: Peer): Peer[] {
+  const isClean = entry.copy === null && entry.storedLawSeq === entry.lawSeq;
+  return pods.circle.filter((peer) => (peer === self ? !isClean : !entry.confirmed.includes(peer)));
+}
+
+/**
+ * A policy is in force when most pod hosts have it on disk, and all have, or the leases of the others have run out. A deletion is
+ * certified when all that there ever were have confirmed, and not before (R6.2-2).
+ */
+export function finishLaw(
+  node: Node,
+  pods: PodHost,
+  work: Work,
+  entry: PodEntry,
+  now: Now,
+  out: Outbox,
+): void {
+  if (entry.storedLawSeq < entry.lawSeq && entry.storing !== 0) return;
+  if (work.what === DELETING) {
+    if (work.signing !== 0 || missingOf(pods, entry, node.self).length > 0) return;
+    work.atWallUs = now.wallUs;
+    work.signing = node.nextN++;
+    const hash = certificateHash(node.pure, work.pod, work.atWallUs);
+    out.send(SIGN, node.self, KEYS, node.self, node.bootCount, work.signing, 0, { hash });
+    return;
+  }
+  const heard = [node.self, ...work.heard];
+  if (work.majorityUs === 0 && isMajority(node, pods, heard)) work.majorityUs = now.monoUs;
+  if (work.majorityUs === 0) return;
+  const haveAll = pods.circle.every((peer) => heard.includes(peer));
+  if (!haveAll && now.monoUs < work.majorityUs + graceOf(node)) return;
+  end(node, pods, work, out, POD_RULED, { pod: work.pod, version: work.lawVersion });
+}
+
+/** The certificate is signed. False if it is none of these. */
+export function onCertificateSigned(
+  node: Node,
+  pods: PodHost,
+  out: Outbox,
+  n: number,
+  signature: string,
+): boolean {
+  const work = pods.works.entries().find(({ signing }) => signing === n && n !== 0);
+  if (work === undefined) return false;
+  const { pod, atWallUs } = work;
+  const body: PodDeleted = { pod, isCertified: true, missing: [], by: node.self, atWallUs, signature };
+  end(node, pods, work, out, POD_DELETED, body);
+  return true;
+}
+
+/** Works go on with time: what was not heard is said again, and what is due ends. */
+export function onWorksAlarm(node: Node, pods: PodHost, now: Now, out: Outbox): void {
+  const { works } = pods;
+  for (let due = works.firstDue(now.monoUs); due !== undefined; due = works.firstDue(now.monoUs))
+    giveUp(node, pods, due, out);
+  if (now.monoUs < pods.nextPushUs) return;
+  pods.nextPushUs = now.monoUs + node.config.parameters.podPushUs;
+  if (works.size === 0) return;
+  const busy = new Set(works.entries().map(({ pod }) => pod));
+  for (const entry of entriesInOrder(pods)) if (busy.has(entry.pod)) pushEntry(node, pods, entry, now, out);
+  for (const work of works.entries()) {
+    const entry = pods.entries.get(work.pod)!;
+    if (work.what === WRITING) finishWrite(node, pods, work, entry, out);
+    else if (work.what !== READING && entry.storing === 0) {
+      spreadLaw(node, pods, work, entry, out);
+      finishLaw(node, pods, work, entry, now, out);
+    }
+  }
+}
+
+function giveUp(node: Node, pods: PodHost, work: Work, out: Outbox): void {
+  const entry = pods.entries.get(work.pod);
+  if (work.what !== DELETING || entry === undefined) {
+    const detail =
+      work.what === RULING ? 'too few pod hosts have confirmed' : 'no second holder has confirmed';
+    refuseWork(node, pods, work, out, UNKNOWN_OUTCOME, detail);
+    return;
+  }
+  const missing = missingOf(pods, entry, node.self);
+  const body: PodDeleted = {
+    pod: work.pod,
+    isCertified: false,
+    missing,
+    by: node.self,
+    atWallUs: 0,
+    signature: '',
+  };
+  end(node, pods, work, out, POD_DELETED, body);
+}
+
+/** Another host has a law on disk, and no copy of what is deleted. */
+export function hearConfirmation(
+  node: Node,
+  pods: PodHost,
+  entry: PodEntry,
+  peer: Peer,
+  version: number,
+  isDeleted: boolean,
+  now: Now,
+  out: Outbox,
+): void {
+  if (isDeleted && entry.law.deletion !== null && !entry.confirmed.includes(peer)) entry.confirmed.push(peer);
+  for (const work of pods.works.entries()) {
+    if (work.pod !== entry.pod || (work.what !== RULING && work.what !== DELETING)) continue;
+    const isHeard = work.what === RULING && (isDeleted || version >= work.lawVersion);
+    if (isHeard && !work.heard.includes(peer)) work.heard.push(peer);
+    finishLaw(node, pods, work, entry, now, out);
+  }
+}
+
+/** What this host can confirm of a pod. */
+export function confirmationOf(pods: PodHost, entry: PodEntry) {
+  return {
+    pod: entry.pod,
+    version: versionOf(entry.law),
+    isDeleted: entry.law.deletion !== null && entry.copy === null,
+    circle: [...pods.circle],
+  };
+}
