@@ -2,30 +2,12 @@ import { ACCELERATOR, DISK, KEYS } from '../base/peers.ts';
 import { createRandom } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { isTurnedAway } from '../cluster/affiliation/admittance.ts';
-import {
-  hasLeft,
-  isDeparting,
-  nextAffiliationUs,
-  onAffiliationStored,
-  restoreAffiliation,
-} from '../cluster/affiliation/affiliation.ts';
+import { isDeparting, nextAffiliationUs, onAffiliationStored } from '../cluster/affiliation/affiliation.ts';
 import { onAffiliation, onAffiliationAlarm } from '../cluster/affiliation/affiliation-dialogue.ts';
-import {
-  isIndexNode,
-  nextDetectorUs,
-  onDetection,
-  onDetectorAlarm,
-  startDetector,
-} from '../cluster/membership/detector.ts';
-import { INCARNATIONS, membershipRecordOf, onMembershipStored } from '../cluster/membership/incarnation.ts';
+import { isIndexNode, nextDetectorUs, onDetection, onDetectorAlarm } from '../cluster/membership/detector.ts';
+import { onMembershipStored } from '../cluster/membership/incarnation.ts';
 import { progressLeaving } from '../cluster/affiliation/leaving.ts';
-import {
-  announceTo,
-  createPresence,
-  hashManifest,
-  onPresenceAlarm,
-  startPresence,
-} from '../cluster/presence.ts';
+import { announceTo, createPresence, onPresenceAlarm } from '../cluster/presence.ts';
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border/border.ts';
 import { onDirectory } from '../cluster/registry/exchange.ts';
@@ -42,23 +24,13 @@ import * as indexes from '../roles/index-node.ts';
 import * as podHosts from '../roles/pods/pod-host.ts';
 import { createPodHost } from '../roles/pods/pod-state.ts';
 import { nextPodsUs, receivePodRefusal, receivePods, wakePods } from '../roles/pods/pods.ts';
-import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
-import { DISK_FINE } from './disk-conditions.ts';
-import { AFFILIATION_KEY, MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
-import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
-import {
-  countRefusal,
-  NO_REFUSALS,
-  REFUSAL_IMPOSTOR,
-  REFUSAL_LATE,
-  REFUSAL_STARTING,
-  refusalOfKind,
-} from './refusals.ts';
-import { note, reply } from './speech.ts';
+import { LOADING, READY, type Node } from './node-state.ts';
+import { countRefusal, NO_REFUSALS, REFUSAL_IMPOSTOR, REFUSAL_LATE, refusalOfKind } from './refusals.ts';
+import { askDiskAgain, load, receiveWhileStarting } from './startup.ts';
 
 /** What a driver supplies with each boot. */
 export interface Boot {
@@ -117,11 +89,7 @@ export function wake(node: Node, now: Now, out: Outbox): void {
     models.onModelsAlarm(node, now, out);
     if (isDeparting(node)) progressLeaving(node, now, out);
     wakePods(node, now, out);
-  } else if (now.monoUs >= node.retryAtUs) {
-    node.retryAtUs = NEVER_US;
-    if (node.phase === LOADING) load(node, out, '');
-    else storeNode(node, out);
-  }
+  } else if (now.monoUs >= node.retryAtUs) askDiskAgain(node, out);
   setAlarm(node);
 }
 
@@ -312,134 +280,6 @@ function outcomeOf(
     default:
       return onRefused(node, searcher, search, now, out, envelope);
   }
-}
-
-/** Before it is ready a node hears its devices, refuses requests, and nothing else: no announcement, no acknowledgement. */
-function receiveWhileStarting(node: Node, now: Now, envelope: Envelope, out: Outbox): void {
-  if (envelope.from >= 0) {
-    const isRequest = kinds.typeOfKind(envelope.kind) === kinds.typeOfKind(kinds.ASK);
-    if (isRequest || envelope.kind === kinds.FIND) {
-      const retryAfterUs = isRetryable(NOT_READY) ? 1_000_000 : 0;
-      reply(node, out, envelope, kinds.REFUSED, {
-        code: NOT_READY,
-        retryAfterUs,
-        detail: 'starting',
-        struck: [],
-      });
-    }
-    countRefusal(node, REFUSAL_STARTING);
-    return;
-  }
-  if (envelope.originBoot !== node.bootCount) {
-    countRefusal(node, REFUSAL_LATE);
-    return;
-  }
-  if (node.phase === LOADING && envelope.kind === kinds.LOADED) {
-    onLoaded(node, now, out, envelope.body as kinds.Loaded);
-  } else if (node.phase === STORING && envelope.kind === kinds.STORED) {
-    // What is not stored is not said: it might be said again, of something else, after a crash (R4-3).
-    if ((envelope.body as kinds.Stored).condition !== DISK_FINE) {
-      retryLater(node, now, out);
-      return;
-    }
-    node.phase = SIGNING;
-    const version = { epoch: node.epoch, version: node.manifestVersion };
-    askDevice(node, out, kinds.SIGN, KEYS, { hash: hashManifest(node, node.config.manifest, version) });
-  } else if (node.phase === SIGNING && envelope.kind === kinds.SIGNED) {
-    node.signature = (envelope.body as kinds.Signed).signature;
-    node.phase = READY;
-    if (!hasLeft(node)) startPresence(node, now);
-    startDetector(node, now, out);
-    if (node.index !== null) indexes.startIndexNode(node, node.index, now);
-    if (node.bridge !== null) bridges.startBridge(node, node.bridge, now, out);
-    agents.resumeAgents(node, now, out);
-    if (node.pods !== null) podHosts.startPods(node, node.pods, now, out);
-    models.startModels(node, now, out);
-    note(node, out, null, kinds.NOTE_READY, node.self);
-  } else countRefusal(node, REFUSAL_LATE);
-}
-
-/** Asks the disk for what comes after a key. */
-function load(node: Node, out: Outbox, after: string): void {
-  if (after === '') forget(node);
-  askDevice(node, out, kinds.LOAD, DISK, { after });
-}
-
-/** What a page of the disk brings is taken at once; a disk that fails half-way is read again from the start. */
-function onLoaded(
-  node: Node,
-  now: Now,
-  out: Outbox,
-  { entries, corrupt, next, condition }: kinds.Loaded,
-): void {
-  if (condition !== DISK_FINE) {
-    retryLater(node, now, out);
-    return;
-  }
-  if (node.pods !== null) podHosts.noteRotten(node.pods, corrupt);
-  if (corrupt.length > 0) note(node, out, null, kinds.NOTE_CORRUPT, node.self);
-  for (const { key, record } of entries) restore(node, key, record);
-  if (next !== '') {
-    load(node, out, next);
-    return;
-  }
-  // A node without a past takes its epoch from the calendar, above whatever it may have said before a wipe.
-  if (node.epoch === 0) node.epoch = Math.floor(now.wallUs / 1_000_000);
-  node.manifestVersion++;
-  node.incarnation += INCARNATIONS;
-  node.phase = STORING;
-  storeNode(node, out);
-}
-
-/** Forgets what an earlier reading of the disk has brought. */
-function forget(node: Node): void {
-  node.epoch = 0;
-  node.manifestVersion = 0;
-  node.agents = null;
-  if (node.pods !== null) node.pods = createPodHost(node);
-  node.models = null;
-  node.incarnation = 0;
-  node.known = [];
-  node.affiliation = null;
-}
-
-/** Takes over a record that the disk has kept. */
-function restore(node: Node, key: string, record: DiskRecord): void {
-  if (record.model !== null) models.restoreModel(node, record.model);
-  if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
-  if (node.pods !== null) podHosts.restorePods(node, node.pods, record);
-  if (key === NODE_KEY && record.node !== null) {
-    node.epoch = record.node.epoch;
-    node.manifestVersion = record.node.manifestVersion;
-  } else if (key === MEMBERSHIP_KEY && record.membership !== null) {
-    node.incarnation = record.membership.incarnation;
-    node.known = [...record.membership.known];
-  } else if (key === AFFILIATION_KEY && record.affiliation !== null) {
-    restoreAffiliation(node, record.affiliation);
-  }
-}
-
-/** Stores what the node must know of itself to go on after a crash. */
-function storeNode(node: Node, out: Outbox): void {
-  const { epoch, manifestVersion } = node;
-  askDevice(node, out, kinds.STORE, DISK, {
-    writes: [
-      { key: NODE_KEY, record: recordOf({ node: { epoch, manifestVersion } }) },
-      { key: MEMBERSHIP_KEY, record: membershipRecordOf(node) },
-    ],
-  });
-}
-
-/** Until a disk that does not read or write is asked again. */
-const DISK_RETRY_US = 1_000_000;
-
-function retryLater(node: Node, now: Now, out: Outbox): void {
-  node.retryAtUs = now.monoUs + DISK_RETRY_US;
-  note(node, out, null, kinds.NOTE_UNSTORED, node.self);
-}
-
-function askDevice(node: Node, out: Outbox, kind: number, device: number, body: unknown): void {
-  out.send(kind, node.self, device, node.self, node.bootCount, node.nextN++, 0, body);
 }
 
 /** All deadlines of a node reduce to one. */
