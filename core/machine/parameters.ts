@@ -143,7 +143,7 @@ export const PARAMETERS = {
     'observed for so long a peer may become a community node',
   ),
   communityUptimePpm: ppm(990_000, 'R8.1-3', 'and was there for so much of the time'),
-  auditPromisePpm: ppm(995_000, 'R8.1-3', 'availability that an audited node promises, at least'),
+  auditPledgePpm: ppm(995_000, 'R8.1-3', 'availability that an audited node promises, at least'),
   auditUs: us(8_784 * HOUR_US, 8_784 * HOUR_US, 'R8.1-3', 'an audit holds for at most so long'),
   levelUs: us(30 * SECOND_US, HOUR_US, 'own', 'what an index node tells a node of its level holds so long'),
   maxSpeakers: count(

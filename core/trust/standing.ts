@@ -141,8 +141,8 @@ function lastUntil(backing: readonly Backed[], level: number, count: number): nu
 function isSound(
   { disclosure, promisedPpm, fromWallUs, untilWallUs }: Audit,
   wallUs: number,
-  { auditUs, auditPromisePpm }: Parameters,
+  { auditUs, auditPledgePpm }: Parameters,
 ): boolean {
-  if (disclosure === '' || promisedPpm < auditPromisePpm || untilWallUs - fromWallUs > auditUs) return false;
+  if (disclosure === '' || promisedPpm < auditPledgePpm || untilWallUs - fromWallUs > auditUs) return false;
   return wallUs >= fromWallUs && wallUs < untilWallUs;
 }
