@@ -91,19 +91,19 @@ export function putOnDisk(rig: Rig, node: string, { id, entry, hashes }: Release
 }
 
 /** A front and compute nodes c1, c2 … of one cluster in France that follow the model `m`. */
-export function createCluster(computes: number, changes: Partial<NodeSpec> = {}): Rig {
+export function createCluster(
+  computes: number,
+  changes: Partial<NodeSpec> | ((name: string) => Partial<NodeSpec>) = {},
+): Rig {
   const publishers = [PUBLISHER];
   const specs: NodeSpec[] = [
     { name: 'front', cluster: 'france', region: 'eu/fr', types: ['gateway', 'index', 'bridge'], publishers },
-    ...Array.from({ length: computes }, (_, i): NodeSpec => ({
-      name: `c${i + 1}`,
-      cluster: 'france',
-      region: 'eu/fr',
-      types: ['compute'],
-      publishers,
-      wants: [MODEL],
-      ...changes,
-    })),
+    ...Array.from({ length: computes }, (_, i): NodeSpec => {
+      const name = `c${i + 1}`;
+      const told = typeof changes === 'function' ? changes(name) : changes;
+      const place = { name, cluster: 'france', region: 'eu/fr', types: ['compute'] as const };
+      return { ...place, publishers, wants: [MODEL], ...told };
+    }),
   ];
   return new Rig(specs, [...namesOf(specs), PUBLISHER]);
 }

@@ -5,6 +5,8 @@ import type { Node } from '../machine/node-state.ts';
 import type { Ref } from '../machine/shape.ts';
 import { reply } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
+import { ownTrust } from '../trust/attestation.ts';
+import { mayDo } from '../trust/operations.ts';
 import { chunkBytesAt, countOnPage, MAX_PAGE, type ModelEntry } from './documents.ts';
 import { hashOfPage } from './hashes.ts';
 import type { ChunkBrought, ChunkWanted, FindHolders, Holder, PageBrought } from './model-bodies.ts';
@@ -18,10 +20,15 @@ export function isWhole(host: ModelHost, id: string): boolean {
   return host.held.get(id)?.isWhole === true;
 }
 
+/** Whether this node hands a version out: it has all of it, and is worth it (R8.1-2). */
+function maySeed(node: Node, host: ModelHost, now: Now, id: string): boolean {
+  return isWhole(host, id) && mayDo(ownTrust(node, now), 'seed-model');
+}
+
 /** Who looks for holders hears who has the whole of it; whoever is asked to keeps its copy for a while. */
 export function onFindHolders(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { id, isToKeep } = envelope.body as FindHolders;
-  const has = isWhole(host, id);
+  const has = maySeed(node, host, now, id);
   // Whoever is about to remove its own copy can promise nothing; so of two that ask each other neither removes.
   const keeps = isToKeep && has && host.removal?.id !== id;
   if (keeps) host.kept.set(id, now.monoUs + node.config.parameters.keepCopyUs);
@@ -30,9 +37,9 @@ export function onFindHolders(node: Node, host: ModelHost, now: Now, out: Outbox
   reply(node, out, envelope, HOLDER, body);
 }
 
-export function onPageWanted(node: Node, host: ModelHost, out: Outbox, envelope: Envelope): void {
+export function onPageWanted(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { id, page } = envelope.body as { id: string; page: number };
-  const held = isWhole(host, id) ? (host.held.get(id)!.pages[page] ?? null) : null;
+  const held = maySeed(node, host, now, id) ? (host.held.get(id)!.pages[page] ?? null) : null;
   if (held === null) {
     denyHolding(node, host, out, envelope, id);
     return;
@@ -41,10 +48,12 @@ export function onPageWanted(node: Node, host: ModelHost, out: Outbox, envelope:
   reply(node, out, envelope, MODEL_PAGE, body);
 }
 
-export function onChunkWanted(node: Node, host: ModelHost, out: Outbox, envelope: Envelope): void {
+export function onChunkWanted(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { id, page, place } = envelope.body as ChunkWanted;
   const entry = entryOf(host, id);
-  const hash = isWhole(host, id) ? host.held.get(id)!.pages[page]?.hashes.hashes[place] : undefined;
+  const hash = maySeed(node, host, now, id)
+    ? host.held.get(id)!.pages[page]?.hashes.hashes[place]
+    : undefined;
   const chunk = entry === null || hash === undefined ? null : refOfChunk(entry, page, place, hash);
   if (chunk === null) {
     denyHolding(node, host, out, envelope, id);

@@ -91,10 +91,10 @@ export function onModels(node: Node, now: Now, out: Outbox, envelope: Envelope):
       onHolder(node, host, now, out, envelope);
       return true;
     case kinds.PAGE_WANTED:
-      onPageWanted(node, host, out, envelope);
+      onPageWanted(node, host, now, out, envelope);
       return true;
     case kinds.CHUNK_WANTED:
-      onChunkWanted(node, host, out, envelope);
+      onChunkWanted(node, host, now, out, envelope);
       return true;
     case kinds.MODEL_PAGE:
       onModelPage(node, host, now, out, envelope);

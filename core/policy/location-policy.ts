@@ -30,6 +30,8 @@ export interface PlaceRule {
   readonly selectors: readonly string[];
   /** Null: wherever they are allowed. */
   readonly required: string | null;
+  /** Holders have only what nobody can read without a key (R6.1-4). */
+  readonly isSealed: boolean;
 }
 
 /**
@@ -37,9 +39,9 @@ export interface PlaceRule {
  * allowed region is, and the required one says where the durable copies are.
  */
 export function compilePolicy(homeRegion: string, policy: DataLocationPolicy): PlaceRule {
-  const { allowedRegions, requiredRegion, crossBorderAllowed } = policy;
-  if (crossBorderAllowed) return { selectors: allowedRegions, required: requiredRegion };
-  return { selectors: [requiredRegion ?? homeRegion], required: null };
+  const { allowedRegions, requiredRegion, crossBorderAllowed, encryptionRequired: isSealed } = policy;
+  if (crossBorderAllowed) return { selectors: allowedRegions, required: requiredRegion, isSealed };
+  return { selectors: [requiredRegion ?? homeRegion], required: null, isSealed };
 }
 
 /** Whether data may be in a region: stored there, or computed on, or in passing (R6.1-2). */

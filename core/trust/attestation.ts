@@ -74,7 +74,7 @@ const ALL_VALID = 0xff;
 /** R4-4: the lower of what a node claims and what a valid attestation grants today; experimental without one. */
 export function effectiveTrust(
   now: Now,
-  manifest: Manifest,
+  manifest: Pick<Manifest, 'claimedTrust'>,
   attestations: readonly Attestation[],
   validBits = ALL_VALID,
 ): number {

@@ -5,6 +5,8 @@ import * as kinds from '../../core/machine/kinds.ts';
 import { allowsStorage, compilePolicy, findPolicyFault } from '../../core/policy/location-policy.ts';
 import { joinLaws } from '../../core/roles/pods/pod-law.ts';
 import { desiredHolders } from '../../core/roles/pods/pod-placement.ts';
+import type { Fellows } from '../../core/roles/pods/pod-state.ts';
+import { COMMUNITY, PEER } from '../../core/trust/attestation.ts';
 import type { PodDeleted, PodLaw } from '../../core/roles/pods/pod-records.ts';
 import {
   joinVersions,
@@ -112,7 +114,7 @@ describe('laws of pods', () => {
   );
 
   law(
-    'whatever the policy, the places of hosts and which of them are there: holders lie where data may be',
+    'whatever the policy, the places and levels of hosts, and which of them are there: holders are where and whom data may be with',
     fc
       .record({
         home: fc.constantFrom(...REGIONS),
@@ -121,17 +123,23 @@ describe('laws of pods', () => {
         crossBorderAllowed: fc.boolean(),
         places: fc.array(fc.constantFrom(...REGIONS), { minLength: 1, maxLength: 9 }),
         heardUs: fc.array(fc.constantFrom(0, 5, 29, 31, 60), { minLength: 9, maxLength: 9 }),
+        levels: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 9, maxLength: 9 }),
+        encryptionRequired: fc.boolean(),
         pod: fc.nat(0xffffff),
       })
       .filter(({ home, ...said }) => findPolicyFault(home, { ...AT_HOME, ...said }) === null),
-    ({ home, places, heardUs, pod, ...said }) => {
+    ({ home, places, heardUs, levels, pod, ...said }) => {
       const policy = { ...AT_HOME, ...said };
       const rule = compilePolicy(home, policy);
       const { node } = rig.station('host-1');
       const none = { freeBytes: 1, maxPodBytes: 1, boot: 1, seen: 0, grantedUs: 0, askedUs: 0, askedN: 0 };
-      const fellows = new Map<Peer, typeof none & { region: string; heardUs: number }>(
-        places.map((region, i) => [100 + i, { ...none, region, heardUs: heardUs[i] * SECOND_US }]),
-      );
+      const fellows: Fellows = new Map();
+      for (const [i, region] of places.entries()) {
+        const peer = 100 + i;
+        const signed = { subject: peer, level: levels[i], issuer: 1, runBy: '', signature: '' };
+        const attestations = [{ ...signed, fromWallUs: 0, untilWallUs: 1 }];
+        fellows.set(peer, { ...none, region, heardUs: heardUs[i] * SECOND_US, trust: 4, attestations });
+      }
       const rankless = {
         ...node,
         pure: { ...rig.cast, rank: (peer: Peer) => peer * 7 },
@@ -139,7 +147,10 @@ describe('laws of pods', () => {
       const now = { monoUs: 60 * SECOND_US, wallUs: 0 };
       const holders = desiredHolders(rankless, fellows, now, pod.toString(16).padStart(16, 'a'), rule);
       expect(holders.length).to.be.at.most(node.config.parameters.podCopies);
-      for (const { region } of holders) expect(allowsStorage(rule, region)).to.equal(true);
+      for (const { region, level } of holders) {
+        expect(allowsStorage(rule, region)).to.equal(true);
+        expect(level).to.be.at.least(said.encryptionRequired ? PEER : COMMUNITY);
+      }
       // Who is not chosen changes nothing by going.
       const chosen = new Set(holders.map(({ peer }) => peer));
       const fewer = new Map([...fellows].filter(([peer]) => chosen.has(peer)));

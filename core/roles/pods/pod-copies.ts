@@ -5,12 +5,19 @@ import { POD_COPY, POD_KEPT, POD_OFFER } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_LATE } from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
-import { allowsStorage } from '../../policy/location-policy.ts';
 import { podIdOf } from '../../policy/pod-documents.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
 import { hasLease } from './pod-lease.ts';
 import { isOver, learnLaw, queueTask, save, tellTask } from './pod-law.ts';
-import { desiredHolders, eligiblePlaces, isAlive, type Place } from './pod-placement.ts';
+import {
+  desiredHolders,
+  eligiblePlaces,
+  fellowPlaces,
+  isAlive,
+  mayHold,
+  ownPlace,
+  type Place,
+} from './pod-placement.ts';
 import {
   KEPT,
   MAX_ACCESSES,
@@ -78,12 +85,12 @@ export function mayExport(
   pods: PodHost,
   entry: PodEntry,
   now: Now,
-  region: string,
+  place: Place | undefined,
   byWallUs: number,
 ): boolean {
   const rule = ruleOf(entry.law);
-  if (rule === null || isOver(entry, now) || !allowsStorage(rule, region) || !pods.isCircleStored)
-    return false;
+  if (rule === null || place === undefined || isOver(entry, now) || !pods.isCircleStored) return false;
+  if (!mayHold(rule, place)) return false;
   // Under-replicate rather than send what was to be sealed (R6.1-4).
   if (entry.law.policy!.terms.policy.encryptionRequired && !isSealed(entry.copy)) return false;
   return hasLease(node, pods, now) || now.wallUs < byWallUs;
@@ -104,14 +111,15 @@ export function pushEntry(node: Node, pods: PodHost, entry: PodEntry, now: Now, 
   const byWallUs = waitingUntil(pods, entry);
   const holders = desiredHolders(node, pods.fellows, now, entry.pod, rule);
   const isAway = ({ peer }: Place): boolean => peer !== node.self && isAlive(node, peer);
-  const alive = eligiblePlaces(node, pods.fellows, entry.pod, rule).filter(isAway);
+  const alive = eligiblePlaces(node, pods.fellows, now, entry.pod, rule).filter(isAway);
   const targets =
     byWallUs === 0 ? holders.filter(isAway) : alive.slice(0, node.config.parameters.podCopies - 1);
-  for (const { peer, region } of targets) {
+  for (const place of targets) {
+    const { peer } = place;
     const other = entry.others.get(peer);
     if (other !== undefined && (other.revision >= entry.revision || now.monoUs - other.toldUs < AGAIN_US))
       continue;
-    if (!mayExport(node, pods, entry, now, region, byWallUs)) continue;
+    if (!mayExport(node, pods, entry, now, place, byWallUs)) continue;
     entry.others.set(peer, { revision: other?.revision ?? 0, toldUs: now.monoUs });
     if (byWallUs > 0) sendCopy(node, entry, out, peer, byWallUs);
     else {
@@ -163,7 +171,7 @@ export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, enve
 function mayKeep(node: Node, pods: PodHost, entry: PodEntry, now: Now, isAsked: boolean): boolean {
   const rule = ruleOf(entry.law);
   if (rule === null || isOver(entry, now)) return false;
-  return allowsStorage(rule, node.config.manifest.region) && (isAsked || hasLease(node, pods, now));
+  return mayHold(rule, ownPlace(node, now)) && (isAsked || hasLease(node, pods, now));
 }
 
 /** Another host tells what it holds: it is wanted if this one has not the same. */
@@ -210,9 +218,9 @@ export function onPodKept(
     entry.others.set(envelope.from, { revision: Math.max(other.revision, revision), toldUs: other.toldUs });
     return entry;
   }
-  const region = pods.fellows.get(envelope.from)?.region ?? '';
+  const place = fellowPlaces(pods.fellows, now).find(({ peer }) => peer === envelope.from);
   const byWallUs = waitingUntil(pods, entry);
-  if (keeping === WANTED && entry.copy !== null && mayExport(node, pods, entry, now, region, byWallUs))
+  if (keeping === WANTED && entry.copy !== null && mayExport(node, pods, entry, now, place, byWallUs))
     sendCopy(node, entry, out, envelope.from, byWallUs);
   return null;
 }
@@ -244,6 +252,6 @@ function isToLetGo(node: Node, pods: PodHost, entry: PodEntry, now: Now): boolea
   if (pods.works.entries().some(({ pod }) => pod === entry.pod)) return false;
   const haveIt = holders.filter(({ peer }) => entry.others.get(peer)?.revision === entry.revision);
   if (haveIt.length < holders.length || holders.length === 0) return false;
-  const mayStay = allowsStorage(rule, node.config.manifest.region);
+  const mayStay = mayHold(rule, ownPlace(node, now));
   return !mayStay || (holders.length >= node.config.parameters.podCopies && hasLease(node, pods, now));
 }

@@ -6,7 +6,7 @@ import type { Node } from '../../machine/node-state.ts';
 import { RequestTable } from '../../machine/request-table.ts';
 import { flag, integer, list, own, peer, record, text, upTo, type Of } from '../../machine/shape.ts';
 import { reply } from '../../machine/speech.ts';
-import { allowsStorage, compilePolicy, isDurablePlace } from '../../policy/location-policy.ts';
+import { compilePolicy, isDurablePlace } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
 import { podId } from '../../policy/pod-terms.ts';
 import {
@@ -15,12 +15,28 @@ import {
   isRetryable,
   NO_ELIGIBLE_NODE,
   OVERLOADED,
+  TRUST_TOO_LOW,
   UNKNOWN_OUTCOME,
 } from '../../routing/outcomes.ts';
 import { MAX_DEADLINE_US } from '../../routing/want.ts';
 import { hearFellow, renewLeases } from './pod-lease.ts';
-import { isAlive, rankPlaces, type Place } from './pod-placement.ts';
-import { MAX_CIRCLE, type PodDelete, type PodRead, type PodRule, type PodWrite } from './pod-records.ts';
+import {
+  fellowPlaces,
+  isAlive,
+  mayHold,
+  mayLead,
+  ownPlace,
+  rankPlaces,
+  type Place,
+} from './pod-placement.ts';
+import {
+  MAX_CIRCLE,
+  type Leased,
+  type PodDelete,
+  type PodRead,
+  type PodRule,
+  type PodWrite,
+} from './pod-records.ts';
 import { fellowsShape } from './pod-state.ts';
 
 /** A request about a pod that a gateway has taken to a pod host, or is about to. */
@@ -148,9 +164,10 @@ function podOf(node: Node, kind: number, body: unknown): string {
 /** Takes it to the next host; when all have had it, after a while to the first again, until its time is over. */
 function askNext(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbox): void {
   const body = desk.bodies.byKey.get(errand.key);
-  const places = candidatesFor(node, desk, errand, body);
+  const places = candidatesFor(node, desk, now, errand, body);
   const next = places.find(({ peer }) => !errand.tried.includes(peer));
   if (next === undefined) {
+    if (places.length === 0) explainNobody(desk, errand, body);
     errand.tried = [];
     errand.asked = NOBODY;
     desk.errands.deadlines.set(errand.key, Math.min(errand.dueUs, now.monoUs + ROUND_US));
@@ -168,17 +185,31 @@ function askNext(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbo
 }
 
 /** Whom to ask, in order. A content is shown to nobody who may not have it (R6.1-3). */
-function candidatesFor(node: Node, { fellows }: PodDesk, { kind, pod }: Errand, body: unknown): Place[] {
-  const places: Place[] = [];
-  for (const [peer, { region }] of fellows)
-    if (region !== '' && isAlive(node, peer)) places.push({ peer, region });
-  if (node.pods !== null && node.podDesk !== null)
-    places.push({ peer: node.self, region: node.config.manifest.region });
+function candidatesFor(
+  node: Node,
+  { fellows }: PodDesk,
+  now: Now,
+  { kind, pod }: Errand,
+  body: unknown,
+): Place[] {
+  const places = fellowPlaces(fellows, now).filter(({ peer }) => isAlive(node, peer));
+  if (node.pods !== null && node.podDesk !== null) places.push(ownPlace(node, now));
   const ranked = rankPlaces(node, pod, places);
   if (kind !== kinds.POD_WRITE) return ranked;
   const { homeRegion, policy } = (body as PodWrite).policy.terms;
   const rule = compilePolicy(homeRegion, policy);
-  return ranked.filter(({ region }) => allowsStorage(rule, region) && isDurablePlace(rule, region));
+  return ranked.filter((place) => mayHold(rule, place) && mayLead(rule, place));
+}
+
+/** Why there is nobody to ask, for who is refused when the time is over. */
+function explainNobody({ fellows }: PodDesk, errand: Errand, body: unknown): void {
+  if (errand.kind !== kinds.POD_WRITE) return;
+  const { homeRegion, policy } = (body as PodWrite).policy.terms;
+  const rule = compilePolicy(homeRegion, policy);
+  const near = [...fellows.values()].filter(({ region }) => region !== '' && isDurablePlace(rule, region));
+  if (near.length === 0) return;
+  errand.code = TRUST_TOO_LOW;
+  errand.detail = `of ${near.length} pod hosts where its policy wants its primary none is verified`;
 }
 
 /** A pod host answers. False if no errand waits for it. */
@@ -205,8 +236,10 @@ export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, en
   return true;
 }
 
-export function onPodDeskLeased(desk: PodDesk, now: Now, envelope: Envelope): boolean {
-  if (hearFellow(desk.fellows, now, envelope) === null) return false;
+export function onPodDeskLeased(node: Node, desk: PodDesk, now: Now, envelope: Envelope): boolean {
+  const fellow = hearFellow(node, desk.fellows, now, envelope);
+  if (fellow === null) return false;
+  fellow.boot = (envelope.body as Leased).boot;
   // Who waits for somebody to turn to need not wait for the next round.
   for (const { key, asked } of desk.errands.entries())
     if (asked === NOBODY) desk.errands.deadlines.set(key, now.monoUs);

@@ -98,7 +98,7 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
   }
   if (envelope.kind === kinds.LEASE) {
     if (memberStateOf(node, envelope.from) === null) return false;
-    onLease(node, pods, out, envelope);
+    onLease(node, pods, now, out, envelope);
     return true;
   }
   if (!isFellow(node, envelope.from)) return false;
@@ -116,7 +116,7 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
       const entry = onPodKept(node, pods, now, out, envelope);
       if (entry === null) return true;
       for (const work of pods.works.entries())
-        if (work.pod === entry.pod && work.what === WRITING) finishWrite(node, pods, work, entry, out);
+        if (work.pod === entry.pod && work.what === WRITING) finishWrite(node, pods, work, entry, now, out);
       return true;
     }
     case kinds.POD_LAW:

@@ -7,6 +7,7 @@ import { LEASE, LEASED } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_LATE } from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
+import { EXPERIMENTAL, keepValid, ownTrust } from '../../trust/attestation.ts';
 import { learnLaw } from './pod-law.ts';
 import { MAX_CIRCLE, MAX_LAWS_TOLD, type Lease, type Leased } from './pod-records.ts';
 import { entriesInOrder, usedBytes, type Fellow, type Fellows, type PodHost } from './pod-state.ts';
@@ -59,14 +60,15 @@ function askLease(node: Node, fellows: Fellows, now: Now, out: Outbox, peer: Pee
 function fellowOf(fellows: Fellows, peer: Peer): Fellow {
   let fellow = fellows.get(peer);
   if (fellow === undefined) {
-    const none = { region: '', freeBytes: 0, maxPodBytes: 0, heardUs: 0, boot: 0, seen: 0 };
-    fellows.set(peer, (fellow = { ...none, grantedUs: -1, askedUs: 0, askedN: 0 }));
+    const none = { region: '', freeBytes: 0, maxPodBytes: 0, trust: EXPERIMENTAL, attestations: [] };
+    fellow = { ...none, heardUs: 0, boot: 0, seen: 0, grantedUs: -1, askedUs: 0, askedN: 0 };
+    fellows.set(peer, fellow);
   }
   return fellow;
 }
 
 /** Says how this host is, and which laws have changed since the asker last heard. */
-export function onLease(node: Node, pods: PodHost, out: Outbox, envelope: Envelope): void {
+export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { boot, seen, wantsLaws } = envelope.body as Lease;
   const from = boot === node.bootCount ? seen : 0;
   const news =
@@ -86,26 +88,31 @@ export function onLease(node: Node, pods: PodHost, out: Outbox, envelope: Envelo
     region: node.config.manifest.region,
     freeBytes: Math.max(0, storage.availableBytes - usedBytes(pods)),
     maxPodBytes: storage.maxPodBytes,
+    trust: ownTrust(node, now),
+    attestations: boot === node.bootCount ? [] : (node.config.attestations as Leased['attestations']),
   };
   reply(node, out, envelope, LEASED, body);
 }
 
 /** A gateway hears how a pod host is. */
-export function hearFellow(fellows: Fellows, now: Now, envelope: Envelope): Fellow | null {
+export function hearFellow(node: Node, fellows: Fellows, now: Now, envelope: Envelope): Fellow | null {
   const fellow = fellows.get(envelope.from);
   if (fellow === undefined || fellow.askedN !== envelope.n) return null;
-  const { region, freeBytes, maxPodBytes } = envelope.body as Leased;
+  const { boot, region, freeBytes, maxPodBytes, trust, attestations } = envelope.body as Leased;
   fellow.askedN = 0;
   fellow.heardUs = now.monoUs;
   fellow.region = region;
   fellow.freeBytes = freeBytes;
   fellow.maxPodBytes = maxPodBytes;
+  fellow.trust = trust;
+  // It names them to who has not heard this boot of it yet: they are checked once.
+  if (boot !== fellow.boot) fellow.attestations = keepValid(node, { id: envelope.from }, attestations);
   return fellow;
 }
 
 /** A host is told laws; when it has been told all, it has what that other one can give of a lease. */
 export function onLeased(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
-  const fellow = hearFellow(pods.fellows, now, envelope);
+  const fellow = hearFellow(node, pods.fellows, now, envelope);
   if (fellow === null) {
     countRefusal(node, REFUSAL_LATE);
     return;

@@ -5,12 +5,16 @@ import { memberStateOf } from '../../cluster/membership/detector.ts';
 import { ALIVE, LEFT } from '../../cluster/membership/member.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { allowsStorage, isDurablePlace, type PlaceRule } from '../../policy/location-policy.ts';
+import { effectiveTrust, ownTrust } from '../../trust/attestation.ts';
+import { mayDo } from '../../trust/operations.ts';
 import type { Fellows } from './pod-state.ts';
 
 /** A pod host, and where it says that it lies. */
 export interface Place {
   readonly peer: Peer;
   readonly region: string;
+  /** What it is worth, as far as its attestations show it. */
+  readonly level: number;
 }
 
 /** Every pod draws an order of hosts of its own, which hosts that come and go do not change (rendezvous hashing). */
@@ -27,19 +31,49 @@ export function rankPlaces<P extends Place>(node: Node, pod: string, places: rea
   });
 }
 
-/** All pod hosts that have said where they lie, this one included. */
-export function placesOf(node: Node, fellows: Fellows): Place[] {
-  const places: Place[] = [{ peer: node.self, region: node.config.manifest.region }];
-  for (const [peer, { region }] of fellows) if (region !== '') places.push({ peer, region });
+export function ownPlace(node: Node, now: Now): Place {
+  return { peer: node.self, region: node.config.manifest.region, level: ownTrust(node, now) };
+}
+
+/** The pod hosts that have said where they lie. What they say of their worth counts as far as attestors have signed it (R4-4). */
+export function fellowPlaces(fellows: Fellows, now: Now): Place[] {
+  const places: Place[] = [];
+  for (const [peer, { region, trust, attestations }] of fellows)
+    if (region !== '')
+      places.push({ peer, region, level: effectiveTrust(now, { claimedTrust: trust }, attestations) });
   return places;
 }
 
-/** Where the pod may be, the durable places first: the order in which hosts are its primary and its holders (R6.1-6). */
-export function eligiblePlaces(node: Node, fellows: Fellows, pod: string, rule: PlaceRule): Place[] {
-  const allowed = placesOf(node, fellows).filter(({ region }) => allowsStorage(rule, region));
-  const ranked = rankPlaces(node, pod, allowed);
-  const durable = ranked.filter(({ region }) => isDurablePlace(rule, region));
-  return [...durable, ...ranked.filter((place) => !durable.includes(place))];
+/** All pod hosts that have said where they lie, this one included. */
+export function placesOf(node: Node, fellows: Fellows, now: Now): Place[] {
+  return [ownPlace(node, now), ...fellowPlaces(fellows, now)];
+}
+
+/** Whether a copy may be there: by the policy, and by what the host is worth (R6.1-1, R8.1-2). */
+export function mayHold(rule: PlaceRule, { region, level }: Place): boolean {
+  return (
+    allowsStorage(rule, region) && mayDo(level, rule.isSealed ? 'hold-sealed-replica' : 'process-personal')
+  );
+}
+
+/** Whether a host that may hold it may be its primary, too. */
+export function mayLead(rule: PlaceRule, { region, level }: Place): boolean {
+  return isDurablePlace(rule, region) && mayDo(level, 'hold-primary');
+}
+
+/** Where the pod may be: those first that may lead, then the durable places, in the pod's order (R6.1-6). */
+export function eligiblePlaces(
+  node: Node,
+  fellows: Fellows,
+  now: Now,
+  pod: string,
+  rule: PlaceRule,
+): Place[] {
+  const may = placesOf(node, fellows, now).filter((place) => mayHold(rule, place));
+  const ranked = rankPlaces(node, pod, may);
+  const order = (place: Place): number =>
+    mayLead(rule, place) ? 0 : isDurablePlace(rule, place.region) ? 1 : 2;
+  return [0, 1, 2].flatMap((at) => ranked.filter((place) => order(place) === at));
 }
 
 /** Whether a host is there as far as this node knows, and not suspected. */
@@ -63,7 +97,7 @@ export function desiredHolders(
   pod: string,
   rule: PlaceRule,
 ): Place[] {
-  const present = eligiblePlaces(node, fellows, pod, rule).filter(({ peer }) =>
+  const present = eligiblePlaces(node, fellows, now, pod, rule).filter(({ peer }) =>
     isPresent(node, fellows, now, peer),
   );
   return present.slice(0, node.config.parameters.podCopies);

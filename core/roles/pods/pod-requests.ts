@@ -23,7 +23,7 @@ import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
 import { isSealed, joinCopies } from './pod-copies.ts';
 import { hasLease } from './pod-lease.ts';
 import { isOver, learnLaw, queueTask, save } from './pod-law.ts';
-import { eligiblePlaces, isAlive, placesOf } from './pod-placement.ts';
+import { eligiblePlaces, isAlive, mayHold, mayLead, ownPlace, placesOf } from './pod-placement.ts';
 import type { PodCopy, PodDelete, PodLaw, PodRead, PodRule, PodWrite } from './pod-records.ts';
 import {
   bytesOf,
@@ -79,7 +79,7 @@ export function onPodWrite(node: Node, pods: PodHost, now: Now, out: Outbox, env
       ? fault(OVERLOADED, 'there is no room for another pod')
       : rule === null || isOver(entry, now)
         ? GONE
-        : findPlaceFault(node, pods, pod, rule);
+        : findPlaceFault(node, pods, now, pod, rule);
   if (blocked !== null || entry === null) {
     refuse(node, out, envelope, blocked ?? GONE);
     return;
@@ -125,13 +125,16 @@ function findWriteFault(
 }
 
 /** Whether this host is the one to take it: the first of those that the policy allows and that are not suspected. */
-function findPlaceFault(node: Node, pods: PodHost, pod: string, rule: PlaceRule): Fault | null {
+function findPlaceFault(node: Node, pods: PodHost, now: Now, pod: string, rule: PlaceRule): Fault | null {
   const { region } = node.config.manifest;
   if (!allowsStorage(rule, region))
     return fault(NO_CAPABLE_NODE, 'its policy does not allow it in this region');
   if (!isDurablePlace(rule, region))
     return fault(NO_CAPABLE_NODE, 'its policy wants the primary in another region');
-  const places = eligiblePlaces(node, pods.fellows, pod, rule);
+  const own = ownPlace(node, now);
+  if (!mayHold(rule, own) || !mayLead(rule, own))
+    return fault(NO_CAPABLE_NODE, `a host of level ${own.level} may not be the primary of a pod`);
+  const places = eligiblePlaces(node, pods.fellows, now, pod, rule);
   const first = places.find(({ peer }) => isAlive(node, peer));
   if (first !== undefined && first.peer !== node.self)
     return fault(NO_CAPABLE_NODE, 'another host is the primary of the pod');
@@ -288,7 +291,7 @@ function findRuleFault(
   if (terms.policy.encryptionRequired && !isSealed(entry?.wanted ?? null))
     return fault(NO_ELIGIBLE_NODE, 'the pod has open contents: write sealed ones in their place first');
   const rule = ruleOf({ pod: '', policy, deletion: null } as PodEntry['law'])!;
-  if (!placesOf(node, pods.fellows).some(({ region }) => isDurablePlace(rule, region)))
+  if (!placesOf(node, pods.fellows, now).some(({ region }) => isDurablePlace(rule, region)))
     return fault(NO_ELIGIBLE_NODE, 'no pod host of this cluster lies where the policy allows it');
   return null;
 }

@@ -1,6 +1,6 @@
 import type { Peer } from '../../base/peers.ts';
 import { NEVER_US } from '../../base/time.ts';
-import { name } from '../../cluster/manifest.ts';
+import { attestationShape, name } from '../../cluster/manifest.ts';
 import { Encoder } from '../../machine/codec.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { RequestTable } from '../../machine/request-table.ts';
@@ -20,6 +20,7 @@ import {
 } from '../../machine/shape.ts';
 import { compilePolicy, type PlaceRule } from '../../policy/location-policy.ts';
 import { podId } from '../../policy/pod-terms.ts';
+import { MAX_ROOTS } from '../../trust/standing-documents.ts';
 import { MAX_CIRCLE, podCopyShape, podLawShape, type PodCopy } from './pod-records.ts';
 import { versionShape } from './pod-version.ts';
 
@@ -78,6 +79,9 @@ const fellowShape = record({
   region: name,
   freeBytes: integer,
   maxPodBytes: integer,
+  /** What it says that it is worth, and what attestors have really signed of it. */
+  trust: upTo(4),
+  attestations: list(shared(attestationShape), MAX_ROOTS),
   heardUs: integer,
   /** Its boot, and up to where its laws are known here. */
   boot: integer,

@@ -89,7 +89,7 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
     case WRITING:
       work.revision = entry.revision;
       pushEntry(node, pods, entry, now, out);
-      finishWrite(node, pods, work, entry, out);
+      finishWrite(node, pods, work, entry, now, out);
       return;
     case READING: {
       if (entry.copy === null || entry.law.policy === null) {
@@ -107,10 +107,17 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
 }
 
 /** R6.1-6: a write is acknowledged when two durable holders have it, or the one that there is. */
-export function finishWrite(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: Outbox): void {
+export function finishWrite(
+  node: Node,
+  pods: PodHost,
+  work: Work,
+  entry: PodEntry,
+  now: Now,
+  out: Outbox,
+): void {
   const rule = ruleOf(entry.law);
   if (rule === null || work.version === null || work.revision === 0) return;
-  const places = eligiblePlaces(node, pods.fellows, work.pod, rule);
+  const places = eligiblePlaces(node, pods.fellows, now, work.pod, rule);
   const others = places.filter(({ peer, region }) => peer !== node.self && isDurablePlace(rule, region));
   const isSafe = others.some(({ peer }) => (entry.others.get(peer)?.revision ?? 0) >= work.revision);
   const isAlone = rule.required === null && !others.some(({ peer }) => isAlive(node, peer));
@@ -196,7 +203,7 @@ export function onWorksAlarm(node: Node, pods: PodHost, now: Now, out: Outbox): 
   for (const entry of entriesInOrder(pods)) if (busy.has(entry.pod)) pushEntry(node, pods, entry, now, out);
   for (const work of works.entries()) {
     const entry = pods.entries.get(work.pod)!;
-    if (work.what === WRITING) finishWrite(node, pods, work, entry, out);
+    if (work.what === WRITING) finishWrite(node, pods, work, entry, now, out);
     else if (work.what !== READING && entry.storing === 0) {
       spreadLaw(node, pods, work, entry, out);
       finishLaw(node, pods, work, entry, now, out);

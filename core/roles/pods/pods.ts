@@ -23,7 +23,7 @@ export function receivePods(node: Node, now: Now, out: Outbox, envelope: Envelop
     return true;
   }
   if (podDesk !== null) {
-    if (kind === LEASED && onPodDeskLeased(podDesk, now, envelope)) return true;
+    if (kind === LEASED && onPodDeskLeased(node, podDesk, now, envelope)) return true;
     if (onPodAnswer(node, podDesk, now, out, envelope)) return true;
   }
   return pods !== null && onPods(node, pods, now, out, envelope);
