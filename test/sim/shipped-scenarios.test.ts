@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'agents-at-work.yaml': { digest: 'f3d4079c6e8ac25d', verdict: 'pass' },
   'bad-model.yaml': { digest: 'f96b9f669f9d58d0', verdict: 'pass' },
-  'captured-vouchers.yaml': { digest: 'eea070450d6fd250', verdict: 'pass' },
+  'captured-vouchers.yaml': { digest: '4f532cd5edeb36d5', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: '8c8bc84259b6ab61', verdict: 'violated' },
   'flapping-link.yaml': { digest: 'c9071a6c4a989e26', verdict: 'pass' },
@@ -18,16 +18,16 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'index-lost.yaml': { digest: '111746347523902a', verdict: 'pass' },
   'model-rollout.yaml': { digest: '6e44372fedcc99fa', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: 'b07ad5b12fd7d5db', verdict: 'pass' },
-  'quickstart.yaml': { digest: '0c53d64b2d0c4106', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'b0148fc42ea99b98', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: '75830a9ce6722df3', verdict: 'pass' },
   'replaying-bridge.yaml': { digest: '44953087fd6fdcc3', verdict: 'pass' },
   'rolling-restart.yaml': { digest: 'd1fa3714286cdcef', verdict: 'pass' },
   'slow-bridge.yaml': { digest: 'eefb14eda4f22b8b', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '3b54fba4e3340ebc', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '99e52a944b624d53', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'a6f462daf62bb7dd', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '724b4da91facc70f', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '9951b021025ff630', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '56dd5e112466d25d', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: 'c716f43daca03ed2', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: 'f4698d6b67c409d7', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '6714ddadad8f7521', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
