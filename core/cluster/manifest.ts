@@ -47,6 +47,8 @@ export const attestationShape = record({
   runBy: name,
   signature: text(256),
 });
+/** Attestations that come with one node at most. */
+export const MAX_ATTESTATIONS = 8;
 /** A statement by an attestor on what level a node has earned (R4-4). */
 export type Attestation = Readonly<Of<typeof attestationShape>>;
 

@@ -1,6 +1,6 @@
 import { NEVER_US } from '../base/time.ts';
 import type { Peer, Pure } from '../base/peers.ts';
-import { attestationShape, type Attestation } from '../cluster/manifest.ts';
+import { attestationShape, MAX_ATTESTATIONS, type Attestation } from '../cluster/manifest.ts';
 import type { Parameters } from '../machine/parameters.ts';
 import { integer, list, peer, record, shared, table, upTo, type Of } from '../machine/shape.ts';
 import { hashAttestation } from './attestation.ts';
@@ -10,7 +10,6 @@ import {
   hashAudit,
   hashVouch,
   MAX_AUDITS,
-  MAX_ROOTS,
   MAX_SUBJECTS,
   vouchShape,
   type Testimony,
@@ -19,7 +18,7 @@ import {
 
 /** What one node has said in matters of trust, all of it checked. */
 export const spokenShape = record({
-  attestations: list(shared(attestationShape), MAX_ROOTS),
+  attestations: list(shared(attestationShape), MAX_ATTESTATIONS),
   vouches: list(shared(vouchShape), MAX_SUBJECTS),
   audits: list(shared(auditShape), MAX_AUDITS),
 });
@@ -75,7 +74,7 @@ export function joinTestimony(
     spoken.attestations,
     told.attestations,
     (one) => hashAttestation(pure, one),
-    MAX_ROOTS,
+    MAX_ATTESTATIONS,
   );
   spoken.vouches = joinVouches(pure, spoken.vouches, told.vouches);
   spoken.audits = union(spoken.audits, told.audits, (one) => hashAudit(pure, one), MAX_AUDITS);

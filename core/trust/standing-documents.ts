@@ -1,5 +1,5 @@
 import type { Pure } from '../base/peers.ts';
-import { attestationShape } from '../cluster/manifest.ts';
+import { attestationShape, MAX_ATTESTATIONS } from '../cluster/manifest.ts';
 import { Encoder } from '../machine/codec.ts';
 import { integer, list, peer, record, text, upTo, type Of } from '../machine/shape.ts';
 
@@ -42,16 +42,15 @@ export function hashAudit(pure: Pure, audit: Omit<Audit, 'signature'>): string {
   return pure.hash(new Encoder(pure).document(auditTermsShape, audit));
 }
 
-/** What one voucher can say of different nodes in all, what can be brought for one node, and how often it is passed on. */
+/** What one voucher can say of different nodes in all, and audits that can be brought for one node. */
 export const MAX_SUBJECTS = 32;
 export const MAX_AUDITS = 4;
-export const MAX_ROOTS = 8;
 const MAX_PASSES = 8;
 
 /** All that one node says in matters of trust: what it is itself worth, for whom it vouches, and how it was audited. */
 export const testimonyShape = record({
   speaker: peer,
-  attestations: list(attestationShape, MAX_ROOTS),
+  attestations: list(attestationShape, MAX_ATTESTATIONS),
   vouches: list(vouchShape, MAX_SUBJECTS),
   audits: list(auditShape, MAX_AUDITS),
 });

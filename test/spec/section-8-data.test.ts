@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import * as kinds from '../../core/machine/kinds.ts';
+import type { Leased } from '../../core/roles/pods/pod-records.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
 import { contentOf, holdersOf, podCluster, PodOwner, signPolicy } from '../pods.ts';
 import { createCluster, putOnDisk, release, versionAt } from '../publisher.ts';
@@ -23,7 +24,7 @@ describe('§8 Trust, and what is entrusted', () => {
     ['rather too few copies than one with a peer', [4, 3, 2, 2, 1], ['host-1', 'host-2']],
   ];
   for (const [what, levels, expected] of cases)
-    it(`R8.1-2: ${what}`, () => {
+    it(`R8.1-2: holders: ${what}`, () => {
       const { rig, ann } = stage(...levels);
       expect(ann.write(signPolicy(rig.cast, ann.peer, 1, 1), 'one')?.kind).to.equal(kinds.POD_WRITTEN);
       rig.advance(60 * SECOND_US);
@@ -59,6 +60,11 @@ describe('§8 Trust, and what is entrusted', () => {
 
   it('R8.1-2, R4-4: what a host says of itself counts for nothing without an attestation', () => {
     const { rig, ann } = stage(4, 3, 0, 0);
+    rig.drops = (envelope) => {
+      if (envelope.kind === kinds.LEASED) envelope.body = { ...(envelope.body as Leased), trust: 4 };
+      return false;
+    };
+    rig.advance(3 * SECOND_US);
     ann.write(signPolicy(rig.cast, ann.peer, 1, 1), 'one');
     rig.advance(60 * SECOND_US);
     expect(holdersOf(rig, ann.podId())).to.deep.equal(['host-1', 'host-2']);

@@ -10,7 +10,13 @@ import {
   word,
   type Of,
 } from '../../machine/shape.ts';
-import { attestationShape, loadShape, manifestShape, manifestVersionShape } from '../manifest.ts';
+import {
+  attestationShape,
+  MAX_ATTESTATIONS,
+  loadShape,
+  manifestShape,
+  manifestVersionShape,
+} from '../manifest.ts';
 
 /** What nodes say of themselves, and index nodes to each other of them. */
 
@@ -18,7 +24,7 @@ export const announcementShape = record({
   manifest: manifestShape,
   version: manifestVersionShape,
   signature: text(256),
-  attestations: list(attestationShape, 8),
+  attestations: list(attestationShape, MAX_ATTESTATIONS),
 });
 export type Announcement = Readonly<Of<typeof announcementShape>>;
 

@@ -51,9 +51,8 @@ export function placesOf(node: Node, fellows: Fellows, now: Now): Place[] {
 
 /** Whether a copy may be there: by the policy, and by what the host is worth (R6.1-1, R8.1-2). */
 export function mayHold(rule: PlaceRule, { region, level }: Place): boolean {
-  return (
-    allowsStorage(rule, region) && mayDo(level, rule.isSealed ? 'hold-sealed-replica' : 'process-personal')
-  );
+  const operation = rule.isSealed ? 'hold-sealed-replica' : 'process-personal';
+  return allowsStorage(rule, region) && mayDo(level, operation);
 }
 
 /** Whether a host that may hold it may be its primary, too. */

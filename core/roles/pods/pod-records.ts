@@ -1,4 +1,4 @@
-import { attestationShape, name } from '../../cluster/manifest.ts';
+import { attestationShape, MAX_ATTESTATIONS, name } from '../../cluster/manifest.ts';
 import {
   flag,
   integer,
@@ -14,7 +14,6 @@ import {
 import { AUTHORISATIONS, consentShape } from '../../policy/documents.ts';
 import { podDeletionShape, podId, podPolicyShape } from '../../policy/pod-terms.ts';
 import { MAX_DEADLINE_US } from '../../routing/want.ts';
-import { MAX_ROOTS } from '../../trust/standing-documents.ts';
 import { MAX_SIBLINGS, vectorShape, versionShape } from './pod-version.ts';
 
 /** Accesses that a pod lists; the oldest make room. */
@@ -83,7 +82,7 @@ export const leasedBody = record({
   maxPodBytes: integer,
   /** What the host holds itself to be worth (R8.1-2), and what shows it to who has not heard this boot yet. */
   trust: upTo(4),
-  attestations: list(attestationShape, MAX_ROOTS),
+  attestations: list(attestationShape, MAX_ATTESTATIONS),
 });
 export const podWriteBody = record({
   policy: podPolicyShape,

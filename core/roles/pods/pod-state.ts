@@ -1,6 +1,6 @@
 import type { Peer } from '../../base/peers.ts';
 import { NEVER_US } from '../../base/time.ts';
-import { attestationShape, name } from '../../cluster/manifest.ts';
+import { attestationShape, MAX_ATTESTATIONS, name } from '../../cluster/manifest.ts';
 import { Encoder } from '../../machine/codec.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { RequestTable } from '../../machine/request-table.ts';
@@ -20,7 +20,6 @@ import {
 } from '../../machine/shape.ts';
 import { compilePolicy, type PlaceRule } from '../../policy/location-policy.ts';
 import { podId } from '../../policy/pod-terms.ts';
-import { MAX_ROOTS } from '../../trust/standing-documents.ts';
 import { MAX_CIRCLE, podCopyShape, podLawShape, type PodCopy } from './pod-records.ts';
 import { versionShape } from './pod-version.ts';
 
@@ -81,7 +80,7 @@ const fellowShape = record({
   maxPodBytes: integer,
   /** What it says that it is worth, and what attestors have really signed of it. */
   trust: upTo(4),
-  attestations: list(shared(attestationShape), MAX_ROOTS),
+  attestations: list(shared(attestationShape), MAX_ATTESTATIONS),
   heardUs: integer,
   /** Its boot, and up to where its laws are known here. */
   boot: integer,
