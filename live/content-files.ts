@@ -26,6 +26,11 @@ export class ContentFiles {
     writeDurably(path, bytes, 0o600);
   }
 
+  /** Whether a record on disk names it. */
+  has(hash: string): boolean {
+    return this.counts.has(hash);
+  }
+
   /** The bytes, if they are there and are what the reference says. */
   read(content: Ref): Uint8Array | undefined {
     if (!HASH.test(content.hash)) return undefined;
@@ -38,8 +43,9 @@ export class ContentFiles {
     }
   }
 
-  /** A record comes in the place of another; what only the other named is erased. */
-  replace(old: DiskRecord | null, record: DiskRecord | null): void {
+  /** A record comes in the place of another; what only the other named is erased. Returns what that was, by hash. */
+  replace(old: DiskRecord | null, record: DiskRecord | null): string[] {
+    const erased: string[] = [];
     for (const { hash } of refsOf(record)) this.counts.set(hash, (this.counts.get(hash) ?? 0) + 1);
     for (const { hash } of refsOf(old)) {
       const count = (this.counts.get(hash) ?? 0) - 1;
@@ -47,8 +53,10 @@ export class ContentFiles {
       else {
         this.counts.delete(hash);
         this.erase(hash);
+        erased.push(hash);
       }
     }
+    return erased;
   }
 
   /** Erases what no record names: a crash came between a content and its record, or between a record and its erasure. */

@@ -5,7 +5,9 @@ import { hashBytes } from './identity.ts';
 /** All contents of a node together are at most so large, and each is forgotten so long after it was last needed. */
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 /** One content is at most so large. */
-export const MAX_CONTENT_BYTES = 1024 * 1024;
+export const MAX_CONTENT_BYTES = 4 * 1024 * 1024;
+/** All versions of a pod together: what one envelope can bring to another node. */
+export const MAX_POD_BYTES = 16 * 1024 * 1024;
 /** Longer than a request can live and its outcome is remembered for duplicates (R5.3-3). */
 const HOLD_MS = 200_000;
 
@@ -24,7 +26,7 @@ export class Contents {
   private readonly maxTotalBytes: number;
   totalBytes = 0;
   /** Where contents lie that records name; null: nowhere. */
-  files: Pick<ContentFiles, 'read'> | null = null;
+  files: Pick<ContentFiles, 'read' | 'has'> | null = null;
 
   constructor(maxTotalBytes = MAX_TOTAL_BYTES) {
     this.maxTotalBytes = maxTotalBytes;
@@ -57,10 +59,27 @@ export class Contents {
       this.touch(content.hash, known);
       return true;
     }
-    if (bytes.length > MAX_CONTENT_BYTES || this.totalBytes + bytes.length > this.maxTotalBytes) return false;
+    if (bytes.length > MAX_CONTENT_BYTES || !this.makeRoom(bytes.length)) return false;
     this.held.set(content.hash, { bytes, usedMs: performance.now() });
     this.totalBytes += bytes.length;
     return true;
+  }
+
+  /** Holds it no longer in memory: what was erased is nowhere, and what was only passed on does not stay. */
+  forget(hash: string): void {
+    const found = this.held.get(hash);
+    if (found === undefined) return;
+    this.held.delete(hash);
+    this.totalBytes -= found.bytes.length;
+  }
+
+  /** Lets go of what lies on disk too, if that is needed; false if there is still no room. */
+  private makeRoom(bytes: number): boolean {
+    for (const hash of this.held.keys()) {
+      if (this.totalBytes + bytes <= this.maxTotalBytes) break;
+      if (this.files?.has(hash) === true) this.forget(hash);
+    }
+    return this.totalBytes + bytes <= this.maxTotalBytes;
   }
 
   private touch(hash: string, found: Held): void {

@@ -84,7 +84,11 @@ export class Disk implements Device {
       }
       const replaced = writes.map(({ key }) => log.records.get(key)?.record ?? null);
       log.append(writes);
-      writes.forEach(({ record }, i) => this.files.replace(replaced[i], record));
+      writes.forEach(({ record }, i) => {
+        const erased = this.files.replace(replaced[i], record);
+        // What a pod host has let go of it cannot give to anybody any more, not even for a moment (R6.2-2).
+        if (replaced[i]?.pod) erased.forEach((hash) => this.contents.forget(hash));
+      });
       return DISK_FINE;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

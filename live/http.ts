@@ -15,14 +15,16 @@ import type { Ending, GatewayUser } from './gateway-user.ts';
 import { nameOf, readKey, requestIdOf, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
 import { Metrics } from './metrics.ts';
+import { routePods } from './pods-http.ts';
+import type { PodVisitors } from './pod-visitors.ts';
 import { readQuestion } from './question.ts';
 
 const BODY_LIMIT = '512kb';
 
 const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
 
-/** The application of a node; `user` is null unless it is a gateway. */
-export function createHttp(live: LiveNode, user: GatewayUser | null): Express {
+/** The application of a node; `user` and `visitors` are null unless it is a gateway. */
+export function createHttp(live: LiveNode, user: GatewayUser | null, visitors: PodVisitors | null): Express {
   const app = express();
   app.disable('x-powered-by');
   const metrics = new Metrics(live, user);
@@ -41,12 +43,13 @@ export function createHttp(live: LiveNode, user: GatewayUser | null): Express {
     });
     routeAgents(app, live, user.owner, express.json({ limit: BODY_LIMIT }));
   }
+  if (visitors !== null) routePods(app, live, visitors);
   app.use((request, response) => {
-    const isOfGateways = /^\/v1\/(ask|agents)(\/|$)/.test(request.path);
+    const isOfGateways = /^\/v1\/(ask|agents|pods)(\/|$)/.test(request.path);
     const detail =
       isOfGateways && user === null
         ? 'this node is no gateway'
-        : 'there are /v1/ask, /v1/agents, /v1/health, /v1/node, /metrics';
+        : 'there are /v1/ask, /v1/agents, /v1/pods/OWNER/NUMBER, /v1/health, /v1/node, /metrics';
     sendFault(response, 404, 'NOT_FOUND', detail);
   });
   app.use(onError);

@@ -26,6 +26,7 @@ const USER_FOLDER = 'user';
 const DOCUMENT_DOMAIN = Buffer.from('watershed document\0');
 const FRAME_DOMAIN = Buffer.from('watershed frame\0');
 const HELLO_DOMAIN = Buffer.from('watershed hello\0');
+const REQUEST_DOMAIN = Buffer.from('watershed request\0');
 /** Ids that a node gives numbers to at most; whoever names more is refused. Strangers may name so many of them. */
 export const MAX_PEERS = 65_536;
 export const MAX_STRANGERS = 16_384;
@@ -117,6 +118,15 @@ function helloMessage(challenge: Uint8Array, address: string): Buffer {
   return Buffer.concat([HELLO_DOMAIN, challenge, Buffer.from(address)]);
 }
 
+/** Signs what somebody asks over HTTP: 64 bytes. */
+export function signRequest(identity: Identity, text: string): Buffer {
+  return sign(null, requestMessage(text), identity.privateKey);
+}
+
+function requestMessage(text: string): Buffer {
+  return Buffer.concat([REQUEST_DOMAIN, Buffer.from(text)]);
+}
+
 /** More ids were named than a node gives numbers to. */
 export class PeerTableFull extends Error {
   override readonly name = 'PeerTableFull';
@@ -186,6 +196,10 @@ export class LiveIds implements Pure {
 
   verifyHello(publicKey: string, challenge: Uint8Array, address: string, signature: Uint8Array): boolean {
     return this.check(publicKey, helloMessage(challenge, address), signature);
+  }
+
+  verifyRequest(publicKey: string, text: string, signature: Uint8Array): boolean {
+    return this.check(publicKey, requestMessage(text), signature);
   }
 
   /** Whether the id is on the roster. */

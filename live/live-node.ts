@@ -38,6 +38,13 @@ export interface LocalUser {
   close(): void;
 }
 
+/** People with keys of their own, who come and go. */
+export interface Visitors {
+  /** False: it is for none of them. */
+  receive(envelope: Envelope): boolean;
+  close(): void;
+}
+
 export class LiveNode {
   readonly config: LiveConfig;
   readonly identity: Identity;
@@ -56,6 +63,8 @@ export class LiveNode {
   user: LocalUser | null = null;
   /** Whoever gives it orders from inside its process. */
   console: LocalUser | null = null;
+  /** Whoever asks through this node in a name of their own. */
+  visitors: Visitors | null = null;
   private readonly accelerator: Accelerator | null;
   private readonly boot: Boot;
   private readonly events: LiveNodeEvents;
@@ -155,6 +164,7 @@ export class LiveNode {
     this.journal.close((hash) => signHash(this.identity, hash));
     this.user?.close();
     this.console?.close();
+    this.visitors?.close();
     // Last answers leave before their connections end.
     await nextTurn();
     this.http.closeAllConnections();
@@ -164,7 +174,7 @@ export class LiveNode {
   private send(envelope: Envelope, bytes: Uint8Array): void {
     if (envelope.to === this.user?.peer) this.user.receive(envelope);
     else if (envelope.to === this.console?.peer) this.console.receive(envelope);
-    else this.transport.send(envelope, bytes);
+    else if (this.visitors?.receive(envelope) !== true) this.transport.send(envelope, bytes);
   }
 
   private deviceOf(envelope: Envelope): Device {

@@ -19,6 +19,7 @@ import { nameOf, requestIdOf } from './http-replies.ts';
 import { openUser } from './identity.ts';
 import { LiveNode } from './live-node.ts';
 import { viewOf } from './node-view.ts';
+import { PodVisitors } from './pod-visitors.ts';
 import type { FromNode, ToNode } from './process-messages.ts';
 
 const REPORT_MS = 1_000;
@@ -59,12 +60,14 @@ try {
 }
 
 async function open(path: string): Promise<void> {
+  let visitors: PodVisitors | null = null;
   live = await LiveNode.open(path, config, { onNoted, onFailed: fail });
   if (hasType(live.driver.node.config.manifest, 'gateway')) {
     user = new GatewayUser(live, openUser(path), onEnded);
     live.user = user;
+    live.visitors = visitors = new PodVisitors(live);
   }
-  live.handler = createHttp(live, user);
+  live.handler = createHttp(live, user, visitors);
   const { port } = live;
   log.info({ port, bootCount: live.bootCount, provider: config.provider }, 'listening');
   tell({ type: 'listening', port });

@@ -9,7 +9,7 @@ import { decodeEnvelope, MAX_ENVELOPE_BYTES } from '../core/machine/codec.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { KINDS, STORE, typeOfKind } from '../core/machine/kinds.ts';
 import { visitRefs, type Ref } from '../core/machine/shape.ts';
-import { isContentOf, MAX_CONTENT_BYTES, type Contents } from './contents.ts';
+import { isContentOf, MAX_POD_BYTES, type Contents } from './contents.ts';
 import { Hearer, readNonce, Speaker, type FrameArguments, type FramePlace, type Parcel } from './frames.ts';
 import {
   idOfPublicKey,
@@ -22,7 +22,7 @@ import {
 import { isAddress, Link, MAX_UNSENT, urlOf } from './link.ts';
 
 /** One frame: an envelope and the contents it names. */
-const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + 2 * MAX_CONTENT_BYTES;
+const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + MAX_POD_BYTES;
 /** Peers without an address whose connections to us are remembered, to answer them; the oldest make room. */
 const MAX_RETURNS = 1_024;
 /** Proofs that one connection may ask for. */

@@ -13,7 +13,7 @@ import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved
 /** Sessions and offers are learnt within a second, so that a test need not wait for more. */
 const QUICK = { heartbeatUs: 300_000, sessionUs: 300_000, offersUs: 500_000 };
 
-/** A node of a pilot; models make it compute. */
+/** A node of a pilot; models make it compute, and a pod host has room for pods. */
 export function pilotNode(
   name: string,
   region: string,
@@ -27,7 +27,7 @@ export function pilotNode(
     types,
     claimedTrust: 4,
     attestedTrust: 3,
-    podStorage: null,
+    podStorage: types.includes('pod-host') ? { availableBytes: 1e9, maxPodBytes: 16e6 } : null,
     compute: types.includes('compute') ? { gpuMemoryBytes: 24e9, supportedModels: models } : null,
     installedModels: models,
     slots: 4,

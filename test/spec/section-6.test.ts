@@ -32,6 +32,18 @@ describe('§6 Data sovereignty', () => {
     expect(found.copy.versions.map(({ content }) => content.hash)).to.deep.equal(['one']);
   });
 
+  it('R6.1-6: a gateway may be a pod host itself: what it is asked for it does, or another does', () => {
+    const types = ['gateway', 'pod-host', 'index'];
+    const rig = new Rig(podCluster(['eu/fr', 'eu/fr', 'eu/fr'], { types })).start();
+    const ann = new PodOwner(rig);
+    for (const [i, gateway] of ['front', 'host-1', 'host-2', 'host-3'].entries()) {
+      ann.gateway = gateway;
+      const policy = signPolicy(rig.cast, ann.peer, i, 1);
+      expect(ann.write(policy, `by ${gateway}`)?.kind, gateway).to.equal(kinds.POD_WRITTEN);
+      expect(ann.read(ann.peer, null, i)?.kind, gateway).to.equal(kinds.POD_FOUND);
+    }
+  });
+
   it('R6.1-6: where the policy permits no second holder the answer says fragile, and there are rather too few copies (R6.1-3)', () => {
     const { rig, ann, home } = stage(['eu/fr', 'eu/de', 'eu/de']);
     expect(bodyOf<PodWritten>(ann.write(home, 'one')).isFragile).to.equal(true);

@@ -1,6 +1,6 @@
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { LEASED, POD_RULE, POD_WRITE } from '../../machine/kinds.ts';
+import { LEASED, POD_RULE, POD_RULED, POD_WRITE, POD_WRITTEN } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import {
   createPodDesk,
@@ -24,7 +24,9 @@ export function receivePods(node: Node, now: Now, out: Outbox, envelope: Envelop
   }
   if (podDesk !== null) {
     if (kind === LEASED && onPodDeskLeased(node, podDesk, now, envelope)) return true;
-    if (onPodAnswer(node, podDesk, now, out, envelope)) return true;
+    // Of a gateway that is a pod host, too, the errand itself comes by here on its way from the one to the other.
+    const isAnswer = kind >= POD_WRITTEN && kind <= POD_RULED;
+    if (isAnswer && onPodAnswer(node, podDesk, now, out, envelope)) return true;
   }
   return pods !== null && onPods(node, pods, now, out, envelope);
 }

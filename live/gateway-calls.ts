@@ -1,0 +1,184 @@
+/** Asks gateways over HTTP in a name of one's own: one after the other, until one has done it or said that it will not. */
+import { authorize } from './signed-request.ts';
+import { hashBytes, type Identity } from './identity.ts';
+import { fieldsOf } from './json-shape.ts';
+
+/** Why something was not done, as a gateway says it; or that none was heard. */
+export class PodRefused extends Error {
+  override readonly name = 'PodRefused';
+  readonly code: string;
+  /** It surely was not done and will not be. */
+  readonly definite: boolean;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number;
+
+  constructor(said: {
+    readonly code: string;
+    readonly definite: boolean;
+    readonly retryable: boolean;
+    readonly retryAfterMs: number;
+    readonly detail: string;
+  }) {
+    super(said.detail === '' ? said.code : said.detail);
+    this.code = said.code;
+    this.definite = said.definite;
+    this.retryable = said.retryable;
+    this.retryAfterMs = said.retryAfterMs;
+  }
+
+  static definitely(code: string, detail: string): PodRefused {
+    return new PodRefused({ code, definite: true, retryable: false, retryAfterMs: 0, detail });
+  }
+}
+
+export interface Gateway {
+  readonly url: string;
+  readonly id: string;
+  readonly name: string;
+  readonly region: string;
+}
+
+export interface Call {
+  readonly method: 'GET' | 'PUT';
+  readonly path: string;
+  readonly body?: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The Idempotency-Key; whatever changes something has one, so that asking again does no harm. */
+  readonly key?: string;
+  /** So long gateways are asked again and again, in ms. */
+  readonly patienceMs: number;
+  /** How long a gateway is to wait for what is asked at most, in ms. Default 10,000. */
+  readonly waitMs?: number;
+  /** Why a gateway is not to be asked, or null. */
+  readonly findFault?: (gateway: Gateway) => string | null;
+}
+
+const GOOD_FOR_MS = 60_000;
+const DEFAULT_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 60_000;
+/** For the way there and back, and for what a gateway does after its time is over. */
+const WAY_MS = 5_000;
+const PAUSE_MS = 500;
+/** What another gateway, or the same in a moment, may do. */
+const FOR_A_MOMENT: readonly string[] = ['NOT_READY', 'OVERLOADED', 'UNKNOWN_OUTCOME', 'UNREACHABLE'];
+
+export class GatewayCalls {
+  private readonly identity: Identity;
+  private readonly urls: readonly string[];
+  private readonly known = new Map<string, Gateway>();
+
+  constructor(identity: Identity, urls: readonly string[]) {
+    this.identity = identity;
+    this.urls = urls.map((url) => url.replace(/\/+$/, ''));
+  }
+
+  /** Resolves to the body of the answer. Rejects with PodRefused: what the last gateway said, of those that were asked. */
+  async ask(call: Call): Promise<Uint8Array> {
+    const endMs = performance.now() + call.patienceMs;
+    for (;;) {
+      let last = PodRefused.definitely('NO_GATEWAY', 'no gateway was named');
+      for (const url of this.urls) {
+        try {
+          return await this.askOne(url, call, endMs);
+        } catch (error) {
+          if (!(error instanceof PodRefused)) throw error;
+          if (error.definite && !error.retryable && error.code !== 'ELSEWHERE') throw error;
+          last = worse(last, error);
+        }
+      }
+      if (!FOR_A_MOMENT.includes(last.code) || performance.now() + PAUSE_MS > endMs) throw last;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+
+  private async askOne(url: string, call: Call, endMs: number): Promise<Uint8Array> {
+    const gateway = await this.meet(url);
+    const fault = call.findFault?.(gateway) ?? null;
+    if (fault !== null) throw PodRefused.definitely('ELSEWHERE', fault);
+    const leftMs = Math.max(1, Math.floor(endMs - performance.now()));
+    const waitMs = Math.min(MAX_WAIT_MS, call.waitMs ?? DEFAULT_WAIT_MS, leftMs);
+    const target = `${call.path}?waitMs=${waitMs}`;
+    const body = call.body ?? new Uint8Array();
+    const authorization = authorize(this.identity, {
+      method: call.method,
+      target,
+      gateway: gateway.id,
+      key: call.key ?? '',
+      untilMs: Date.now() + GOOD_FOR_MS,
+      bodyHash: hashBytes(body),
+    });
+    const headers: Record<string, string> = { ...call.headers, Authorization: authorization };
+    if (call.key !== undefined) headers['Idempotency-Key'] = call.key;
+    const response = await reach(url, `${url}${target}`, waitMs + WAY_MS, {
+      method: call.method,
+      headers,
+      ...(call.body === undefined ? {} : { body: call.body as Uint8Array<ArrayBuffer> }),
+    });
+    const answer = new Uint8Array(await response.arrayBuffer());
+    if (response.ok) return answer;
+    // Another node may listen there by now.
+    if (response.status === 401) this.known.delete(url);
+    throw refusalOf(gateway, answer);
+  }
+
+  /** Who listens there, and in which region: asked once. */
+  private async meet(url: string): Promise<Gateway> {
+    const met = this.known.get(url);
+    if (met !== undefined) return met;
+    const response = await reach(url, `${url}/v1/node`, WAY_MS, {});
+    const fields = fieldsOf(await response.json(), url);
+    const manifest = fieldsOf(fields['manifest'], `${url}: manifest`);
+    const gateway = {
+      url,
+      id: String(manifest['id']),
+      name: String(fields['name']),
+      region: String(manifest['region']),
+    };
+    this.known.set(url, gateway);
+    return gateway;
+  }
+}
+
+/** Of two refusals the one that says more: what was asked of nobody is told only if nobody was asked. */
+function worse(last: PodRefused, next: PodRefused): PodRefused {
+  const isEmpty = ['NO_GATEWAY', 'ELSEWHERE'].includes(last.code);
+  return isEmpty || next.code !== 'UNREACHABLE'
+    ? next.code === 'ELSEWHERE' && !isEmpty
+      ? last
+      : next
+    : last;
+}
+
+async function reach(url: string, target: string, withinMs: number, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(target, { ...init, signal: AbortSignal.timeout(withinMs) });
+  } catch (error) {
+    const cause = (error as Error).cause;
+    const why = cause instanceof Error ? cause.message : (error as Error).message;
+    throw new PodRefused({
+      code: 'UNREACHABLE',
+      // It may have been heard, and the answer lost.
+      definite: false,
+      retryable: true,
+      retryAfterMs: 0,
+      detail: `no answer from ${url}: ${why}`,
+    });
+  }
+}
+
+function refusalOf({ name }: Gateway, answer: Uint8Array): PodRefused {
+  let said: Record<string, unknown> = {};
+  try {
+    said = fieldsOf(JSON.parse(Buffer.from(answer).toString('utf8')), 'answer');
+  } catch {
+    // What is no answer of a gateway is told as it came.
+    said = { code: 'NO_ANSWER', detail: Buffer.from(answer).toString('utf8').slice(0, 200) };
+  }
+  return new PodRefused({
+    code: String(said['code']),
+    definite: said['definite'] === true,
+    retryable: said['retryable'] !== false,
+    retryAfterMs: Number(said['retryAfterMs'] ?? 0),
+    detail: said['detail'] === '' ? `${name}: ${String(said['code'])}` : String(said['detail']),
+  });
+}

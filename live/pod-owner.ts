@@ -1,0 +1,268 @@
+/** Somebody with a key and pods (§6): signs what is wanted of them, and asks gateways for it over HTTP. The key stays here. */
+import { randomUUID } from 'node:crypto';
+import type { Peer } from '../core/base/peers.ts';
+import type { Shape } from '../core/machine/shape.ts';
+import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
+import { consentShape, type Consent } from '../core/policy/documents.ts';
+import { allowsStorage, compilePolicy, type DataLocationPolicy } from '../core/policy/location-policy.ts';
+import {
+  certificateHash,
+  deletionHash,
+  findPodPolicyFault,
+  podIdOf,
+  policyHash,
+  readingHash,
+} from '../core/policy/pod-documents.ts';
+import { podPolicyShape, type PodPolicy, type PolicyTerms } from '../core/policy/pod-terms.ts';
+import * as records from '../core/roles/pods/pod-records.ts';
+import { vectorOf, vectorShape, type Vector, type Version } from '../core/roles/pods/pod-version.ts';
+import { isContentOf } from './contents.ts';
+import { hashBytes, LiveIds, signHash, type Identity } from './identity.ts';
+import { fieldsOf, fromJson, toJson } from './json-shape.ts';
+import { GatewayCalls, type Gateway, PodRefused } from './gateway-calls.ts';
+import { packParcel, readParcel } from './pod-parcel.ts';
+
+export { PodRefused };
+
+/** What a pod holds: one version, or several that were written without knowledge of each other (R6.1-6). */
+export interface PodContents {
+  readonly policy: PodPolicy;
+  readonly versions: readonly (Version & { readonly bytes: Uint8Array })[];
+  /** What whoever has read this has seen: the context of what is written next. */
+  readonly vector: Vector;
+}
+
+/** The same without the bytes; to its owner also who else has read it (R6.2-1). */
+export interface PodDescription {
+  readonly pod: string;
+  readonly policy: PodPolicy;
+  readonly versions: readonly Version[];
+  readonly vector: Vector;
+  readonly accesses: readonly records.Access[];
+  /** Of nodes, by id. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+export interface PodWriting {
+  /** The context of what is written next. */
+  readonly vector: Vector;
+  readonly isFragile: boolean;
+  readonly primary: string;
+}
+
+/** How far a deletion has come. */
+export interface PodDeletionState {
+  readonly pod: string;
+  readonly isCertified: boolean;
+  /** Names of pod hosts that have not confirmed. */
+  readonly missing: readonly string[];
+  /** Who certifies, when (µs, wall), and with what signature. */
+  readonly by: string;
+  readonly atWallUs: number;
+  readonly signature: string;
+}
+
+export interface PodOwnerOptions {
+  /** How long nobody gives up, in ms; 1 to 60,000. Default 20,000. */
+  readonly patienceMs?: number;
+}
+
+const DEFAULT_PATIENCE_MS = 20_000;
+const MAX_CONTENTS_BYTES = 64 * 4 * 1024 * 1024;
+
+export class PodOwner {
+  readonly identity: Identity;
+  readonly ids = new LiveIds([]);
+  readonly peer: Peer;
+  private readonly calls: GatewayCalls;
+  private readonly patienceMs: number;
+
+  /** @param gateways URLs of gateways, in the order in which they are asked */
+  constructor(identity: Identity, gateways: readonly string[], options: PodOwnerOptions = {}) {
+    this.identity = identity;
+    this.peer = this.ids.peerOf(identity.id);
+    this.patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS;
+    this.calls = new GatewayCalls(identity, gateways);
+  }
+
+  get id(): string {
+    return this.identity.id;
+  }
+
+  podId(number: number, owner = this.id): string {
+    return podIdOf(this.ids, this.ids.peerOf(owner), number);
+  }
+
+  /** Signs a policy: a pod begins with version 1, and each change has a higher one. Throws PodRefused if none such can hold. */
+  signPolicy(
+    number: number,
+    version: number,
+    homeRegion: string,
+    policy: DataLocationPolicy,
+    sinceWallUs = Date.now() * 1_000,
+  ): PodPolicy {
+    const terms = { owner: this.peer, number, version, homeRegion, policy, sinceWallUs } as PolicyTerms;
+    const signature = signHash(this.identity, policyHash(this.ids, terms));
+    const signed = { terms, signature } as PodPolicy;
+    const fault = findPodPolicyFault(this.ids, signed);
+    if (fault !== null) throw PodRefused.definitely('BAD_POLICY', fault);
+    return signed;
+  }
+
+  /** Begins a pod, or changes its policy: resolves when it is in force at every pod host. */
+  async setPolicy(policy: PodPolicy, key: string = randomUUID()): Promise<void> {
+    const body = JSON.stringify(this.toJson(podPolicyShape, policy));
+    await this.calls.ask({
+      method: 'PUT',
+      path: `${this.pathOf(policy.terms.number)}/policy`,
+      body: Buffer.from(body),
+      key,
+      patienceMs: this.patienceMs,
+    });
+  }
+
+  /**
+   * Writes a version that comes after all that `context` has seen. Under the same key it is written once, however often it is asked
+   * for. The bytes go to no gateway that lies where the policy allows nothing.
+   */
+  async write(
+    policy: PodPolicy,
+    bytes: Uint8Array,
+    context: Vector = [],
+    key: string = randomUUID(),
+  ): Promise<PodWriting> {
+    const { homeRegion, policy: places, number } = policy.terms;
+    const rule = compilePolicy(homeRegion, places);
+    const head = {
+      policy: this.toJson(podPolicyShape, policy),
+      context: this.toJson(vectorShape, context),
+    };
+    const { said, names } = await this.sayJson(records.podWrittenBody, {
+      method: 'PUT',
+      path: `${this.pathOf(number)}/contents`,
+      body: packParcel(head, [bytes]),
+      key,
+      patienceMs: this.patienceMs,
+      findFault: ({ name, region }: Gateway) =>
+        allowsStorage(rule, region)
+          ? null
+          : `${name} lies in ${region}, where the policy of the pod allows nothing: nothing was sent there`,
+    });
+    const primary = this.ids.idOf(said.primary);
+    return { vector: said.vector, isFragile: said.isFragile, primary: names[primary] ?? primary };
+  }
+
+  /** All versions with their bytes. Whoever reads another's pod brings the consent of its owner. */
+  async read(number: number, owner = this.id, consent: Consent | null = null): Promise<PodContents> {
+    const answer = await this.calls.ask({
+      method: 'GET',
+      path: `${this.pathOf(number, owner)}/contents`,
+      headers: this.consentHeader(consent),
+      patienceMs: this.patienceMs,
+    });
+    const { head, content } = await readParcel(chunksOf(answer), MAX_CONTENTS_BYTES);
+    const { policy, versions, vector } = this.describe(head);
+    let at = 0;
+    const read = versions.map((version) => {
+      const bytes = content.subarray(at, (at += version.content.sizeBytes));
+      if (!isContentOf(version.content, bytes))
+        throw new Error('the gateway gave other bytes than were written');
+      return { ...version, bytes };
+    });
+    return { policy, versions: read, vector };
+  }
+
+  /** Which versions a pod has, under which policy, and who else has read it. */
+  async look(number: number, owner = this.id, consent: Consent | null = null): Promise<PodDescription> {
+    const answer = await this.calls.ask({
+      method: 'GET',
+      path: this.pathOf(number, owner),
+      headers: this.consentHeader(consent),
+      patienceMs: this.patienceMs,
+    });
+    return this.describe(JSON.parse(Buffer.from(answer).toString('utf8')));
+  }
+
+  /** Deletes a pod for good; asked again it tells how far that has come. Waits for a certificate at most `waitMs`. */
+  async remove(number: number, waitMs = 5_000): Promise<PodDeletionState> {
+    const signature = signHash(this.identity, deletionHash(this.ids, this.peer, number));
+    const { said, names } = await this.sayJson(records.podDeletedBody, {
+      method: 'PUT',
+      path: `${this.pathOf(number)}/deletion`,
+      body: Buffer.from(JSON.stringify({ signature })),
+      // Each time it is asked anew how far it is.
+      key: randomUUID(),
+      patienceMs: Math.max(waitMs, this.patienceMs),
+      waitMs,
+    });
+    const nameOf = (peer: Peer): string => names[this.ids.idOf(peer)] ?? this.ids.idOf(peer);
+    const { pod, isCertified, missing, by, atWallUs } = said;
+    const state = { pod, isCertified, atWallUs, signature: said.signature };
+    if (isCertified && !this.ids.verify(by, certificateHash(this.ids, pod, atWallUs), said.signature))
+      throw new Error('the certificate is not signed by whom it names');
+    return { ...state, missing: missing.map(nameOf), by: nameOf(by) };
+  }
+
+  /** Both locks opened for somebody to read a pod, until then (R6.2-4): to be given to the reader. */
+  consentTo(number: number, reader: string, untilWallUs: number): Consent {
+    const proposal = readingHash(this.ids, this.podId(number), this.ids.peerOf(reader));
+    const terms = { owner: this.peer, proposal, authorisation: 0, untilWallUs };
+    return {
+      ...terms,
+      understood: signHash(this.identity, understandingHash(this.ids, this.peer, proposal)),
+      authorised: signHash(this.identity, authorisationHash(this.ids, terms)),
+    };
+  }
+
+  toJson<T>(shape: Shape<T>, value: unknown): unknown {
+    return toJson(shape as Shape, value, (peer) => this.ids.idOf(peer));
+  }
+
+  fromJson<T>(shape: Shape<T>, json: unknown, place: string): T {
+    return fromJson(shape, json, this.ids, place);
+  }
+
+  private consentHeader(consent: Consent | null): Record<string, string> {
+    if (consent === null) return {};
+    const json = JSON.stringify(this.toJson(consentShape, consent));
+    return { 'Watershed-Consent': Buffer.from(json).toString('base64url') };
+  }
+
+  private describe(json: unknown): PodDescription {
+    const { pod, said, names } = fieldsOf(json, 'answer');
+    const { policy, copy } = this.fromJson(records.podFoundBody, said, 'answer');
+    const { versions, accesses } = copy;
+    const vector = vectorOf(this.ids, versions);
+    return {
+      pod: String(pod),
+      policy,
+      versions,
+      vector,
+      accesses,
+      names: names as Record<string, string>,
+    };
+  }
+
+  private async sayJson<T>(
+    shape: Shape<T>,
+    call: Parameters<GatewayCalls['ask']>[0],
+  ): Promise<{ said: T; names: Readonly<Record<string, string>> }> {
+    const answer = fieldsOf(JSON.parse(Buffer.from(await this.calls.ask(call)).toString('utf8')), 'answer');
+    const said = this.fromJson(shape, answer['said'], 'answer');
+    return { said, names: answer['names'] as Record<string, string> };
+  }
+
+  private pathOf(number: number, owner = this.id): string {
+    return `/v1/pods/${owner}/${number}`;
+  }
+}
+
+async function* chunksOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
+}
+
+/** The id of a person whose public key this is: what others are told to let somebody read. */
+export function idOfReader(publicKey: string): string {
+  return hashBytes(Buffer.from(publicKey, 'base64url'));
+}

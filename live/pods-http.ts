@@ -1,0 +1,366 @@
+/** Pods over HTTP (§6): what owners, and those whom they let read, want of them; each request is signed by whoever asks. */
+import { randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import type { Express, Request, Response } from 'express';
+import type { Peer } from '../core/base/peers.ts';
+import * as kinds from '../core/machine/kinds.ts';
+import type { Ref, Shape } from '../core/machine/shape.ts';
+import { consentShape, type Consent } from '../core/policy/documents.ts';
+import { allowsStorage, compilePolicy } from '../core/policy/location-policy.ts';
+import { podIdOf } from '../core/policy/pod-documents.ts';
+import { podPolicyShape, type PodPolicy } from '../core/policy/pod-terms.ts';
+import * as records from '../core/roles/pods/pod-records.ts';
+import { vectorShape, type Vector } from '../core/roles/pods/pod-version.ts';
+import { NO_ELIGIBLE_NODE, OVERLOADED, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
+import { MAX_CONTENT_BYTES } from './contents.ts';
+import { nameOf, readKey, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { hashBytes, idOfPublicKey, PeerTableFull } from './identity.ts';
+import { fieldsOf, fromJson, JsonFault, toJson } from './json-shape.ts';
+import type { LiveNode } from './live-node.ts';
+import { packParcel, PARCEL_TYPE, ParcelFault, readParcel, tooLarge } from './pod-parcel.ts';
+import type { PodSaid, PodVisitors } from './pod-visitors.ts';
+import { readAuthorization, textOf, type Authorization } from './signed-request.ts';
+
+const DOCUMENT_LIMIT = 64 * 1024;
+/** A signed request is good for no longer than this, and clocks may differ by as much. */
+const MAX_AGE_MS = 300_000;
+const DEFAULT_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 60_000;
+/** Signatures of readings that were heard, so that nobody who overheard one reads by it; the oldest make room. */
+const MAX_HEARD = 65_536;
+const POD = '/v1/pods/:owner/:number';
+
+/** Somebody asks, and has proved who it is. */
+interface Visit {
+  readonly person: Peer;
+  readonly owner: Peer;
+  readonly number: number;
+  readonly pod: string;
+  readonly key: string | null;
+  readonly waitMs: number;
+  readonly bodyHash: string;
+}
+
+export function routePods(app: Express, live: LiveNode, visitors: PodVisitors): void {
+  const desk = new PodCounter(live, visitors);
+  app.get(POD, (request, response) => desk.describe(request, response));
+  app.get(`${POD}/contents`, (request, response) => desk.sendContents(request, response));
+  app.put(`${POD}/contents`, (request, response) => desk.write(request, response));
+  app.put(`${POD}/policy`, (request, response) => desk.rule(request, response));
+  app.put(`${POD}/deletion`, (request, response) => desk.remove(request, response));
+  app.all([POD, `${POD}/contents`, `${POD}/policy`, `${POD}/deletion`], ({ path }, response) => {
+    const allowed = path.endsWith('/contents')
+      ? 'GET, PUT'
+      : /\/(policy|deletion)$/.test(path)
+        ? 'PUT'
+        : 'GET';
+    sendFault(response.setHeader('Allow', allowed), 405, 'METHOD_NOT_ALLOWED', `there are ${allowed}`);
+  });
+}
+
+class PodCounter {
+  private readonly live: LiveNode;
+  private readonly visitors: PodVisitors;
+  private readonly keys: IdempotencyKeys;
+  private readonly heard = new Set<string>();
+  /** Contents that writes under way have brought: by hash, how many. */
+  private readonly brought = new Map<string, number>();
+
+  constructor(live: LiveNode, visitors: PodVisitors) {
+    this.live = live;
+    this.visitors = visitors;
+    this.keys = new IdempotencyKeys(live.driver.node.config.parameters.rememberUs / 1_000);
+  }
+
+  async write(request: Request, response: Response): Promise<void> {
+    const visit = this.admit(request, response);
+    if (visit === null) return;
+    let head: { policy: PodPolicy; context: Vector; keyId: number } | null = null;
+    try {
+      const announced = Number(request.headers['content-length'] ?? 0);
+      if (announced > MAX_CONTENT_BYTES + DOCUMENT_LIMIT) throw tooLarge(MAX_CONTENT_BYTES);
+      // The connection stays, so that whoever is refused half-way hears why.
+      const parts = request.iterator({ destroyOnReturn: false });
+      const { content, hash } = await readParcel(parts, MAX_CONTENT_BYTES, (json) => {
+        head = this.readWriteHead(json);
+      });
+      if (hash !== visit.bodyHash) return sendUnsigned(response, 'another body than the one that came');
+      await this.take(visit, head!, content, response);
+    } catch (error) {
+      request.resume();
+      sendWrong(this.live, response, visit, error);
+    }
+  }
+
+  async describe(request: Request, response: Response): Promise<void> {
+    const visit = this.admit(request, response);
+    if (visit === null) return;
+    const found = await this.read(visit, request, response);
+    if (found === null) return;
+    this.letGo(found);
+    response.json(this.documentOf(visit, records.podFoundBody, found));
+  }
+
+  /** Every version, as a line that says which there are, and then their bytes. */
+  async sendContents(request: Request, response: Response): Promise<void> {
+    const visit = this.admit(request, response);
+    if (visit === null) return;
+    const found = await this.read(visit, request, response);
+    if (found === null) return;
+    const contents = found.copy.versions.map(({ content }) => this.live.contents.get(content));
+    this.letGo(found);
+    if (contents.some((bytes) => bytes === undefined)) {
+      const detail = 'the contents are no longer held here: read once more';
+      const refused = { code: UNKNOWN_OUTCOME, retryAfterUs: 0, detail, struck: [] };
+      sendRefused(this.live, response, UNKNOWN_OUTCOME, refused, { pod: visit.pod });
+      return;
+    }
+    const head = this.documentOf(visit, records.podFoundBody, found);
+    response.type(PARCEL_TYPE).send(packParcel(head, contents as Uint8Array[]));
+  }
+
+  async rule(request: Request, response: Response): Promise<void> {
+    const visit = this.admit(request, response);
+    if (visit === null) return;
+    try {
+      const json = await this.readDocument(request, visit);
+      const policy = fromJson(podPolicyShape, json, this.live.ids.forStrangers, 'policy') as PodPolicy;
+      this.findOtherPod(visit, policy.terms.owner, policy.terms.number);
+      const said = await this.ask(visit, kinds.POD_RULE, { policy, ...timeOf(visit) });
+      this.send(response, visit, said, records.podRuledBody);
+    } catch (error) {
+      sendWrong(this.live, response, visit, error);
+    }
+  }
+
+  /** Deletes; who asks again is told how far it has come: 200 with a certificate, 202 with who is missing. */
+  async remove(request: Request, response: Response): Promise<void> {
+    const visit = this.admit(request, response);
+    if (visit === null) return;
+    try {
+      const { signature } = fieldsOf(await this.readDocument(request, visit), 'deletion');
+      if (typeof signature !== 'string' || signature.length > 256)
+        throw new JsonFault('deletion.signature: the signature of the owner is expected');
+      const { owner, number } = visit;
+      const body = { deletion: { owner, number, signature }, ...timeOf(visit) };
+      const said = await this.ask(visit, kinds.POD_DELETE, body);
+      const isPending = said !== null && 'body' in said && !(said.body as records.PodDeleted).isCertified;
+      this.send(response, visit, said, records.podDeletedBody, isPending ? 202 : 200);
+    } catch (error) {
+      sendWrong(this.live, response, visit, error);
+    }
+  }
+
+  /** What comes first of a write. Throws before anything of it is taken where it may not lie, not even in passing (R6.1-2). */
+  private readWriteHead(json: unknown): { policy: PodPolicy; context: Vector; keyId: number } {
+    const { policy, context, keyId } = fieldsOf(json, 'write');
+    const ids = this.live.ids.forStrangers;
+    const read = {
+      policy: fromJson(podPolicyShape, policy, ids, 'write.policy') as PodPolicy,
+      context: fromJson(vectorShape, context, ids, 'write.context') as Vector,
+      keyId: fromJson(
+        { tag: 'integer', least: 0, most: Number.MAX_SAFE_INTEGER },
+        keyId ?? 0,
+        ids,
+        'write.keyId',
+      ) as number,
+    };
+    const { homeRegion, policy: places } = read.policy.terms;
+    const { region } = this.live.driver.node.config.manifest;
+    if (!allowsStorage(compilePolicy(homeRegion, places), region))
+      throw new Forbidden(`this gateway lies in ${region}, where the policy of the pod allows nothing`);
+    return read;
+  }
+
+  private async take(
+    visit: Visit,
+    { policy, context, keyId }: { policy: PodPolicy; context: Vector; keyId: number },
+    bytes: Uint8Array,
+    response: Response,
+  ): Promise<void> {
+    this.findOtherPod(visit, policy.terms.owner, policy.terms.number);
+    const { contents } = this.live;
+    const content: Ref = { hash: hashBytes(bytes), sizeBytes: bytes.length, keyId };
+    if (!contents.keep(content, bytes)) throw new NoRoom('the gateway holds as many contents as it may');
+    this.brought.set(content.hash, (this.brought.get(content.hash) ?? 0) + 1);
+    const said = await this.ask(visit, kinds.POD_WRITE, { policy, content, context, ...timeOf(visit) });
+    const left = this.brought.get(content.hash)! - 1;
+    if (left > 0) this.brought.set(content.hash, left);
+    else {
+      this.brought.delete(content.hash);
+      contents.forget(content.hash);
+    }
+    this.send(response, visit, said, records.podWrittenBody);
+  }
+
+  private async read(visit: Visit, request: Request, response: Response): Promise<records.PodFound | null> {
+    try {
+      const consent = this.readConsent(request);
+      const { owner, number } = visit;
+      // Where it is read the gateway itself says.
+      const body = { owner, number, consent, region: '', ...timeOf(visit) };
+      const said = await this.ask(visit, kinds.POD_READ, body);
+      if (said !== null && 'body' in said) return said.body as records.PodFound;
+      this.send(response, visit, said, records.podFoundBody);
+    } catch (error) {
+      sendWrong(this.live, response, visit, error);
+    }
+    return null;
+  }
+
+  private readConsent(request: Request): Consent | null {
+    const header = request.get('Watershed-Consent');
+    if (header === undefined) return null;
+    let json: unknown;
+    try {
+      json = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
+    } catch {
+      throw new JsonFault('Watershed-Consent: JSON in base64url is expected');
+    }
+    return fromJson(consentShape, json, this.live.ids.forStrangers, 'consent') as Consent;
+  }
+
+  private async readDocument(request: Request, { bodyHash }: Visit): Promise<unknown> {
+    if (Number(request.headers['content-length'] ?? Infinity) > DOCUMENT_LIMIT)
+      throw new ParcelFault(413, `a document has a length, of at most ${DOCUMENT_LIMIT} bytes`);
+    const bytes = await buffer(request);
+    if (hashBytes(bytes) !== bodyHash) throw new Unsigned('another body than the one that came');
+    try {
+      return JSON.parse(bytes.toString('utf8'));
+    } catch {
+      throw new JsonFault('the body is no JSON');
+    }
+  }
+
+  private findOtherPod(visit: Visit, owner: Peer, number: number): void {
+    if (owner !== visit.owner || number !== visit.number)
+      throw new JsonFault('the document is of another pod than the path');
+  }
+
+  private ask(visit: Visit, kind: number, body: unknown): Promise<PodSaid> {
+    const { person, key, waitMs, bodyHash, pod } = visit;
+    const { boot, n } = requestIdOf(this.live.ids.idOf(person), key);
+    if (key !== null) {
+      const asked = { kind, pod, bodyHash };
+      const place = `${person} ${key}`;
+      if (this.keys.find(place, asked) === undefined) this.keys.remember(place, n, asked);
+    }
+    return this.visitors.ask({ person, boot, n, kind, body, waitMs });
+  }
+
+  private send(response: Response, visit: Visit, said: PodSaid, shape: Shape, status = 200): void {
+    const more = { pod: visit.pod };
+    if (said === null) sendRefused(this.live, response, UNKNOWN_OUTCOME, null, more);
+    else if ('refused' in said) sendRefused(this.live, response, said.refused.code, said.refused, more);
+    else response.status(status).json(this.documentOf(visit, shape, said.body));
+  }
+
+  /** What was said, with ids; and the names of the nodes that it names, for people. */
+  private documentOf({ pod }: Visit, shape: Shape, body: unknown): object {
+    const names: Record<string, string> = {};
+    const said = toJson(shape, body, (peer) => {
+      const id = this.live.ids.idOf(peer);
+      const name = nameOf(this.live, peer);
+      if (name !== id) names[id] = name;
+      return id;
+    });
+    return { pod, said, names };
+  }
+
+  /** What only passes through does not stay in memory. */
+  private letGo({ copy }: records.PodFound): void {
+    for (const { content } of copy.versions)
+      if (!this.brought.has(content.hash)) this.live.contents.forget(content.hash);
+  }
+
+  /** Who asks, and about which pod; null if that is not proved or not said, which is answered. */
+  private admit(request: Request, response: Response): Visit | null {
+    const authorization = readAuthorization(request.get('Authorization'));
+    if (authorization === null) {
+      sendUnsigned(response, 'whoever asks about a pod signs what is asked: Authorization: Watershed key=…');
+      return null;
+    }
+    const key = readKey(request, response);
+    if (key === undefined) return null;
+    const wrong = this.findSignatureFault(request, authorization, key);
+    if (wrong !== null) {
+      sendUnsigned(response, wrong);
+      return null;
+    }
+    try {
+      return this.visitOf(request, authorization, key);
+    } catch (error) {
+      sendWrong(this.live, response, null, error);
+      return null;
+    }
+  }
+
+  private visitOf(request: Request, { publicKey, bodyHash }: Authorization, key: string | null): Visit {
+    const { ids } = this.live;
+    const [ownerId, number] = [String(request.params['owner']), Number(request.params['number'])];
+    if (!/^[0-9a-f]{64}$/.test(ownerId) || !Number.isSafeInteger(number) || number < 0)
+      throw new JsonFault('a pod is named by the id of its owner, 64 hexadecimal digits, and a number');
+    const waitMs = Number(request.query['waitMs'] ?? DEFAULT_WAIT_MS);
+    if (!Number.isInteger(waitMs) || waitMs < 1 || waitMs > MAX_WAIT_MS)
+      throw new JsonFault(`waitMs: a whole number of 1 to ${MAX_WAIT_MS} is expected`);
+    const person = ids.forStrangers.peerOf(idOfPublicKey(publicKey));
+    const owner = ids.forStrangers.peerOf(ownerId);
+    return { person, owner, number, pod: podIdOf(ids, owner, number), key, waitMs, bodyHash };
+  }
+
+  private findSignatureFault(
+    request: Request,
+    authorization: Authorization,
+    key: string | null,
+  ): string | null {
+    const { publicKey, untilMs, bodyHash, signature } = authorization;
+    const nowMs = Date.now();
+    if (untilMs < nowMs || untilMs > nowMs + 2 * MAX_AGE_MS)
+      return 'it was signed for another time: the clocks differ, or it is old';
+    const { method, originalUrl: target } = request;
+    const gateway = this.live.identity.id;
+    const text = textOf({ method, target, gateway, key: key ?? '', untilMs, bodyHash });
+    if (!this.live.ids.verifyRequest(publicKey, text, Buffer.from(signature, 'base64url')))
+      return `the signature is not of this request to ${this.live.config.name}`;
+    if (method !== 'GET') return null;
+    if (this.heard.has(signature)) return 'this very request was heard before';
+    this.heard.add(signature);
+    if (this.heard.size > MAX_HEARD) this.heard.delete(this.heard.keys().next().value!);
+    return null;
+  }
+}
+
+class Unsigned extends Error {}
+class Forbidden extends Error {}
+class NoRoom extends Error {}
+
+function timeOf({ waitMs }: Visit): { timeLeftUs: number; notAfterWallUs: number } {
+  return { timeLeftUs: waitMs * 1_000, notAfterWallUs: (Date.now() + waitMs) * 1_000 };
+}
+
+/** The same person with the same key asks the same, whichever gateway hears it and however often (R5.3-2). */
+function requestIdOf(person: string, key: string | null): { boot: number; n: number } {
+  const hash = key === null ? randomBytes(32).toString('hex') : hashBytes(`${person}\n${key}`);
+  return { boot: parseInt(hash.slice(0, 7), 16), n: parseInt(hash.slice(8, 20), 16) };
+}
+
+function sendUnsigned(response: Response, detail: string): void {
+  sendFault(response.setHeader('WWW-Authenticate', 'Watershed'), 401, 'NOT_SIGNED', detail);
+}
+
+/** Answers what is wrong with a request; whatever else was thrown goes on. */
+function sendWrong(live: LiveNode, response: Response, visit: Visit | null, error: unknown): void {
+  const refuse = (code: number, detail: string): void => {
+    const refused = { code, retryAfterUs: 1_000_000, detail, struck: [] };
+    sendRefused(live, response, code, refused, visit === null ? {} : { pod: visit.pod });
+  };
+  if (error instanceof ParcelFault) {
+    const code = error.status === 413 ? 'TOO_LARGE' : 'BAD_REQUEST';
+    sendFault(response.setHeader('Connection', 'close'), error.status, code, error.message);
+  } else if (error instanceof JsonFault) sendFault(response, 400, 'BAD_REQUEST', error.message);
+  else if (error instanceof Unsigned) sendUnsigned(response, error.message);
+  else if (error instanceof Forbidden) refuse(NO_ELIGIBLE_NODE, error.message);
+  else if (error instanceof NoRoom || error instanceof PeerTableFull) refuse(OVERLOADED, error.message);
+  else sendKeyReused(response, error);
+}

@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { consentShape } from '../../core/policy/documents.ts';
+import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
+import { podPolicyShape } from '../../core/policy/pod-terms.ts';
+import { startFederation, type Federation } from '../../live/federation.ts';
+import { openIdentity } from '../../live/identity.ts';
+import { PodOwner, PodRefused } from '../../live/pod-owner.ts';
+import { expectReplays, makeFolder, metricsWhen, pilotNode, pilotOf, removeFolder } from './pilot.ts';
+
+const HOSTS = ['france/paris', 'france/lyon', 'france/nantes'];
+const AT_HOME: DataLocationPolicy = {
+  allowedRegions: [],
+  requiredRegion: null,
+  crossBorderAllowed: false,
+  encryptionRequired: false,
+  retention: { maxDays: null, legalHold: false },
+};
+
+/** Signed by its owner and asked of gateways: what is refused says why. */
+async function refusalOf(asked: Promise<unknown>): Promise<PodRefused> {
+  try {
+    await asked;
+  } catch (error) {
+    if (error instanceof PodRefused) return error;
+    throw error;
+  }
+  return expect.fail('it was not refused');
+}
+
+describe('pods that people keep at live hosts', function () {
+  this.timeout(60_000);
+  const folder = makeFolder();
+  let federation: Federation;
+  let ann: PodOwner;
+  let ben: PodOwner;
+  const bytes = Buffer.from('What I wrote by the river.');
+
+  before(async () => {
+    const pilot = pilotOf([
+      pilotNode('france/kyoto', 'asia-pac/japan', ['gateway']),
+      ...HOSTS.map((name) => pilotNode(name, 'eu/fr', ['gateway', 'pod-host', 'index'])),
+    ]);
+    federation = await startFederation(pilot, { folder });
+    await metricsWhen(federation.nodes, 'members', ({ alive }) => alive === 4, 20_000);
+    ann = ownerCalled('ann');
+    ben = ownerCalled('ben');
+  });
+
+  after(async () => {
+    await federation?.stop();
+    removeFolder(folder);
+  });
+
+  function urlsOf(...names: string[]): string[] {
+    return names.map((name) => federation.nodes.find((node) => node.name === name)!.url);
+  }
+
+  function ownerCalled(name: string, ...gateways: string[]): PodOwner {
+    const urls = urlsOf(...(gateways.length > 0 ? gateways : HOSTS));
+    return new PodOwner(openIdentity(join(folder, 'people', name)), urls);
+  }
+
+  it('R6.2-1: their owner writes them and reads the same bytes, through any gateway', async () => {
+    const policy = ann.signPolicy(1, 1, 'eu/fr', AT_HOME);
+    await ann.setPolicy(policy);
+    const { vector, isFragile } = await ann.write(policy, bytes);
+    expect(isFragile).to.equal(false);
+    for (const name of HOSTS) {
+      const { versions } = await ownerCalled('ann', name).read(1);
+      expect(versions.map(({ bytes: read }) => Buffer.from(read))).to.deep.equal([bytes]);
+    }
+    const blind = await ann.write(policy, Buffer.from('And by the sea.'));
+    const both = await ann.look(1);
+    expect(both.versions, 'two that did not know of each other').to.have.length(2);
+    await ann.write(policy, Buffer.from('By the river and the sea.'), both.vector);
+    expect((await ann.read(1)).versions.map(({ bytes: read }) => Buffer.from(read).toString())).to.deep.equal(
+      ['By the river and the sea.'],
+    );
+    expect([vector.length, blind.vector.length], 'who did not look has not seen').to.deep.equal([1, 0]);
+  });
+
+  it('R5.3-2: under one key a version is written once, through whichever gateway', async () => {
+    const policy = ann.signPolicy(2, 1, 'eu/fr', AT_HOME);
+    for (const name of [...HOSTS, HOSTS[0]!]) await ownerCalled('ann', name).write(policy, bytes, [], 'once');
+    expect((await ann.look(2)).versions).to.have.length(1);
+    const other = await refusalOf(ownerCalled('ann', HOSTS[0]!).write(policy, Buffer.from('x'), [], 'once'));
+    expect(other).to.include({ code: 'KEY_REUSED', definite: true });
+  });
+
+  it('R6.2-1: others read with the consent of the owner, who sees it; a request counts for who signed it', async () => {
+    const policy = ann.signPolicy(3, 1, 'eu/fr', AT_HOME);
+    await ann.write(policy, bytes);
+    const without = await refusalOf(ben.read(3, ann.id));
+    expect(without).to.include({ code: 'CONSENT_REQUIRED', definite: true, retryable: false });
+    const consent = ann.consentTo(3, ben.id, (Date.now() + 60_000) * 1_000);
+    const shared = await ben.read(
+      3,
+      ann.id,
+      ben.fromJson(consentShape, ann.toJson(consentShape, consent), ''),
+    );
+    expect(Buffer.from(shared.versions[0]!.bytes)).to.deep.equal(bytes);
+    const { accesses } = await ann.look(3);
+    expect(accesses.map(({ reader }) => ann.ids.idOf(reader))).to.deep.equal([ben.id]);
+    const stranger = await refusalOf(
+      ben.write(ben.fromJson(podPolicyShape, ann.toJson(podPolicyShape, policy), ''), bytes),
+    );
+    expect(stranger).to.include({ code: 'BAD_REQUEST', definite: true });
+    const [url] = urlsOf(HOSTS[0]!);
+    const unsigned = await fetch(`${url}/v1/pods/${ann.id}/3`);
+    expect([unsigned.status, unsigned.headers.get('www-authenticate')]).to.deep.equal([401, 'Watershed']);
+  });
+
+  it('R6.1-2: what may not be in a region is not sent to a gateway there, and refused by one', async () => {
+    const policy = ann.signPolicy(4, 1, 'eu/fr', AT_HOME);
+    const elsewhere = await refusalOf(ownerCalled('ann', 'france/kyoto').write(policy, bytes));
+    expect(elsewhere.message).to.match(/kyoto lies in asia-pac\/japan.*nothing was sent/);
+    await ann.write(policy, bytes);
+    const read = await refusalOf(ownerCalled('ann', 'france/kyoto').read(4));
+    expect(read.message).to.match(/gateway lies where the policy of the pod allows nothing/);
+  });
+
+  it('and the journals of every boot replay to equal outboxes', async () => {
+    await federation.stop();
+    expectReplays(federation);
+  });
+});
