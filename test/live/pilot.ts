@@ -26,7 +26,8 @@ export function pilotNode(
     region,
     types,
     claimedTrust: 4,
-    attestedTrust: 3,
+    // Only who is audited leads pods (R8.1-2).
+    attestedTrust: types.includes('pod-host') ? 4 : 3,
     podStorage: types.includes('pod-host') ? { availableBytes: 1e9, maxPodBytes: 16e6 } : null,
     compute: types.includes('compute') ? { gpuMemoryBytes: 24e9, supportedModels: models } : null,
     installedModels: models,
