@@ -1,3 +1,4 @@
+import { conductRecordShape, evidenceRecordShape } from '../cluster/registry/index-records.ts';
 import { modelRecordShape } from '../models/model-record.ts';
 import { agentRecordShape } from '../roles/agents/agent-plan.ts';
 import { certificateShape, seedShape } from '../trust/documents.ts';
@@ -35,13 +36,16 @@ export const diskRecordShape = record({
   pod: optional(podRecordShape),
   podLaw: optional(podLawShape),
   model: optional(modelRecordShape),
+  evidence: optional(evidenceRecordShape),
+  conduct: optional(conductRecordShape),
 });
 export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
 
 /** A record of one sort. */
 export function recordOf(sort: Partial<DiskRecord>): DiskRecord {
   const none = { node: null, membership: null, agent: null, affiliation: null };
-  return { ...none, circle: null, pod: null, podLaw: null, model: null, ...sort };
+  const held = { circle: null, pod: null, podLaw: null, model: null, evidence: null, conduct: null };
+  return { ...none, ...held, ...sort };
 }
 
 export const diskEntryShape = record({ key: diskKey, record: diskRecordShape });

@@ -11,6 +11,7 @@ import { announceTo, createPresence, onPresenceAlarm } from '../cluster/presence
 import { hasType } from '../cluster/manifest.ts';
 import { onClusterNews, onFindClusters, onPeering } from '../cluster/border/border.ts';
 import { onDirectory } from '../cluster/registry/exchange.ts';
+import { onKeepsakesStored } from '../cluster/registry/keepsakes.ts';
 import { onEvidence, onRows } from '../cluster/registry/registry.ts';
 import { onExports, onSession } from '../cluster/border/sessions.ts';
 import { onTrustSaid, sayTestimony } from '../cluster/registry/testimony.ts';
@@ -193,6 +194,11 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
         return true;
       if (node.pods !== null && podHosts.onPodStored(node, node.pods, now, out, envelope)) return true;
       if (models.onModelStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition))
+        return true;
+      if (
+        node.index !== null &&
+        onKeepsakesStored(node, node.index, now, envelope.n, (envelope.body as kinds.Stored).condition)
+      )
         return true;
       agents.onAgentStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition);
       return true;

@@ -145,6 +145,18 @@ export const PARAMETERS = {
   communityUptimePpm: ppm(990_000, 'R8.1-3', 'and was there for so much of the time'),
   auditPledgePpm: ppm(995_000, 'R8.1-3', 'availability that an audited node promises, at least'),
   auditUs: us(8_784 * HOUR_US, 8_784 * HOUR_US, 'R8.1-3', 'an audit holds for at most so long'),
+  conductSaveUs: us(
+    HOUR_US,
+    24 * HOUR_US,
+    'own',
+    'an index node stores this often how those do who are vouched for',
+  ),
+  conductKeptUs: us(
+    720 * HOUR_US,
+    8_760 * HOUR_US,
+    'R3-5',
+    'what was stored longer ago than this counts for nothing',
+  ),
   levelUs: us(30 * SECOND_US, HOUR_US, 'own', 'what an index node tells a node of its level holds so long'),
   maxSpeakers: count(
     256,

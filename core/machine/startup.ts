@@ -3,6 +3,7 @@ import { NEVER_US, type Now } from '../base/time.ts';
 import { hasLeft, restoreAffiliation } from '../cluster/affiliation/affiliation.ts';
 import { startDetector } from '../cluster/membership/detector.ts';
 import { INCARNATIONS, membershipRecordOf } from '../cluster/membership/incarnation.ts';
+import { restoreIndexNode } from '../cluster/registry/keepsakes.ts';
 import { hashManifest, startPresence } from '../cluster/presence.ts';
 import * as models from '../models/model-host.ts';
 import * as agents from '../roles/agents/agent-host.ts';
@@ -85,7 +86,7 @@ function onLoaded(
   }
   if (node.pods !== null) podHosts.noteRotten(node.pods, corrupt);
   if (corrupt.length > 0) note(node, out, null, kinds.NOTE_CORRUPT, node.self);
-  for (const { key, record } of entries) restore(node, key, record);
+  for (const { key, record } of entries) restore(node, now, key, record);
   if (next !== '') {
     load(node, out, next);
     return;
@@ -103,6 +104,7 @@ function forget(node: Node): void {
   node.epoch = 0;
   node.manifestVersion = 0;
   node.agents = null;
+  if (node.index !== null) node.index = indexes.createIndexNode();
   if (node.pods !== null) node.pods = createPodHost(node);
   node.models = null;
   node.incarnation = 0;
@@ -111,7 +113,8 @@ function forget(node: Node): void {
 }
 
 /** Takes over a record that the disk has kept. */
-function restore(node: Node, key: string, record: DiskRecord): void {
+function restore(node: Node, now: Now, key: string, record: DiskRecord): void {
+  if (node.index !== null) restoreIndexNode(node, node.index, now, record);
   if (record.model !== null) models.restoreModel(node, record.model);
   if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
   if (node.pods !== null) podHosts.restorePods(node, node.pods, record);

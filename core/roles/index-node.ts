@@ -6,6 +6,7 @@ import { Directory } from '../cluster/registry/directory.ts';
 import { onExchangeAlarm, startExchange } from '../cluster/registry/exchange.ts';
 import { compareVersions, hasType, MAX_MODELS, NODE_TYPES, type Load } from '../cluster/manifest.ts';
 import type { RankedSlots } from '../cluster/registry/ranked-slots.ts';
+import { createKeepsakes, keepsakesShape, saveKeepsakes } from '../cluster/registry/keepsakes.ts';
 import { evidenceShape } from '../cluster/registry/registry-bodies.ts';
 import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry/registry.ts';
 import { onStandingSweep, trustAt } from '../cluster/registry/testimony.ts';
@@ -47,6 +48,7 @@ export const indexNodeShape = record({
   isSurveyed: flag,
   /** What it knows of who vouches for whom; null until somebody has (R8.1-3). */
   book: optional(standingBookShape),
+  keepsakes: keepsakesShape,
 });
 export type IndexNode = Of<typeof indexNodeShape>;
 
@@ -61,6 +63,7 @@ export function createIndexNode(): IndexNode {
     warmAtUs: 0,
     isSurveyed: false,
     book: null,
+    keepsakes: createKeepsakes(),
   };
 }
 
@@ -68,6 +71,7 @@ export function startIndexNode(node: Node, index: IndexNode, now: Now): void {
   const { sweepUs, warmUs } = node.config.parameters;
   index.nextSweepUs = now.monoUs + sweepUs;
   index.warmAtUs = now.monoUs + warmUs;
+  if (index.book !== null) index.book.countedUs = now.monoUs;
   startExchange(node, index, now);
 }
 
@@ -156,6 +160,7 @@ export function onIndexAlarm(node: Node, index: IndexNode, now: Now, out: Outbox
   silent.sort((left, right) => node.pure.rank(left) - node.pure.rank(right));
   for (const one of silent) dropMember(node, index, one, out);
   onStandingSweep(node, index, now, out);
+  saveKeepsakes(node, index, now, out);
   if (!index.isSurveyed && now.monoUs >= index.warmAtUs + SURVEY_AFTER_US) surveyTypes(node, index, out);
 }
 

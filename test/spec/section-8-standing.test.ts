@@ -201,6 +201,53 @@ describe('§8.1 Earned trust', () => {
       expect([levelAt(rig), asked(rig, 1, 2)]).to.deep.equal([1, 'TRUST_TOO_LOW']);
     });
 
+    it('R8.1-3: what has been observed is still known when the only index node comes back', () => {
+      const often = { ...parameters, conductSaveUs: 2 * SECOND_US };
+      const slow = [front, steward('steward', 'north', { subject: 'compute-1' }), newcomer];
+      const rig = new Rig(slow.map((spec) => ({ ...spec, parameters: often }))).start();
+      rig.advance(12 * SECOND_US);
+      expect(levelAt(rig)).to.equal(1);
+      rig.crash('front');
+      rig.advance(2 * SECOND_US);
+      rig.boot('front');
+      rig.pump();
+      // Anew it would take twenty seconds; meanwhile nobody observed, and nothing is counted for that.
+      rig.advance(9 * SECOND_US);
+      expect(levelAt(rig)).to.equal(2);
+    });
+
+    it('R8.1-3: what was observed longer ago than it may count is forgotten', () => {
+      const often = { ...parameters, conductSaveUs: SECOND_US, conductKeptUs: SECOND_US };
+      const slow = [front, steward('steward', 'north', { subject: 'compute-1' }), newcomer];
+      const rig = new Rig(slow.map((spec) => ({ ...spec, parameters: often }))).start();
+      rig.advance(12 * SECOND_US);
+      rig.crash('front');
+      rig.advance(3 * SECOND_US);
+      rig.boot('front');
+      rig.pump();
+      rig.advance(9 * SECOND_US);
+      expect(levelAt(rig)).to.equal(1);
+    });
+
+    it('R4-3: proof of equivocation outlives a crash of the only index node', () => {
+      const rig = new Rig([front, newcomer]).start();
+      rig.advance(5 * SECOND_US);
+      const node = rig.node('front');
+      const known = node.index!.directory.get(rig.peer('compute-1'))!;
+      const manifest = { ...known.manifest, claimedTrust: 2 };
+      const signature = rig.cast.sign(manifest.id, hashManifest(node, manifest, known.version));
+      const body = { manifest, version: known.version, signature, attestations: [] };
+      rig.deliver(envelopeOf(kinds.MANIFEST, manifest.id, node.self, body));
+      rig.advance(2 * SECOND_US);
+      rig.crash('front');
+      rig.boot('front');
+      rig.pump();
+      rig.advance(5 * SECOND_US);
+      const { index } = rig.node('front');
+      expect([...index!.evidence.keys()]).to.deep.equal([manifest.id]);
+      expect(index!.directory.isQuarantinedAt(index!.directory.slotOf(manifest.id))).to.equal(true);
+    });
+
     it('R8.1-3: who vouches for six at once vouches for nobody, and is worth nothing itself', () => {
       const names = [1, 2, 3, 4, 5, 6].map((i) => `compute-${i}`);
       const rig = new Rig([

@@ -15,6 +15,7 @@ import { note } from '../../machine/speech.ts';
 import type { IndexNode } from '../../roles/index-node.ts';
 import { countValid, validMask } from '../../trust/attestation.ts';
 import { printOf } from './directory.ts';
+import { evidenceChanged } from './keepsakes.ts';
 import { indexNodesOf } from '../membership/detector.ts';
 import { compareVersions } from '../manifest.ts';
 import { hashManifest } from '../presence.ts';
@@ -166,6 +167,7 @@ function addEvidence(node: Node, index: IndexNode, out: Outbox, evidence: Eviden
   if (slot >= 0) index.directory.quarantine(node.pure, slot);
   if (index.evidence.has(id) || !makeRoom(node, index, slot >= 0)) return;
   index.evidence.set(id, evidence);
+  evidenceChanged(index, id);
   note(node, out, null, NOTE_QUARANTINED, id);
   if (hopsLeft === 0) return;
   for (const peer of drawSome(node.random, otherIndexNodes(node), node.config.parameters.passFanout))
@@ -179,9 +181,9 @@ function makeRoom(node: Node, index: IndexNode, isMember: boolean): boolean {
   if (!isMember) return false;
   const strangers = [...index.evidence.keys()].filter((peer) => !index.directory.has(peer));
   if (strangers.length === 0) return false;
-  index.evidence.delete(
-    strangers.reduce((low, peer) => (rankOf(node, peer) < rankOf(node, low) ? peer : low)),
-  );
+  const displaced = strangers.reduce((low, peer) => (rankOf(node, peer) < rankOf(node, low) ? peer : low));
+  index.evidence.delete(displaced);
+  evidenceChanged(index, displaced);
   return true;
 }
 
