@@ -72,12 +72,25 @@ export function uptimePpm(outages: readonly Outage[], peer: Peer, sinceUs: numbe
  */
 export type Sign = 'well' | 'slow' | 'one-way' | 'silent' | 'unknown';
 
+/** Light in vacuum, km/µs: nothing goes faster (SI: 299,792,458 m/s). */
+const LIGHT_KM_PER_US = 0.299792458;
+
+/**
+ * How far away somebody can be at most who answered after so long. It is all that there is to say for a region that somebody claims:
+ * that it holds a key is proved, where it lies is not. A long round trip proves nothing; and who guesses what it will be asked answers early.
+ */
+export function reachKm(rttUs: number): number {
+  return Math.ceil((rttUs / 2) * LIGHT_KM_PER_US);
+}
+
 /** The health of a member (§4.2): observed by this node, never said by the member, and joined on reading. */
 export interface Health {
   readonly state: (typeof MEMBER_STATES)[number];
   readonly sign: Sign;
   /** Smoothed; null unknown. */
   readonly rttUs: number | null;
+  /** It is no further away than this, km; null unknown. */
+  readonly withinKm: number | null;
   /** How long ago it was heard itself; null never. */
   readonly lastSeenAgoUs: number | null;
   readonly uptimePpm: number;
@@ -93,12 +106,14 @@ export function healthOf(node: Node, now: Now, peer: Peer): Health | null {
   const { table, outages } = membership;
   const seenUs = table.seenUsAt(row);
   const rttUs = table.rttUsAt(row);
+  const leastRttUs = table.leastRttUsAt(row);
   const last = outages.filter((outage) => outage.peer === peer).at(-1);
   const isTold = last !== undefined && last.untilUs > 0 && last.boot > 0 && table.bootAt(row) > 0;
   return {
     state: MEMBER_STATES[table.stateAt(row)],
     sign: signOf(node, now, table.stateAt(row), table.probedAt(row), seenUs),
     rttUs: rttUs === 0 ? null : rttUs,
+    withinKm: leastRttUs === 0 ? null : reachKm(leastRttUs),
     lastSeenAgoUs: seenUs === 0 ? null : now.monoUs - seenUs,
     uptimePpm: uptimePpm(outages, peer, membership.startedUs, now.monoUs),
     lastOutage: !isTold ? null : table.bootAt(row) === last.boot ? 'pause' : 'crash',

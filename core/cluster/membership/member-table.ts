@@ -11,9 +11,10 @@ const PEER = 0;
 const STATE = 1;
 const RTT = 2;
 const BOOT = 3;
+const LEAST_RTT = 4;
 /** Not of the row: the i-th of these says which row is the i-th of the round of probes. */
-const ORDER = 4;
-const NARROW = 5;
+const ORDER = 5;
+const NARROW = 6;
 /** Columns that hold larger integers. */
 const INCARNATION = 0;
 const SEEN = 1;
@@ -99,6 +100,11 @@ export class MemberTable implements Own {
     return this.narrow[row * NARROW + RTT];
   }
 
+  /** The shortest round trip that was ever measured to it in this boot, µs; 0 unknown. */
+  leastRttUsAt(row: number): number {
+    return this.narrow[row * NARROW + LEAST_RTT];
+  }
+
   /** When it was last heard itself, by this node's steady clock; 0 never. */
   seenUsAt(row: number): number {
     return this.wide[row * WIDE + SEEN];
@@ -129,6 +135,7 @@ export class MemberTable implements Own {
     const at = row * NARROW;
     this.narrow[at + PEER] = peer;
     this.narrow[at + RTT] = 0;
+    this.narrow[at + LEAST_RTT] = 0;
     this.narrow[at + BOOT] = 0;
     this.narrow[at + STATE] = state | (types << 2);
     // Among those whose turn is still to come in this round.
@@ -195,9 +202,11 @@ export class MemberTable implements Own {
   noteRoundTrip(row: number, rttUs: number): void {
     const at = row * NARROW + RTT;
     const before = this.narrow[at];
-    const least = Math.min(rttUs, 0x7fffffff);
-    this.narrow[at] = before === 0 ? least : before + Math.round((least - before) / 8);
-    this.observed = mixWord(this.observed, this.narrow[at]);
+    const tookUs = Math.min(rttUs, 0x7fffffff);
+    this.narrow[at] = before === 0 ? tookUs : before + Math.round((tookUs - before) / 8);
+    const least = row * NARROW + LEAST_RTT;
+    if (this.narrow[least] === 0 || tookUs < this.narrow[least]) this.narrow[least] = Math.max(1, tookUs);
+    this.observed = mixWord(mixWord(this.observed, this.narrow[at]), this.narrow[least]);
   }
 
   /**
