@@ -9,12 +9,18 @@ import { admissionHash } from '../core/trust/admission.ts';
 import type { Certificate, Genesis, Seed } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { createNode } from '../core/machine/node-state.ts';
+import type { Parameters } from '../core/machine/parameters.ts';
 import { agree } from './agreements.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
 import { PUBLISHER } from './library.ts';
 import { createNumbers, Machine } from './machine.ts';
-import type { ResolvedCluster, ResolvedNode, ResolvedScenario } from './scenario/resolved.ts';
+import type {
+  ResolvedCluster,
+  ResolvedNode,
+  ResolvedOperators,
+  ResolvedScenario,
+} from './scenario/resolved.ts';
 import { keyOfName } from './seeds.ts';
 import { SharedConfig, type ClusterConfig, type Office } from './shared-config.ts';
 import { renumberConfig, Wire } from './wire.ts';
@@ -90,7 +96,7 @@ export function configureNodes(
   });
   const listed = listSeeds(scenario, cast);
   const clusters = new Map(
-    scenario.clusters.map(({ name, detector = 'swim' }): [string, ClusterConfig] => [
+    scenario.clusters.map(({ name, operators, detector = 'swim' }): [string, ClusterConfig] => [
       name,
       {
         genesis: geneses.get(name)!,
@@ -102,7 +108,7 @@ export function configureNodes(
         ...agreed.get(name)!,
         models,
         publishers: cast.publishers ?? NONE,
-        parameters: scenario.parameters,
+        parameters: parametersFor(scenario, operators),
       },
     ]),
   );
@@ -110,6 +116,14 @@ export function configureNodes(
   return scenario.nodes.map(
     (node, i) => new SharedConfig(node, cast.nodes[i], clusters.get(node.cluster)!, office),
   );
+}
+
+/** What an applicant gets holds as long as what all others have. */
+function parametersFor(
+  { parameters }: ResolvedScenario,
+  operators: ResolvedOperators | undefined,
+): Parameters {
+  return operators?.termUs === undefined ? parameters : { ...parameters, admissionUs: operators.termUs };
 }
 
 function createOffice(
@@ -122,6 +136,7 @@ function createOffice(
 ): Office {
   const encoder = new Encoder(pure);
   const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
+  const terms = new Map(scenario.clusters.map(({ name, operators }) => [name, operators?.termUs]));
   return {
     manifestOf,
     attestationsOf(node, peer) {
@@ -132,7 +147,9 @@ function createOffice(
     },
     certificateOf(node, peer) {
       if (node.isAdmitted === false || node.joinsUs !== undefined) return null;
-      return certify(pure, geneses.get(node.cluster)!, peer, 0, ATTESTED_UNTIL_US, sign);
+      const termUs = terms.get(node.cluster);
+      const untilWallUs = termUs === undefined ? ATTESTED_UNTIL_US : startWallUs + termUs;
+      return certify(pure, geneses.get(node.cluster)!, peer, 0, untilWallUs, sign);
     },
     vouchesOf(node, peer) {
       const own = scenario.vouches?.filter(({ by }) => by === node.name) ?? NONE;

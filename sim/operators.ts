@@ -1,7 +1,7 @@
-import type { Approve, Join, Pending } from '../core/cluster/affiliation/affiliation-bodies.ts';
+import type { Approve, Join, Joined, Pending } from '../core/cluster/affiliation/affiliation-bodies.ts';
 import type { Peer } from '../core/base/peers.ts';
 import { Envelope } from '../core/machine/envelope.ts';
-import { APPROVE, JOIN, LEAVE, PENDING } from '../core/machine/kinds.ts';
+import { APPROVE, JOIN, JOINED, LEAVE, PENDING } from '../core/machine/kinds.ts';
 import type { Certificate } from '../core/trust/documents.ts';
 import { certify, operatorNames } from './configure.ts';
 import type { Machine } from './machine.ts';
@@ -9,6 +9,14 @@ import { WALL_EPOCH_US } from './clocks.ts';
 import type { World } from './world.ts';
 
 const YEAR_US = 365 * 24 * 3_600 * 1_000_000;
+/** An order that has not been carried out is given again after so long, where the time is running. */
+const AGAIN_US = 10_000_000;
+
+/** What operators do with a node, three slots of the schedule for each: then come orders about models. */
+const TO_JOIN = 0;
+const TO_LEAVE = 1;
+const TO_RENEW = 2;
+const TASKS = 3;
 
 /** What an operator is told on account of an order. */
 export type Listener = (envelope: Readonly<Envelope>) => void;
@@ -17,10 +25,16 @@ export type Listener = (envelope: Readonly<Envelope>) => void;
 export class Operators {
   /** Nodes that belong to their cluster, by index: admitted from the start, or by operators since. Nobody in the world may think otherwise. */
   readonly admitted = new Set<number>();
+  /** Until when, by index, by the clock of the world: what was signed last; absent: to the end. */
+  private readonly admittedUntilUs = new Map<number, number>();
+  /** Of what was signed for them, what nodes have said that they hold. */
+  private readonly heldUntilUs = new Map<number, number>();
   private readonly world: World;
   /** The cluster of each, by peer. */
   private readonly clusters = new Map<Peer, number>();
   private readonly listeners = new Map<string, Listener>();
+  /** Orders that renew an admission, and of which node, by index. */
+  private readonly renewing = new Map<string, number>();
   private readonly counts = new Map<Peer, number>();
   private readonly signed = new Map<string, Set<Peer>>();
   private readonly envelope = new Envelope();
@@ -30,7 +44,24 @@ export class Operators {
     world.scenario.clusters.forEach((cluster, i) => {
       for (const name of operatorNames(cluster)) this.clusters.set(world.identities.find(name)!, i);
     });
-    for (const { index, spec } of world.machines) if (spec.isAdmitted !== false) this.admitted.add(index);
+    for (const machine of world.machines) {
+      const { index, spec } = machine;
+      if (spec.isAdmitted !== false) this.admitted.add(index);
+      const termUs = this.termUsOf(machine);
+      if (termUs === null || spec.isAdmitted === false || spec.joinsUs !== undefined) continue;
+      this.admittedUntilUs.set(index, termUs);
+      this.heldUntilUs.set(index, termUs);
+    }
+  }
+
+  /** Whether operators of its cluster have admitted a node, and that had not run out `graceUs` ago. */
+  isAdmitted({ index }: Machine, graceUs = 0): boolean {
+    const untilUs = this.admittedUntilUs.get(index) ?? Infinity;
+    return this.admitted.has(index) && this.world.nowUs < untilUs + graceUs;
+  }
+
+  private termUsOf({ cluster }: Machine): number | null {
+    return this.world.scenario.clusters[cluster].operators?.termUs ?? null;
   }
 
   /** Orders of the scenario about models come after those about nodes. */
@@ -39,7 +70,8 @@ export class Operators {
     world.rollouts.list.forEach(({ atUs, node }, place) => {
       const machine = world.machines.find(({ spec }) => spec.name === node) ?? world.machines[0];
       const isHere = node === '' || world.owns(machine);
-      if (isHere) world.scheduleOperator(atUs, this.operatorOf(machine), 2 * world.machines.length + place);
+      const slot = TASKS * world.machines.length + place;
+      if (isHere) world.scheduleOperator(atUs, this.operatorOf(machine), slot);
     });
   }
 
@@ -63,31 +95,66 @@ export class Operators {
 
   start(): void {
     for (const machine of this.world.own) {
-      const { spec, index } = machine;
-      const operator = this.operatorOf(machine);
-      if (spec.joinsUs !== undefined) this.world.scheduleOperator(spec.joinsUs, operator, 2 * index);
-      if (spec.leavesUs !== undefined) this.world.scheduleOperator(spec.leavesUs, operator, 2 * index + 1);
+      const { joinsUs, leavesUs } = machine.spec;
+      if (joinsUs !== undefined) this.plan(joinsUs, machine, TO_JOIN);
+      if (leavesUs !== undefined) this.plan(leavesUs, machine, TO_LEAVE);
+      this.planRenewal(machine);
     }
     this.scheduleRollouts();
   }
 
+  private plan(atUs: number, machine: Machine, task: number): void {
+    this.world.scheduleOperator(atUs, this.operatorOf(machine), TASKS * machine.index + task);
+  }
+
+  /** What a node holds is renewed in time; nothing, where nothing runs out or nobody sees to it. */
+  private planRenewal(machine: Machine): void {
+    const { operators } = this.world.scenario.clusters[machine.cluster];
+    const heldUntilUs = this.heldUntilUs.get(machine.index);
+    if (operators?.renewBeforeUs === undefined || machine.spec.isRenewed === false) return;
+    if (heldUntilUs === undefined) return;
+    const dueUs = heldUntilUs - operators.renewBeforeUs;
+    const { nowUs } = this.world;
+    this.plan(dueUs > nowUs ? dueUs : nowUs + AGAIN_US, machine, TO_RENEW);
+  }
+
   act(slot: number): void {
-    const place = slot - 2 * this.world.machines.length;
+    const place = slot - TASKS * this.world.machines.length;
     if (place >= 0) {
       this.world.rollouts.act(place);
       return;
     }
-    const machine = this.world.machines[slot >> 1];
-    if ((slot & 1) === 0) this.join(machine);
-    else this.leave(machine);
+    const machine = this.world.machines[Math.floor(slot / TASKS)];
+    const task = slot % TASKS;
+    if (task === TO_JOIN) this.join(machine);
+    else if (task === TO_LEAVE) this.leave(machine);
+    else this.renew(machine);
   }
 
-  /** Tells a node to join, with its certificate if it has been admitted. */
-  join(machine: Machine, listener: Listener | null = null): void {
+  /** Brings a node a certificate that holds longer than the one it has; again and again, until it says that it holds it. */
+  private renew(machine: Machine): void {
+    const { index, spec, cluster } = machine;
+    const { nowUs, scenario } = this.world;
+    if (nowUs >= (spec.leavesUs ?? Infinity)) return;
+    const isDue =
+      nowUs >= this.heldUntilUs.get(index)! - scenario.clusters[cluster].operators!.renewBeforeUs!;
+    if (isDue) this.renewing.set(this.join(machine), index);
+    this.planRenewal(machine);
+  }
+
+  /** A node says what it holds. */
+  private hearHeld(index: number, { kind, body }: Readonly<Envelope>): void {
+    if (kind !== JOINED) return;
+    const untilUs = (body as Joined).certificate.untilWallUs - WALL_EPOCH_US;
+    this.heldUntilUs.set(index, Math.max(untilUs, this.heldUntilUs.get(index) ?? 0));
+  }
+
+  /** Tells a node to join, with a certificate if it has been admitted; returns the key under which it answers. */
+  join(machine: Machine, listener: Listener | null = null): string {
     const isAdmitted = this.admitted.has(machine.index);
     const certificate = isAdmitted ? this.certificateFor(machine) : null;
     const body: Join = { application: null, certificate, seeds: [] };
-    this.send(this.operatorOf(machine), machine, JOIN, body, listener);
+    return this.send(this.operatorOf(machine), machine, JOIN, body, listener);
   }
 
   /** Says anything to a node in the name of whoever runs it. */
@@ -109,7 +176,7 @@ export class Operators {
     for (const [operator, cluster] of this.clusters) {
       if (cluster !== subject.cluster) continue;
       signers.add(operator);
-      if (signers.size >= threshold) this.admitted.add(subject.index);
+      if (signers.size >= threshold) this.admitUntil(subject, terms.untilWallUs);
       const body: Approve = { ticket, signature: identities.mint(operator, ticket) };
       this.send(operator, machines[sponsor], APPROVE, body, null);
     }
@@ -118,7 +185,12 @@ export class Operators {
   receive(envelope: Envelope): void {
     const key = keyOf(envelope.origin, envelope.n);
     const listener = this.listeners.get(key);
-    if (envelope.kind !== PENDING) this.listeners.delete(key);
+    const renewed = this.renewing.get(key);
+    if (renewed !== undefined) this.hearHeld(renewed, envelope);
+    if (envelope.kind !== PENDING) {
+      this.listeners.delete(key);
+      this.renewing.delete(key);
+    }
     listener?.(envelope);
     this.world.rollouts.hear(envelope);
   }
@@ -126,19 +198,35 @@ export class Operators {
   /** Nothing runs there: an order to it is as good as never given. */
   onConnectionRefused(): void {}
 
-  /** The certificate of a node that has been admitted. */
-  certificateFor({ peer, node, wire }: Machine): Certificate {
-    const { identities } = this.world;
+  private admitUntil(machine: Machine, untilWallUs: number): void {
+    const { index } = machine;
+    this.admitted.add(index);
+    if (this.termUsOf(machine) === null) return;
+    const untilUs = untilWallUs - WALL_EPOCH_US;
+    this.admittedUntilUs.set(index, Math.max(untilUs, this.admittedUntilUs.get(index) ?? 0));
+    if (this.heldUntilUs.has(index)) return;
+    this.heldUntilUs.set(index, untilUs);
+    this.planRenewal(machine);
+  }
+
+  /** The certificate of a node that has been admitted, from now on for a term. */
+  certificateFor(machine: Machine): Certificate {
+    const { peer, node, wire } = machine;
+    const { identities, nowUs } = this.world;
+    const untilWallUs =
+      WALL_EPOCH_US + (this.termUsOf(machine) === null ? YEAR_US : nowUs + this.termUsOf(machine)!);
+    this.admitUntil(machine, untilWallUs);
     const genesis = { ...node.config.genesis };
     // The world speaks in its own numbers.
     if (wire !== null)
       genesis.operators = genesis.operators.map((operator) => identities.peerOf(node.pure.idOf(operator)));
-    return certify(identities, genesis, peer, 0, WALL_EPOCH_US + YEAR_US, (signer, hash) =>
+    return certify(identities, genesis, peer, 0, untilWallUs, (signer, hash) =>
       identities.mint(signer, hash),
     );
   }
 
-  private send(operator: Peer, to: Machine, kind: number, body: unknown, listener: Listener | null): void {
+  /** Returns the key under which the answer comes. */
+  private send(operator: Peer, to: Machine, kind: number, body: unknown, listener: Listener | null): string {
     const n = (this.counts.get(operator) ?? 0) + 1;
     this.counts.set(operator, n);
     const { envelope } = this;
@@ -149,8 +237,10 @@ export class Operators {
     envelope.n = n;
     envelope.attempt = 0;
     envelope.body = body;
-    if (listener !== null) this.listeners.set(keyOf(operator, n), listener);
+    const key = keyOf(operator, n);
+    if (listener !== null) this.listeners.set(key, listener);
     this.world.transport.sendFromUser(operator, this.regionOf(operator), to, envelope);
+    return key;
   }
 }
 

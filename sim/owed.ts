@@ -50,8 +50,9 @@ export function isLive({ isUp, pauses }: Machine): boolean {
  * Whether a node belongs to its cluster now: the operators have let it in, and nobody has told it to go. Who is to join later does
  * once it has heard so: an order that harm has swallowed is not given again.
  */
-function isMember({ operators, nowUs }: World, { index, spec, node }: Machine): boolean {
-  if (!operators.admitted.has(index) || nowUs >= (spec.leavesUs ?? Infinity)) return false;
+function isMember({ operators, nowUs }: World, machine: Machine): boolean {
+  const { spec, node } = machine;
+  if (!operators.isAdmitted(machine) || nowUs >= (spec.leavesUs ?? Infinity)) return false;
   return spec.joinsUs === undefined || (nowUs >= spec.joinsUs && node.membership !== null);
 }
 

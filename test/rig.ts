@@ -3,8 +3,7 @@ import type { Now } from '../core/base/time.ts';
 import type { Manifest } from '../core/cluster/manifest.ts';
 import type { DetectorName, NodeConfig } from '../core/machine/config.ts';
 import { copyEnvelope, Envelope, Outbox } from '../core/machine/envelope.ts';
-import { DISK_FINE } from '../core/machine/disk-conditions.ts';
-import { MAX_DISK_PAGE, type DiskRecord } from '../core/machine/disk-records.ts';
+import type { DiskRecord } from '../core/machine/disk-records.ts';
 import * as kinds from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { createNode, type Node } from '../core/machine/node-state.ts';
@@ -16,8 +15,10 @@ import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { agreedFor } from './agreements.ts';
 import { Cast } from './cast.ts';
+import { pageOf, storeIn } from './sound-disk.ts';
 import { attest, vouchFor, type VouchSpec } from './vouches.ts';
 export { attest } from './vouches.ts';
+export { pageOf } from './sound-disk.ts';
 
 /** The wall clock at the start, µs. */
 export const WALL_START_US = 2 ** 40;
@@ -56,6 +57,8 @@ export interface NodeSpec {
   readonly operators?: number;
   /** False: without a certificate. */
   readonly isAdmitted?: false;
+  /** Its certificate holds so long from the start; for years. */
+  readonly admittedForUs?: number;
 }
 
 /** Two clusters, peered: France offers `a`, Brazil offers `a` and `b`. */
@@ -122,6 +125,8 @@ export class Rig {
   isInferring = true;
   /** Whether an envelope is lost. */
   drops: (envelope: Envelope) => boolean = () => false;
+  /** What a disk says of a write that fails; null: it takes it. */
+  failsToStore: (envelope: Envelope) => number | null = () => null;
   /** Names of nodes that nobody can dial. */
   readonly unreachable = new Set<string>();
   private readonly out = new Outbox();
@@ -307,11 +312,9 @@ export class Rig {
           this.answerDevice(envelope, kinds.LOADED, pageOf(station.disk, after));
         }
         if (envelope.kind !== kinds.STORE) return;
-        for (const { key, record } of (envelope.body as kinds.Store).writes) {
-          if (record === null) station.disk.delete(key);
-          else station.disk.set(key, record);
-        }
-        return this.answerDevice(envelope, kinds.STORED, { condition: DISK_FINE });
+        return this.answerDevice(envelope, kinds.STORED, {
+          condition: this.failsToStore(envelope) ?? storeIn(station.disk, envelope.body as kinds.Store),
+        });
       case KEYS: {
         if (envelope.kind !== kinds.SIGN) return;
         const signature = this.cast.sign(envelope.from, (envelope.body as kinds.Sign).hash);
@@ -374,18 +377,6 @@ export class Rig {
 
 function idOf({ body }: Envelope): string {
   return (body as { id: string }).id;
-}
-
-/** What a sound disk answers to LOAD. */
-export function pageOf(disk: ReadonlyMap<string, DiskRecord>, after = ''): kinds.Loaded {
-  const keys = [...disk.keys()].filter((key) => key > after).sort((left, right) => (left < right ? -1 : 1));
-  const page = keys.slice(0, MAX_DISK_PAGE);
-  return {
-    entries: page.map((key) => ({ key, record: disk.get(key)! })),
-    corrupt: [],
-    next: keys.length > page.length ? page[page.length - 1] : '',
-    condition: DISK_FINE,
-  };
 }
 
 /** How often a node has refused something for one of these reasons; for any, if none is named. */
@@ -480,6 +471,10 @@ export function certifyFor(
   return { ...terms, signatures: signatures ?? signed };
 }
 
+function termOf({ admittedForUs }: NodeSpec): Partial<Certificate> {
+  return admittedForUs === undefined ? {} : { untilWallUs: WALL_START_US + admittedForUs };
+}
+
 export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec): NodeConfig {
   const attestor = cast.peer(`attestor of ${spec.cluster}`);
   // A cluster lies where its first node does.
@@ -495,7 +490,7 @@ export function configOf(cast: Cast, specs: readonly NodeSpec[], spec: NodeSpec)
     audits: [],
     auditors: [cast.peer('auditor')],
     genesis,
-    certificate: spec.isAdmitted === false ? null : certifyFor(cast, genesis, self),
+    certificate: spec.isAdmitted === false ? null : certifyFor(cast, genesis, self, termOf(spec)),
     address: spec.name,
     detector: spec.detector ?? 'swim',
     seeds: (

@@ -5,6 +5,7 @@ import { isTurnedAway } from '../cluster/affiliation/admittance.ts';
 import { isDeparting, nextAffiliationUs, onAffiliationStored } from '../cluster/affiliation/affiliation.ts';
 import { onAffiliation, onAffiliationAlarm } from '../cluster/affiliation/affiliation-dialogue.ts';
 import { isIndexNode, nextDetectorUs, onDetection, onDetectorAlarm } from '../cluster/membership/detector.ts';
+import { expireMembers } from '../cluster/membership/expiry.ts';
 import { onMembershipStored } from '../cluster/membership/incarnation.ts';
 import { progressLeaving } from '../cluster/affiliation/leaving.ts';
 import { announceTo, createPresence, onPresenceAlarm } from '../cluster/presence.ts';
@@ -79,6 +80,7 @@ export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): 
 /** Does what is due by now. Waking early is harmless. */
 export function wake(node: Node, now: Now, out: Outbox): void {
   if (node.phase === READY) {
+    expireMembers(node, now, out);
     onPresenceAlarm(node, now, out);
     onDetectorAlarm(node, now, out);
     if (node.affiliation !== null) onAffiliationAlarm(node, now, out, node.affiliation);
@@ -190,7 +192,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       return gateway !== null && desk.onSaidToOwner(node, out, envelope);
     case kinds.STORED:
       if (envelope.from !== DISK) return false;
-      if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, out, envelope))
+      if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, now, out, envelope))
         return true;
       if (node.pods !== null && podHosts.onPodStored(node, node.pods, now, out, envelope)) return true;
       if (models.onModelStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition))

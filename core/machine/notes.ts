@@ -21,6 +21,7 @@ export const NOTES = [
   'discovered',
   'lied',
   'level',
+  'expired',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -55,3 +56,5 @@ export const NOTE_DISCOVERED = 18;
 export const NOTE_LIED = 19;
 /** What a node has earned has changed: NOTED.chosen is the node, NOTED.code the level, NOTED.model says why. */
 export const NOTE_LEVEL = 20;
+/** The admission of NOTED.chosen has run out: it is no member any more; of the node itself: it says and does nothing as a member. */
+export const NOTE_EXPIRED = 21;

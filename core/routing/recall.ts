@@ -1,6 +1,6 @@
 import { NOBODY, type Peer } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
-import { indexNodesOf } from '../cluster/membership/detector.ts';
+import { indexNodesOf, isNoMember } from '../cluster/membership/detector.ts';
 import { name } from '../cluster/manifest.ts';
 import { foundShape, type Found } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
@@ -83,11 +83,11 @@ export function goByRecalled(node: Node, recall: Recall, now: Now, search: Searc
   const answer = findAnswer(node, recall, now, search.want);
   if (answer === null) return;
   const elapsedUs = now.monoUs - answer.heardUs;
-  search.candidates = answer.found.candidates.map((candidate) => ({
-    ...candidate,
-    ageUs: candidate.ageUs + elapsedUs,
-  }));
-  search.bridges = answer.found.bridges;
+  // Who has left meanwhile, or is admitted no more, need not be asked.
+  search.candidates = answer.found.candidates
+    .filter(({ peer }) => !isNoMember(node, peer))
+    .map((candidate) => ({ ...candidate, ageUs: candidate.ageUs + elapsedUs }));
+  search.bridges = answer.found.bridges.filter((bridge) => !isNoMember(node, bridge));
 }
 
 /** The last answer to this question, or else to another about the model; null if there is none that is young enough. */

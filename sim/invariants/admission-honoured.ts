@@ -1,14 +1,22 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { ANSWER, BEAT, FIND, GOSSIP, MANIFEST, MEMBERS, PING, RUN } from '../../core/machine/kinds.ts';
+import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';
 
-/** R5.1-2: the world keeps a record of its own of whom operators have admitted. */
+/** What members say to one another. */
+const OF_MEMBERS: readonly number[] = [PING, GOSSIP, MEMBERS, BEAT, MANIFEST, FIND, RUN];
+/** Clocks of two nodes may differ by so much. */
+const SKEW_US = 30_000_000;
+/** What was begun by a member may be finished by one that is none any more: no deadline is further off. */
+const UNDER_WAY_US = 60_000_000;
+
+/** R5.1-2: the world keeps a record of its own of whom operators have admitted, and until when. */
 export class AdmissionHonoured extends Invariant {
   readonly name = 'admission-honoured';
   readonly promise =
-    'members treat as a member, and let serve, only whom operators of the cluster have admitted';
-  readonly watches = { handled: [PING, GOSSIP, MEMBERS, BEAT, MANIFEST, FIND, RUN], sent: [ANSWER] };
+    'members treat as a member, and let serve, only whom operators of the cluster have admitted, while that holds';
+  readonly watches = { handled: OF_MEMBERS, sent: [ANSWER, ...OF_MEMBERS] };
 
   /** What members say to one another reaches no one else. */
   override onHandled(world: World, envelope: Envelope): void {
@@ -24,14 +32,38 @@ export class AdmissionHonoured extends Invariant {
       );
   }
 
-  override onSent(world: World, { from }: Envelope): void {
+  override onSent(world: World, { kind, from, to }: Envelope): void {
     if (from < 0 || from >= world.machines.length) return;
-    const { spec, cluster, index } = world.machines[from];
-    if (!isSwim(world, cluster)) return;
-    this.checked++;
-    if (!world.operators.admitted.has(index))
-      this.violate(world, `${spec.name}, which nobody has admitted, answers a request`);
+    const machine = world.machines[from];
+    if (!isSwim(world, machine.cluster)) return;
+    if (kind === ANSWER) {
+      this.checked++;
+      if (!world.operators.isAdmitted(machine, UNDER_WAY_US + SKEW_US))
+        this.violate(world, `${machine.spec.name}, ${whyNot(world, machine)}, answers a request`);
+    } else if (to >= 0 && to < world.machines.length && machine.villain === null && !isWrong(machine)) {
+      const other = world.machines[to];
+      // Whoever speaks knows when the admission of the other runs out, and its own.
+      for (const one of [machine, other])
+        if (hasRunOut(world, one))
+          this.violate(
+            world,
+            `${machine.spec.name} speaks to ${other.spec.name} as one member to another, though ${one.spec.name} is none any more`,
+          );
+    }
   }
+}
+
+function hasRunOut({ operators }: World, machine: Machine): boolean {
+  return operators.admitted.has(machine.index) && !operators.isAdmitted(machine, SKEW_US);
+}
+
+function whyNot({ operators }: World, { index }: Machine): string {
+  return operators.admitted.has(index) ? 'whose admission has run out' : 'which nobody has admitted';
+}
+
+/** A wall clock that is off by more than clocks may be tells nothing about dates. */
+function isWrong({ clock }: Machine): boolean {
+  return Math.abs(clock.wallOffsetUs) > SKEW_US;
 }
 
 /** Elsewhere nobody knows who is a member. */

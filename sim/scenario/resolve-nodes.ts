@@ -160,6 +160,7 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     speedPpm: all.speed ?? DEFAULTS.speedPpm,
     ...(all.joins === undefined ? {} : { joinsUs: all.joins }),
     ...(all.leaves === undefined ? {} : { leavesUs: all.leaves }),
+    ...(all.renewed === false ? { isRenewed: false as const } : {}),
     ...(all.unreachable === true ? { isUnreachable: true as const } : {}),
     ...(all.admitted === false ? { isAdmitted: false as const } : {}),
   };

@@ -25,6 +25,7 @@ import type {
   ResolvedCluster,
   ResolvedModel,
   ResolvedNode,
+  ResolvedOperators,
   ResolvedPeering,
   ResolvedScenario,
 } from './resolved.ts';
@@ -49,6 +50,8 @@ import {
 import { SectionReader, type Items } from './sections.ts';
 import { swarmSchema } from './swarm-schema.ts';
 import { Place, type Source } from './source.ts';
+
+type Operators = NonNullable<Cluster['operators']>;
 
 /** Resolves what was read; null if something is wrong, which is then among the problems. */
 export function resolveSections(
@@ -180,13 +183,7 @@ function checkClusters(
   for (const { name, place, value } of clusters.values()) {
     const own = nodes.get(name) ?? null;
     if (value === null) continue;
-    const { count = 1, threshold = 1 } = value.operators ?? {};
-    if (threshold > count)
-      problems.add(
-        place.at('operators'),
-        `${threshold} of ${count} operators`,
-        'a threshold of at most count',
-      );
+    checkOperators(place, value, own ?? [], problems);
     if (own === null) continue;
     const has = (type: string): boolean => own.some(({ types }) => types.includes(type));
     if (!has('index'))
@@ -198,6 +195,29 @@ function checkClusters(
       if (!models.has(model)) problems.addUnknown(place.at('exports', i), 'model', model, models.keys());
     });
   }
+}
+
+/** As many as must sign there must be, and what runs out is renewed before it does. */
+function checkOperators(
+  place: Place,
+  { operators = {} }: Cluster,
+  nodes: readonly ResolvedNode[],
+  problems: Problems,
+): void {
+  const { count = 1, threshold = 1, term, renewBefore } = operators;
+  const here = place.at('operators');
+  if (threshold > count)
+    problems.add(here, `${threshold} of ${count} operators`, 'a threshold of at most count');
+  if (renewBefore !== undefined && (term === undefined || renewBefore >= term))
+    problems.add(here.at('renewBefore'), 'no admission runs out after that', 'a term, and a time within it');
+  if (term === undefined && nodes.some(({ isRenewed }) => isRenewed === false))
+    problems.addOfKey(place.at('nodes'), 'admissions here do not run out', 'a term under operators');
+}
+
+/** Who renews does so, unless told otherwise, when a quarter of the term is left. */
+function resolveOperators({ count = 1, threshold = 1, term, renewBefore }: Operators): ResolvedOperators {
+  if (term === undefined) return { count, threshold };
+  return { count, threshold, termUs: term, renewBeforeUs: renewBefore ?? Math.ceil(term / 4) };
 }
 
 function resolveModel(name: string, model: Model, everywhere: readonly string[]): ResolvedModel {
@@ -222,9 +242,7 @@ function resolveCluster(
     region,
     exports: exportsOf(exports),
     ...(seedClusters === undefined ? {} : { seedClusters }),
-    ...(operators === undefined
-      ? {}
-      : { operators: { count: operators.count ?? 1, threshold: operators.threshold ?? 1 } }),
+    ...(operators === undefined ? {} : { operators: resolveOperators(operators) }),
     ...(detector === undefined ? {} : { detector }),
   };
 }

@@ -112,6 +112,14 @@ export interface ResolvedRollout {
   readonly order: number | null;
 }
 
+export interface ResolvedOperators {
+  readonly count: number;
+  readonly threshold: number;
+  /** What they sign holds so long, and is renewed so long before it ends; absent: a year, and nobody need renew it. */
+  readonly termUs?: number;
+  readonly renewBeforeUs?: number;
+}
+
 export interface ResolvedCluster {
   readonly name: string;
   readonly label: string;
@@ -121,7 +129,7 @@ export interface ResolvedCluster {
   /** Clusters whose bridges it begins with, besides those that it has a peering with; absent: none. */
   readonly seedClusters?: readonly string[];
   /** Who admits nodes, and how many of them it takes; absent: one. */
-  readonly operators?: { readonly count: number; readonly threshold: number };
+  readonly operators?: ResolvedOperators;
   /** How it finds out who is there; absent: `swim`. */
   readonly detector?: DetectorName;
 }
@@ -167,6 +175,8 @@ export interface ResolvedNode {
   /** Its operator tells it to join then, and to leave; absent: it is there from the start, and stays. */
   readonly joinsUs?: number;
   readonly leavesUs?: number;
+  /** Its operators let its admission run out; absent: they renew it. */
+  readonly isRenewed?: false;
   /** Nobody can dial it: it stands behind a wall. */
   readonly isUnreachable?: true;
   /** False: its cluster's operators have not admitted it, and it has no certificate. Absent: they have. */

@@ -162,6 +162,9 @@ const nodeFields = {
     'When its operator tells it to join. Default: it is a member from the start.',
   ).optional(),
   leaves: durationField('When its operator tells it to leave. Default never.').optional(),
+  renewed: flagField(
+    'Whether the operators of its cluster renew its admission before it runs out. Default true.',
+  ).optional(),
   unreachable: flagField('Whether its address cannot be dialled. Default false.').optional(),
   admitted: flagField(
     'Whether the operators of its cluster have admitted it: a node that is not has no certificate. Default true.',
@@ -201,6 +204,14 @@ export const clusterSchema = mapField('A cluster.', {
       'How many of them it takes to admit a node. Default 1.',
       1,
       MAX_OPERATORS,
+    ).optional(),
+    term: durationField(
+      'An admission holds so long, and then runs out. Default a year.',
+      1_000_000,
+    ).optional(),
+    renewBefore: durationField(
+      'They renew it so long before it runs out. Default a quarter of the term.',
+      1,
     ).optional(),
   }).optional(),
   detector: choiceField(

@@ -4,8 +4,12 @@ import { DEAD, isNewer, SUSPECT, type Member } from '../../core/cluster/membersh
 import { hearOf } from '../../core/cluster/membership/membership.ts';
 import { Outbox } from '../../core/machine/envelope.ts';
 import { cloneNode, type Node } from '../../core/machine/node-state.ts';
-import { Rig, type NodeSpec } from '../rig.ts';
+import type { Certificate } from '../../core/trust/documents.ts';
+import { certifyFor, Rig, WALL_START_US, type NodeSpec } from '../rig.ts';
 import { law } from './law.ts';
+
+/** When the certificates that all begin with run out. */
+const FIRST_US = WALL_START_US + 1e15;
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 const FIVE: readonly NodeSpec[] = NAMES.map((name, i) => ({
@@ -15,14 +19,28 @@ const FIVE: readonly NodeSpec[] = NAMES.map((name, i) => ({
   types: i === 0 ? ['index'] : ['pod-host'],
 }));
 
+/** Certificates that come with a saying: none, the known one, later ones, and those that do not hold. */
+const SHOWN = [
+  'nothing',
+  'the same',
+  'earlier',
+  'later',
+  'latest',
+  'forged',
+  'of another',
+  'run out',
+] as const;
+type Shown = (typeof SHOWN)[number];
+
 const saying = fc.record({
   about: fc.constantFrom('b', 'c', 'd'),
   raisedBy: fc.nat(3),
   state: fc.nat(3),
   from: fc.constantFrom('b', 'c', 'd', 'e'),
+  shows: fc.constantFrom(...SHOWN),
 });
 const sayingsOfSome = fc.array(saying, { maxLength: 12 });
-type Saying = { about: string; raisedBy: number; state: number; from: string };
+type Saying = { about: string; raisedBy: number; state: number; from: string; shows: Shown };
 
 describe('laws of membership', () => {
   const rig = new Rig(FIVE).start();
@@ -36,7 +54,31 @@ describe('laws of membership', () => {
     return hearer;
   }
 
-  function memberOf({ about, raisedBy, state, from }: Saying): Member {
+  function certificateOf(about: string, shows: Shown): Certificate | null {
+    const { genesis } = node.config;
+    const certify = (untilWallUs: number, of = about): Certificate =>
+      certifyFor(rig.cast, genesis, rig.peer(of), { untilWallUs });
+    switch (shows) {
+      case 'nothing':
+        return null;
+      case 'the same':
+        return certify(FIRST_US);
+      case 'earlier':
+        return certify(FIRST_US - 1);
+      case 'later':
+        return certify(FIRST_US + 1);
+      case 'latest':
+        return certify(FIRST_US + 2);
+      case 'forged':
+        return { ...certify(FIRST_US), untilWallUs: FIRST_US + 3 };
+      case 'of another':
+        return certify(FIRST_US + 4, 'e');
+      case 'run out':
+        return certify(WALL_START_US);
+    }
+  }
+
+  function memberOf({ about, raisedBy, state, from, shows }: Saying): Member {
     const { table } = node.membership!;
     const row = table.find(rig.peer(about));
     return {
@@ -46,7 +88,7 @@ describe('laws of membership', () => {
       types: table.typesAt(row),
       address: about,
       from: rig.peer(from),
-      certificate: null,
+      certificate: certificateOf(about, shows),
     };
   }
 
@@ -54,7 +96,8 @@ describe('laws of membership', () => {
     const { table } = membership!;
     return NAMES.map((name) => {
       const row = table.find(rig.peer(name));
-      return `${name} ${table.incarnationAt(row)} ${table.stateAt(row)}`;
+      const untilUs = table.untilWallUsAt(row) - FIRST_US;
+      return `${name} ${table.incarnationAt(row)} ${table.stateAt(row)} until ${untilUs}`;
     });
   }
 
@@ -73,7 +116,24 @@ describe('laws of membership', () => {
   );
 
   law(
-    'R5.2-2: of one member the highest incarnation holds, and of one incarnation the gravest word, death being a suspicion',
+    'R5.1-2: two tables that have heard the same of admissions have the same sums, in whatever order',
+    sayingsOfSome,
+    (sayings) => {
+      const [one, other] = [hearAll(sayings), hearAll(sayings.toReversed())].map(
+        ({ membership }) => membership!.table,
+      );
+      expect([one.liveHigh, one.liveLow, one.nextExpiryWallUs]).to.deep.equal([
+        other.liveHigh,
+        other.liveLow,
+        other.nextExpiryWallUs,
+      ]);
+      return sayings.some(({ shows }) => shows === 'later' || shows === 'latest');
+    },
+    { seed: 3, runs: 300 },
+  );
+
+  law(
+    'R5.2-2: of one member the highest incarnation holds, of one incarnation the gravest word, death being a suspicion, and the latest true certificate',
     sayingsOfSome,
     (sayings) => {
       const { table } = node.membership!;
@@ -85,7 +145,9 @@ describe('laws of membership', () => {
           if (isNewer(told.incarnation, toldState, incarnation, state))
             [incarnation, state] = [told.incarnation, toldState];
         }
-        return `${name} ${incarnation} ${state}`;
+        const shown = sayings.filter(({ about }) => about === name).map(({ shows }) => shows);
+        const until = shown.includes('latest') ? 2 : shown.includes('later') ? 1 : 0;
+        return `${name} ${incarnation} ${state} until ${until}`;
       });
       expect(thoughtBy(hearAll(sayings))).to.deep.equal(expected);
       return sayings.length > 0;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { FIND, NOTE_LEFT, NOTE_SUSPECTED, PING, RUN } from '../../core/machine/kinds.ts';
+import { ANSWER, FIND, NOTE_LEFT, NOTE_SUSPECTED, PING, RUN } from '../../core/machine/kinds.ts';
 import { AdmissionHonoured } from '../../sim/invariants/admission-honoured.ts';
 import { Lineage } from '../../sim/lineage.ts';
 import { Simulation, simulate } from '../../sim/simulate.ts';
@@ -95,8 +95,8 @@ describe('the invariant admission-honoured', () => {
     for (const kind of [PING, FIND, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 1, {}));
     expect([invariant.checked, invariant.violated]).to.deep.equal([3, 0]);
     for (const kind of [PING, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 4, {}));
-    invariant.onSent(world, envelopeOf(99, 4, 0, {}));
-    invariant.onSent(world, envelopeOf(99, 1, 0, {}));
+    invariant.onSent(world, envelopeOf(ANSWER, 4, 0, {}));
+    invariant.onSent(world, envelopeOf(ANSWER, 1, 0, {}));
     expect([invariant.checked, invariant.violated]).to.deep.equal([7, 3]);
     expect(invariant.breaches[0].what).to.match(/france\/front speaks to france\/newcomer, which nobody has/);
   });

@@ -16,7 +16,8 @@ import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_OUTSIDE, REFUSAL_STRANGER } from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
 import { NOT_ADMITTED, NOT_READY } from '../../routing/outcomes.ts';
-import { hasLeft } from './affiliation.ts';
+import { certificateOf, hasLeft, hasRunOut } from './affiliation.ts';
+import { expireMembers } from '../membership/expiry.ts';
 import { LEFT } from '../membership/member.ts';
 import { askStranger } from '../membership/push-pull.ts';
 import { sessionWith } from '../border/sessions.ts';
@@ -31,16 +32,17 @@ const ASKING: readonly number[] = [FIND, FIND_OFFERS, AGENTS];
  */
 export function isTurnedAway(node: Node, now: Now, out: Outbox, envelope: Envelope): boolean {
   const { kind, from } = envelope;
+  expireMembers(node, now, out);
   if (kind === PING && node.membership !== null && node.membership.table.find(from) < 0)
     askStranger(node, node.membership, now, out, from);
   if (KINDS[kind]?.isForMembers !== true || from === node.self || node.config.detector !== 'swim')
     return false;
   if (node.membership === null) {
-    turnAway(node, out, envelope, REFUSAL_OUTSIDE);
+    turnAway(node, now, out, envelope, REFUSAL_OUTSIDE);
     return true;
   }
   if (isFromMember(node, envelope)) return false;
-  turnAway(node, out, envelope, REFUSAL_STRANGER);
+  turnAway(node, now, out, envelope, REFUSAL_STRANGER);
   if (node.membership.table.find(from) < 0) askStranger(node, node.membership, now, out, from);
   return true;
 }
@@ -55,12 +57,16 @@ function isFromMember(node: Node, { kind, from, origin, body }: Envelope): boole
   return (body as Cross).path.length > 0 || sessionWith(node.bridge.sessions, from) !== null;
 }
 
-function turnAway(node: Node, out: Outbox, envelope: Envelope, why: number): void {
+function turnAway(node: Node, now: Now, out: Outbox, envelope: Envelope, why: number): void {
   countRefusal(node, why);
   const { kind } = envelope;
   if (typeOfKind(kind) !== REQUEST && !ASKING.includes(kind)) return;
-  const code = why === REFUSAL_OUTSIDE && hasLeft(node) ? NOT_READY : NOT_ADMITTED;
-  const detail =
-    why === REFUSAL_STRANGER ? 'only members of the cluster ask this' : 'this node is in no cluster';
+  const isStranger = why === REFUSAL_STRANGER;
+  const certificate = isStranger ? null : certificateOf(node);
+  const isOver = certificate !== null && hasRunOut(certificate, now);
+  // Another node of its cluster may do it: who asks is not to blame.
+  const code = !isStranger && (hasLeft(node) || isOver) ? NOT_READY : NOT_ADMITTED;
+  const outside = isOver ? 'its admission has run out' : 'this node is in no cluster';
+  const detail = isStranger ? 'only members of the cluster ask this' : outside;
   reply(node, out, envelope, REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
 }

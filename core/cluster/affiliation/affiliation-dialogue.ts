@@ -5,7 +5,7 @@ import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import * as kinds from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_LATE } from '../../machine/refusals.ts';
-import type { Affiliation } from './affiliation.ts';
+import { storeAgain, type Affiliation } from './affiliation.ts';
 import { onJoiningAlarm, onJoinOrder, onSeedDialled, onSponsorAnswer } from './joining.ts';
 import { onLeaveOrder } from './leaving.ts';
 import { onApplicantDialled, onApplication, onApprove, onSponsorAlarm } from './sponsor.ts';
@@ -38,4 +38,5 @@ export function onAffiliation(node: Node, now: Now, out: Outbox, envelope: Envel
 export function onAffiliationAlarm(node: Node, now: Now, out: Outbox, affiliation: Affiliation): void {
   onJoiningAlarm(node, now, out, affiliation);
   onSponsorAlarm(affiliation, now);
+  storeAgain(node, now, out, affiliation);
 }

@@ -1,6 +1,6 @@
 import { pendingShape } from './affiliation-bodies.ts';
 import { DISK, type Peer } from '../../base/peers.ts';
-import { NEVER_US } from '../../base/time.ts';
+import { NEVER_US, SECOND_US, type Now } from '../../base/time.ts';
 import { DISK_FINE } from '../../machine/disk-conditions.ts';
 import { AFFILIATION_KEY, recordOf, type AffiliationRecord } from '../../machine/disk-records.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
@@ -76,8 +76,9 @@ export const affiliationShape = record({
   /** That it was admitted after it was configured. */
   certificate: optional(shared(certificateShape)),
   joining: optional(joiningShape),
-  /** The number of its STORE that is under way; 0 none. */
+  /** The number of its STORE that is under way; 0 none. One that has failed is tried again then; NEVER_US: none has. */
   storing: integer,
+  storeAtUs: integer,
   candidacies: list(candidacyShape, MOST_CANDIDACIES),
   leaving: optional(leavingShape),
 });
@@ -89,14 +90,33 @@ export function affiliationOf(node: Node): Affiliation {
     certificate: null,
     joining: null,
     storing: 0,
+    storeAtUs: NEVER_US,
     candidacies: [],
     leaving: null,
   });
 }
 
-/** That the node belongs to its cluster; null: it has yet to be admitted. */
-export function certificateOf(node: Node): Certificate | null {
-  return node.affiliation?.certificate ?? node.config.certificate;
+/** That the node belongs to its cluster; null: it has yet to be admitted. Its operators may have renewed it in the configuration. */
+export function certificateOf({ affiliation, config }: Node): Certificate | null {
+  return laterOf(affiliation?.certificate ?? null, config.certificate);
+}
+
+/** Of two certificates the one that holds longer. */
+export function laterOf(left: Certificate | null, right: Certificate | null): Certificate | null {
+  if (left === null || right === null) return left ?? right;
+  return left.untilWallUs >= right.untilWallUs ? left : right;
+}
+
+/** Whether a certificate has run out. */
+export function hasRunOut({ untilWallUs }: Certificate, now: Now): boolean {
+  return now.wallUs >= untilWallUs;
+}
+
+/** Takes another admission, and writes that down. */
+export function keepCertificate(node: Node, out: Outbox, certificate: Certificate): void {
+  const affiliation = affiliationOf(node);
+  affiliation.certificate = certificate;
+  storeAffiliation(node, out, affiliation);
 }
 
 /** Whether the node takes nothing new, because it is on its way out or has gone. */
@@ -129,24 +149,35 @@ export function isOrderedBy(node: Node, from: Peer): boolean {
   return node.config.orderedBy.includes(from);
 }
 
+/** Until a disk that has not written is asked again. */
+const DISK_RETRY_US = SECOND_US;
+
 /** Writes down what the node must know to be again what it is, without asking anybody. */
 export function storeAffiliation(node: Node, out: Outbox, kept: Affiliation): void {
   const { certificate } = kept;
   kept.storing = node.nextN++;
+  kept.storeAtUs = NEVER_US;
   const affiliation: AffiliationRecord = { certificate, hasLeft: hasLeft(node) };
   const body: Store = { writes: [{ key: AFFILIATION_KEY, record: recordOf({ affiliation }) }] };
   out.send(STORE, node.self, DISK, node.self, node.bootCount, kept.storing, 0, body);
 }
 
-/** Its disk has answered; false if that was no question of affiliation. What was not kept is kept in memory. */
-export function onAffiliationStored(node: Node, out: Outbox, envelope: Envelope): boolean {
+/** Its disk has answered; false if that was no question of affiliation. What was not kept is kept in memory, and stored later. */
+export function onAffiliationStored(node: Node, now: Now, out: Outbox, envelope: Envelope): boolean {
   const { affiliation } = node;
   if (affiliation === null || affiliation.storing !== envelope.n || envelope.originBoot !== node.bootCount)
     return false;
   affiliation.storing = 0;
   const { condition } = envelope.body as Stored;
-  if (condition !== DISK_FINE) note(node, out, null, NOTE_UNSTORED, node.self);
+  if (condition === DISK_FINE) return true;
+  note(node, out, null, NOTE_UNSTORED, node.self);
+  affiliation.storeAtUs = now.monoUs + DISK_RETRY_US;
   return true;
+}
+
+/** A restart would undo what its disk has not taken: an admission, or that the node has left. */
+export function storeAgain(node: Node, now: Now, out: Outbox, affiliation: Affiliation): void {
+  if (now.monoUs >= affiliation.storeAtUs) storeAffiliation(node, out, affiliation);
 }
 
 /** Takes over what the disk has kept. */
@@ -159,8 +190,8 @@ export function restoreAffiliation(node: Node, { certificate, hasLeft: isGone }:
 /** When joining, sponsoring or leaving next has something to do. */
 export function nextAffiliationUs({ affiliation }: Node): number {
   if (affiliation === null) return NEVER_US;
-  const { joining, candidacies, leaving } = affiliation;
-  let nextUs = NEVER_US;
+  const { joining, candidacies, leaving, storeAtUs } = affiliation;
+  let nextUs = storeAtUs;
   if (joining !== null) nextUs = Math.min(nextUs, joining.dueUs);
   if (leaving !== null) nextUs = Math.min(nextUs, leaving.untilUs);
   for (const { untilUs } of candidacies) nextUs = Math.min(nextUs, untilUs);

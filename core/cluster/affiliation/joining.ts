@@ -23,6 +23,7 @@ import {
   affiliationOf,
   certificateOf,
   hasLeft,
+  hasRunOut,
   isOrderedBy,
   owedFor,
   pay,
@@ -30,13 +31,14 @@ import {
   type Affiliation,
   type Joining,
 } from './affiliation.ts';
-import { isStarted, startDetector } from '../membership/detector.ts';
+import { isStarted, startDetector, stopDetector } from '../membership/detector.ts';
+import { renewOwn } from '../membership/expiry.ts';
 import { ownApplication, startPresence } from '../presence.ts';
 
 /** After so many questions about its ticket in vain an applicant looks for another sponsor. */
 const MOST_SILENT = 3;
 
-/** Whoever runs the node tells it to join its cluster (R5.1-2). Joining twice is a no-op. */
+/** Whoever runs the node tells it to join its cluster (R5.1-2). Joining twice is a no-op, but for a later certificate: that renews. */
 export function onJoinOrder(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   if (!isOrderedBy(node, envelope.from)) {
     countRefusal(node, REFUSAL_UNADMITTED);
@@ -45,10 +47,15 @@ export function onJoinOrder(node: Node, now: Now, out: Outbox, envelope: Envelop
     return;
   }
   const order = envelope.body as Join;
+  if (order.certificate !== null && hasRunOut(order.certificate, now)) {
+    reply(node, out, envelope, REFUSED, refusalOf(NOT_ADMITTED, 'the certificate has run out'));
+    return;
+  }
   const held = order.certificate ?? certificateOf(node);
   const isAdmitted = admit(node.pure, node.config.genesis, held, node.self, now) === null;
   if (held !== null && isAdmitted && isStarted(node) && !hasLeft(node)) {
-    reply(node, out, envelope, JOINED, { certificate: held } satisfies Joined);
+    renewOwn(node, now, out, held);
+    reply(node, out, envelope, JOINED, { certificate: certificateOf(node)! } satisfies Joined);
     return;
   }
   const affiliation = affiliationOf(node);
@@ -122,11 +129,10 @@ function tryNext(node: Node, now: Now, out: Outbox, affiliation: Affiliation, jo
 function apply(node: Node, now: Now, out: Outbox, joining: Joining): void {
   joining.n = node.nextN++;
   joining.dueUs = now.monoUs + node.config.parameters.joinWaitUs;
-  const body: Join = {
-    application: ownApplication(node),
-    certificate: joining.certificate ?? certificateOf(node),
-    seeds: [],
-  };
+  const held = joining.certificate ?? certificateOf(node);
+  // One that has run out shows nothing: operators are to admit it anew.
+  const certificate = held === null || hasRunOut(held, now) ? null : held;
+  const body: Join = { application: ownApplication(node), certificate, seeds: [] };
   out.send(JOIN, node.self, joining.asked, node.self, node.bootCount, joining.n, 0, body);
 }
 
@@ -215,6 +221,7 @@ function settle(
   if (sponsor !== NOBODY) node.known = [{ peer: sponsor, address: '' }, ...others].slice(0, MAX_KNOWN);
   storeAffiliation(node, out, affiliation);
   startPresence(node, now);
+  stopDetector(node);
   startDetector(node, now, out);
   pay(node, out, joining.order, JOINED, { certificate } satisfies Joined);
 }

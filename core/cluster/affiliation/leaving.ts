@@ -7,6 +7,7 @@ import { reply } from '../../machine/speech.ts';
 import { NOT_ADMITTED } from '../../routing/outcomes.ts';
 import {
   affiliationOf,
+  certificateOf,
   DRAINING,
   GONE,
   isOrderedBy,
@@ -37,6 +38,7 @@ export function onLeaveOrder(node: Node, now: Now, out: Outbox, envelope: Envelo
     return;
   }
   if (leaving !== null || !isStarted(node)) {
+    if (leaving === null && certificateOf(node) !== null) stayAway(node, out, affiliation);
     reply(node, out, envelope, LEFT, {});
     return;
   }
@@ -67,6 +69,12 @@ function isDrained({ gateway, compute, bridge }: Node): boolean {
   if (gateway !== null && gateway.searcher.searches.size > 0) return false;
   if (bridge !== null && bridge.outward.searches.size + bridge.inward.searches.size > 0) return false;
   return compute === null || compute.jobs.length === 0;
+}
+
+/** One whose admission has run out is not to be a member again when its clock is put right. */
+function stayAway(node: Node, out: Outbox, affiliation: Affiliation): void {
+  affiliation.leaving = { order: null, stage: GONE, untilUs: NEVER_US };
+  storeAffiliation(node, out, affiliation);
 }
 
 function finish(node: Node, out: Outbox, affiliation: Affiliation, leaving: Leaving): void {

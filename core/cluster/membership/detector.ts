@@ -4,10 +4,11 @@ import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import * as kinds from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import type { Certificate } from '../../trust/documents.ts';
-import { certificateOf, hasLeft } from '../affiliation/affiliation.ts';
+import { note } from '../../machine/speech.ts';
+import { certificateOf, hasLeft, hasRunOut } from '../affiliation/affiliation.ts';
 import { startExchange } from '../registry/exchange.ts';
 import type { NodeType } from '../manifest.ts';
-import { bitOfType, isLiveState } from './member.ts';
+import { bitOfType, isLiveState, LEFT } from './member.ts';
 import {
   announceLeave,
   isLeaveSpread,
@@ -15,6 +16,7 @@ import {
   onMembershipAlarm,
   startMembership,
 } from './membership.ts';
+import { isOwnAdmitted } from './expiry.ts';
 import { onGossip } from './news.ts';
 import { announceTo, firstToHear } from '../presence.ts';
 import { onAck, onNack, onPing, onPingReq, tellDoubted } from './probe.ts';
@@ -29,6 +31,16 @@ import { dropMember } from '../registry/registry.ts';
 export function startDetector(node: Node, now: Now, out: Outbox): void {
   // Who has yet to be admitted, or has left, is no member.
   if (certificateOf(node) === null || hasLeft(node)) return;
+  if (mayStart(node, now)) begin(node, now, out);
+  else note(node, out, null, kinds.NOTE_EXPIRED, node.self);
+}
+
+/** Whether what admitted the node holds now. Where the cluster only hears heartbeats nobody asks. */
+function mayStart(node: Node, now: Now): boolean {
+  return node.config.detector === 'heartbeat' || isOwnAdmitted(node, now);
+}
+
+function begin(node: Node, now: Now, out: Outbox): void {
   if (node.config.detector === 'heartbeat') {
     for (const index of firstToHear(node, node.config.indexNodes)) announceTo(node, out, index);
   } else {
@@ -70,6 +82,15 @@ export function onDetection(node: Node, now: Now, out: Outbox, envelope: Envelop
 
 export function onDetectorAlarm(node: Node, now: Now, out: Outbox): void {
   if (node.membership !== null) onMembershipAlarm(node, node.membership, now, out);
+  else if (isToResume(node, now)) begin(node, now, out);
+}
+
+/** A wall clock that was wrong is put right, or an admission begins to hold: the node need not be told to join. */
+function isToResume(node: Node, now: Now): boolean {
+  if (node.config.detector === 'heartbeat' || hasLeft(node)) return false;
+  const certificate = certificateOf(node);
+  if (certificate === null || hasRunOut(certificate, now)) return false;
+  return isOwnAdmitted(node, now);
 }
 
 export function nextDetectorUs(node: Node): number {
@@ -145,6 +166,13 @@ export function hasMemberType(node: Node, peer: Peer, type: NodeType): boolean {
 export function memberStateOf(node: Node, peer: Peer): number | null {
   const row = node.membership?.table.find(peer) ?? -1;
   return row < 0 ? null : node.membership!.table.stateAt(row);
+}
+
+/** Whether a peer is known to be no member: never one, or no more. Where this detector does not tell, nobody is. */
+export function isNoMember(node: Node, peer: Peer): boolean {
+  if (node.membership === null) return false;
+  const state = memberStateOf(node, peer);
+  return state === null || state === LEFT;
 }
 
 /** The live members of a type, by rank; none where this detector does not tell. */

@@ -13,7 +13,7 @@ export function retransmitLimit(mult: number, members: number): number {
 export interface Queued {
   readonly peer: Peer;
   readonly from: Peer;
-  /** Whether others may not know the peer. */
+  /** Whether others may not know the peer, or that its admission was renewed: its certificate goes along. */
   readonly isNew: boolean;
   /** How often it has been passed on. */
   sent: number;
@@ -36,11 +36,16 @@ export class GossipQueue implements Own {
     return this.items.some((item) => item.peer === peer);
   }
 
-  /** Drops all that is to be said of a peer. */
-  drop(peer: Peer): void {
+  /** Drops all that is to be said of a peer. True if others were to hear of it what they may not know. */
+  drop(peer: Peer): boolean {
     let kept = 0;
-    for (const item of this.items) if (item.peer !== peer) this.items[kept++] = item;
+    let isNew = false;
+    for (const item of this.items) {
+      if (item.peer !== peer) this.items[kept++] = item;
+      else if (item.isNew) isNew = true;
+    }
     this.items.length = kept;
+    return isNew;
   }
 
   /** Drops all that is to be said of others. */

@@ -2,6 +2,7 @@ import { assert } from '../../base/assert.ts';
 import { Digest } from '../../base/digest.ts';
 import type { Peer } from '../../base/peers.ts';
 import { mixWord } from '../../base/rng.ts';
+import { NEVER_US } from '../../base/time.ts';
 import type { Own } from '../../machine/shape.ts';
 import type { Certificate } from '../../trust/documents.ts';
 import { isLiveState } from './member.ts';
@@ -39,6 +40,8 @@ export const PROBED_IN_VAIN = 4;
 export class MemberTable implements Own {
   count = 0;
   liveCount = 0;
+  /** When the first of all admissions runs out, by the wall clock. */
+  nextExpiryWallUs = NEVER_US;
   private capacity = 0;
   private narrow = new Int32Array(0);
   private wide = new Float64Array(0);
@@ -95,6 +98,11 @@ export class MemberTable implements Own {
     return this.certificates[row] ?? null;
   }
 
+  /** When its admission runs out, by the wall clock; NEVER_US of one that was never shown. */
+  untilWallUsAt(row: number): number {
+    return this.certificates[row]?.untilWallUs ?? NEVER_US;
+  }
+
   /** Smoothed round trip, µs; 0 unknown. */
   rttUsAt(row: number): number {
     return this.narrow[row * NARROW + RTT];
@@ -145,9 +153,18 @@ export class MemberTable implements Own {
     if (address !== '') this.setAddress(row, address);
     else if (this.addresses.length > 0) this.addresses[row] = '';
     this.certificates.push(certificate);
+    this.nextExpiryWallUs = Math.min(this.nextExpiryWallUs, this.untilWallUsAt(row));
     this.place(row);
     this.include(row, rank);
     return row;
+  }
+
+  /** Puts another admission in the place of the one that a member had. */
+  renew(row: number, rank: number, certificate: Certificate): void {
+    this.exclude(row, rank);
+    this.certificates[row] = certificate;
+    this.include(row, rank);
+    this.findNextExpiry();
   }
 
   /** Changes what is thought of a member. */
@@ -179,6 +196,7 @@ export class MemberTable implements Own {
     }
     if (this.addresses.length > 0) this.addresses.length = this.count;
     this.certificates.length = this.count;
+    this.findNextExpiry();
     this.slots.fill(0);
     for (let i = 0; i < this.count; i++) this.place(i);
     return turn;
@@ -238,6 +256,7 @@ export class MemberTable implements Own {
     const copy = new MemberTable();
     copy.count = this.count;
     copy.liveCount = this.liveCount;
+    copy.nextExpiryWallUs = this.nextExpiryWallUs;
     copy.capacity = this.capacity;
     copy.narrow = this.narrow.slice();
     copy.wide = this.wide.slice();
@@ -283,7 +302,13 @@ export class MemberTable implements Own {
   /** What is the same in all tables that agree on a member. */
   private describe(row: number, rank: number): void {
     this.term.clear().integer(rank).integer(this.incarnationAt(row)).word(this.typesAt(row));
-    this.term.text(this.addressAt(row));
+    this.term.text(this.addressAt(row)).integer(this.untilWallUsAt(row));
+  }
+
+  private findNextExpiry(): void {
+    let nextUs = NEVER_US;
+    for (let row = 0; row < this.count; row++) nextUs = Math.min(nextUs, this.untilWallUsAt(row));
+    this.nextExpiryWallUs = nextUs;
   }
 
   private setAddress(row: number, address: string): void {

@@ -8,6 +8,7 @@ import { note } from '../../machine/speech.ts';
 import { isAdmitted } from '../../trust/admission.ts';
 import { certificateOf } from '../affiliation/affiliation.ts';
 import { onMemberChanged } from './detector.ts';
+import { hearRenewal } from './expiry.ts';
 import { joinCluster, onPushPullAlarm } from './push-pull.ts';
 import { beginOutage, endOutage } from './health.ts';
 import { hearOfSelf, MAX_LEAP } from './incarnation.ts';
@@ -113,6 +114,7 @@ export function hearOf(node: Node, membership: Membership, now: Now, out: Outbox
   const { table } = membership;
   if (told.peer === node.self) {
     hearOfSelf(node, membership, now, out, told);
+    hearRenewal(node, membership, now, out, told);
     return;
   }
   let row = table.find(told.peer);
@@ -122,6 +124,19 @@ export function hearOf(node: Node, membership: Membership, now: Now, out: Outbox
     row = addMember(node, membership, now, out, told);
     if (row < 0) return;
   }
+  hearState(node, membership, now, out, row, told);
+  hearRenewal(node, membership, now, out, told);
+}
+
+function hearState(
+  node: Node,
+  membership: Membership,
+  now: Now,
+  out: Outbox,
+  row: number,
+  told: Member,
+): void {
+  const { table } = membership;
   const incarnation = table.incarnationAt(row);
   if (told.incarnation > incarnation + MAX_LEAP) countRefusal(node, REFUSAL_MALFORMED);
   else if (told.state === SUSPECT || told.state === DEAD)
@@ -187,8 +202,8 @@ export function accuse(
   table.setState(row, node.pure.rank(peer), incarnation, SUSPECT);
   beginSuspicion(node, membership, now, peer, accuser);
   note(node, out, null, NOTE_SUSPECTED, peer);
-  membership.queue.drop(peer);
-  spread(node, membership, now, peer, accuser === NOBODY ? node.self : accuser);
+  const isNew = membership.queue.drop(peer);
+  spread(node, membership, now, peer, accuser === NOBODY ? node.self : accuser, isNew);
   changed(node, membership, peer, table.typesAt(row), state, SUSPECT, now, out);
 }
 
@@ -281,9 +296,9 @@ function revive(
   endSuspicion(membership, peer);
   if (!table.isLiveAt(row)) comeBack(membership, now, peer);
   table.set(row, node.pure.rank(peer), incarnation, ALIVE, types, address);
-  membership.queue.drop(peer);
+  const isNew = membership.queue.drop(peer);
   // Whoever came while it was away has never heard of it.
-  spread(node, membership, now, peer, peer, !isLiveState(before));
+  spread(node, membership, now, peer, peer, isNew || !isLiveState(before));
   if (before !== ALIVE) changed(node, membership, peer, types, before, ALIVE, now, out);
 }
 
@@ -295,8 +310,8 @@ function comeBack(membership: Membership, now: Now, peer: Peer): void {
 
 /** This node has said that it is alive, above what was said of it. */
 export function denied(node: Node, membership: Membership, now: Now, out: Outbox): void {
-  membership.queue.drop(node.self);
-  spread(node, membership, now, node.self, node.self);
+  const isNew = membership.queue.drop(node.self);
+  spread(node, membership, now, node.self, node.self, isNew);
   note(node, out, null, NOTE_REFUTED, node.self);
 }
 
@@ -319,7 +334,7 @@ export function suspicionOf(membership: Membership, peer: Peer): Suspicion | und
   return membership.suspicions.find((one) => one.peer === peer);
 }
 
-function endSuspicion(membership: Membership, peer: Peer): void {
+export function endSuspicion(membership: Membership, peer: Peer): void {
   const place = membership.suspicions.findIndex((one) => one.peer === peer);
   if (place >= 0) membership.suspicions.splice(place, 1);
 }
@@ -339,14 +354,18 @@ export function spread(
 }
 
 function forgetOldest(node: Node, membership: Membership): void {
-  const { peer } = membership.departed.shift()!;
+  forget(node, membership, membership.departed.shift()!.peer);
+}
+
+/** Takes a member out of the table, and what is to be said of it out of the queue. */
+export function forget(node: Node, membership: Membership, peer: Peer): void {
   const { table, probe } = membership;
   const turn = table.remove(table.find(peer), node.pure.rank(peer));
   if (turn < probe.turn) probe.turn--;
   membership.queue.drop(peer);
 }
 
-function changed(
+export function changed(
   node: Node,
   membership: Membership,
   peer: Peer,

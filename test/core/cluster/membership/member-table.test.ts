@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import { Digest } from '../../../../core/base/digest.ts';
+import { NEVER_US } from '../../../../core/base/time.ts';
 import { MemberTable } from '../../../../core/cluster/membership/member-table.ts';
 import { ALIVE, DEAD, LEFT, SUSPECT } from '../../../../core/cluster/membership/member.ts';
 
+const ADMISSION = { genesis: '', subject: 0, fromWallUs: 0, untilWallUs: 0, signatures: [] };
 const rankOf = (peer: number): number => 1_000_003 * (peer + 1);
 
 function tableOf(peers: readonly number[]): MemberTable {
@@ -52,6 +54,26 @@ describe('a table of members', () => {
     expect([left.liveCount, right.liveCount]).to.deep.equal([2, 3]);
     left.setState(left.find(2), rankOf(2), 20, ALIVE);
     expect(digestOf(left)).to.equal(digestOf(right));
+  });
+
+  it('has sums that tell until when members are admitted, and knows which admission ends first', () => {
+    const table = tableOf([1, 2, 3]);
+    expect([table.nextExpiryWallUs, table.untilWallUsAt(1)]).to.deep.equal([NEVER_US, NEVER_US]);
+    const sums = [[table.liveHigh, table.liveLow].join()];
+    for (const [row, untilWallUs] of [
+      [1, 500],
+      [2, 400],
+      [2, 600],
+    ]) {
+      table.renew(row, rankOf(row + 1), { ...ADMISSION, untilWallUs });
+      sums.push([table.liveHigh, table.liveLow].join());
+    }
+    expect(new Set(sums).size).to.equal(4);
+    expect(table.nextExpiryWallUs).to.equal(500);
+    table.remove(1, rankOf(2));
+    expect(table.nextExpiryWallUs).to.equal(600);
+    expect(digestOf(table.clone())).to.equal(digestOf(table));
+    expect(table.clone().nextExpiryWallUs).to.equal(600);
   });
 
   it('forgets a member as if it had never been there', () => {
