@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '6c1ed114122cb620';
+const TINY_DIGEST = 'b9d14ffa36c3a5e5';
 
 const SECOND_US = 1_000_000;
 
