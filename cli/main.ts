@@ -96,6 +96,18 @@ program
   });
 
 program
+  .command('why')
+  .description('say why a pod, a model or a node of a run is as it is')
+  .argument('<run>', 'folder of a run')
+  .argument('<subject>', 'pod, model or node')
+  .argument('<name>', 'as it stands in the run: france/pod-3, lifeos/sense-maker-v1, france/compute-1')
+  .option('--at <time>', 'as things stood then, as 90s or 5min; at the end by default')
+  .action(async (run: string, subject: string, name: string, options: { at?: string }) => {
+    const { whyRun } = await import('./why.ts');
+    process.exitCode = await whyRun(run, subject, name, options);
+  });
+
+program
   .command('live')
   .description("start a scenario's nodes as processes on this machine")
   .argument('<file>', 'scenario, YAML')

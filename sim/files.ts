@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writ
 import { join } from 'node:path';
 import type { Envelope } from '../core/machine/envelope.ts';
 import { nameOfKind } from '../core/machine/kinds.ts';
-import type { Frame, FrameHeader, RequestStory } from './frame.ts';
+import type { Fact, Frame, FrameHeader, RequestStory } from './frame.ts';
 import type { Reel } from './recorder.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { wrapResolved } from './scenario/resolved-file.ts';
@@ -38,7 +38,7 @@ class LineFile {
 }
 
 /**
- * The folder of a run: scenario.json (which `run` takes), frames.jsonl, requests.jsonl, metrics.csv, summary.json, and trace.jsonl
+ * The folder of a run: scenario.json (which `run` takes), frames.jsonl, requests.jsonl, facts.jsonl, metrics.csv, summary.json, and trace.jsonl
  * if asked for. What an earlier run left there is replaced. summary.json is written last: where it is absent,
  * the run did not come to its end.
  */
@@ -47,6 +47,7 @@ export class RunFolder implements Reel {
   readonly trace: TraceFile | null;
   private readonly frames: LineFile;
   private readonly stories: LineFile;
+  private readonly facts: LineFile;
   private readonly rows: string[] = [METRICS_HEADER];
 
   constructor(path: string, scenario: ResolvedScenario, header: FrameHeader, withTrace: boolean) {
@@ -58,6 +59,7 @@ export class RunFolder implements Reel {
     this.frames = new LineFile(join(path, 'frames.jsonl'));
     this.frames.write(header);
     this.stories = new LineFile(join(path, 'requests.jsonl'));
+    this.facts = new LineFile(join(path, 'facts.jsonl'));
     this.trace = withTrace ? new TraceFile(join(path, 'trace.jsonl')) : null;
   }
 
@@ -70,7 +72,12 @@ export class RunFolder implements Reel {
     this.stories.write(story);
   }
 
+  fact(fact: Fact): void {
+    this.facts.write(fact);
+  }
+
   close(summary: Summary): void {
+    this.facts.close();
     this.frames.close();
     this.stories.close();
     this.trace?.close();

@@ -16,6 +16,12 @@ export interface FrameHeader {
   readonly nodes: readonly FrameNode[];
   /** Pairs of cluster names with a peering. */
   readonly peerings: readonly (readonly [string, string])[];
+  /** Pods that people may entrust to the federation, where there are any. */
+  readonly pods?: readonly { name: string; cluster: string; homeRegion: string }[];
+  /** Copies that a pod is to have, where there are pods. */
+  readonly copiesOfPods?: number;
+  /** Models that the scenario names. Absent live. */
+  readonly models?: readonly string[];
   /** Faults as planned, for the timeline: label and when. Empty when live. */
   readonly faults: readonly { label: string; kind: string; atUs: number; untilUs: number | null }[];
 }
@@ -27,6 +33,9 @@ export interface FrameNode {
   readonly types: readonly string[];
   /** Effective trust, 1 experimental … 4 verified. */
   readonly trust: number;
+  /** What it claims, and what is attested of it. Absent live. */
+  readonly claimedTrust?: number;
+  readonly attestedTrust?: number;
   readonly models: readonly string[];
 }
 
@@ -99,4 +108,26 @@ export interface StoryStep {
   readonly refusal: string | null;
   /** Who was passed over so far, and why. */
   readonly struck: readonly { node: string; cluster: string; reason: string }[];
+}
+
+/**
+ * Something that a node noted of a pod, a model or a member, or that befell a node: what is known of the causes of how things are.
+ * In the order of time.
+ */
+export interface Fact {
+  readonly timeUs: number;
+  /** Who noted it. */
+  readonly node: string;
+  readonly sort: 'pod' | 'model' | 'node';
+  /** One of the notes of nodes; or `down` and `ready`, which the world knows. */
+  readonly what: string;
+  /** Name of the pod, the model, or the node that it is about. */
+  readonly subject: string;
+  /** Whom who noted it chose or heard it from; null: itself. */
+  readonly about: string | null;
+  /** Of `level`: 1 experimental … 4 verified; otherwise 0. */
+  readonly level: number;
+  readonly why: string;
+  /** The others that it had before it, each with what it held of it. */
+  readonly others: readonly { node: string; region: string; reason: string }[];
 }

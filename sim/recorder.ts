@@ -4,11 +4,13 @@ import { NOTE_OUTCOME, NOTE_STRUCK, NOTES, type Noted } from '../core/machine/ki
 import { READY } from '../core/machine/node-state.ts';
 import { ERROR_CODES, OK, STAGES, STRIKES } from '../core/routing/outcomes.ts';
 import { labelOfFault } from './faults.ts';
-import type { Frame, FrameHeader, NodeState, RequestStory, StoryStep } from './frame.ts';
+import { Facts, podNamesOf } from './facts.ts';
+import type { Fact, Frame, FrameHeader, NodeState, RequestStory, StoryStep } from './frame.ts';
 import type { Machine } from './machine.ts';
 import { findSilent, Regards } from './regard.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import type { UserRequest } from './users.ts';
+import type { WorldEvent } from './world-events.ts';
 import type { Watcher, World } from './world.ts';
 
 /** Between two frames of a run. */
@@ -18,6 +20,7 @@ export const FRAME_PERIOD_US = 1_000_000;
 export interface Reel {
   frame(frame: Frame): void;
   story(story: RequestStory): void;
+  fact(fact: Fact): void;
 }
 
 /** Turns a run into what a window shows: a frame a second, and a story for each request. It only watches. */
@@ -29,9 +32,11 @@ export class Recorder implements Watcher {
   private readonly lastTraffic: Float64Array;
   private readonly lastLost: Float64Array;
   private readonly regards = new Regards();
+  private readonly facts: Facts;
 
   constructor(scenario: ResolvedScenario, reel: Reel) {
     this.reel = reel;
+    this.facts = new Facts((fact) => reel.fact(fact));
     const links = scenario.clusters.length * scenario.clusters.length;
     this.lastTraffic = new Float64Array(links);
     this.lastLost = new Float64Array(links);
@@ -39,7 +44,11 @@ export class Recorder implements Watcher {
 
   onNoted(world: World, envelope: Envelope): void {
     const body = envelope.body as Noted;
-    if (envelope.to !== OBSERVER || body.note > NOTE_OUTCOME) return;
+    if (envelope.to !== OBSERVER) return;
+    if (body.note > NOTE_OUTCOME) {
+      this.facts.onNoted(world, envelope);
+      return;
+    }
     const request = world.users.requestOf(envelope);
     if (request === null || request.code >= 0) return;
     let steps = this.steps.get(request.index);
@@ -57,6 +66,10 @@ export class Recorder implements Watcher {
         reason: STRIKES[reason],
       })),
     });
+  }
+
+  onAnnounced(world: World, event: WorldEvent, subject: string): void {
+    this.facts.onAnnounced(world, event, subject);
   }
 
   /** To be called when a user's request has ended. */
@@ -117,9 +130,15 @@ export function headerOf(scenario: ResolvedScenario): FrameHeader {
       region: node.region,
       types: node.types,
       trust: Math.min(node.claimedTrust, node.attestedTrust),
+      claimedTrust: node.claimedTrust,
+      attestedTrust: node.attestedTrust,
       models: node.installedModels,
     })),
     peerings: scenario.peerings.map(({ between }) => between),
+    ...(scenario.pods === undefined
+      ? {}
+      : { pods: podNamesOf(scenario.pods), copiesOfPods: scenario.parameters.podCopies }),
+    models: scenario.models.map(({ name }) => name),
     faults: scenario.faults.map((fault) => ({
       label: labelOfFault(fault),
       kind: fault.kind,

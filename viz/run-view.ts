@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Frame, FrameHeader, RequestStory } from '../sim/frame.ts';
+import type { Fact, Frame, FrameHeader, RequestStory } from '../sim/frame.ts';
 import { mergeFrames } from './frame-merge.ts';
 import { readLines, type Line } from './line-file.ts';
 import {
@@ -34,7 +34,8 @@ export class RunView implements View {
   private readonly storiesFile: FileHandle | null;
   private readonly frameTimesUs: readonly number[];
   private readonly frameOffsets: readonly number[];
-  private readonly stories: StoryIndex;
+  private readonly index: StoryIndex;
+  private readonly factsPath: string;
 
   private constructor(parts: {
     header: FrameHeader;
@@ -44,6 +45,7 @@ export class RunView implements View {
     frameTimesUs: readonly number[];
     frameOffsets: readonly number[];
     stories: StoryIndex;
+    factsPath: string;
   }) {
     this.header = parts.header;
     this.summary = parts.summary;
@@ -51,7 +53,8 @@ export class RunView implements View {
     this.storiesFile = parts.storiesFile;
     this.frameTimesUs = parts.frameTimesUs;
     this.frameOffsets = parts.frameOffsets;
-    this.stories = parts.stories;
+    this.index = parts.stories;
+    this.factsPath = parts.factsPath;
   }
 
   /** @throws ViewError if the folder is not there, is not that of a run, or holds a broken line before the last */
@@ -72,6 +75,7 @@ export class RunView implements View {
       frameTimesUs: timesUs,
       frameOffsets: offsets,
       stories,
+      factsPath: join(folder, 'facts.jsonl'),
     });
   }
 
@@ -99,7 +103,7 @@ export class RunView implements View {
 
   async requests(query: RequestQuery): Promise<readonly RequestRow[]> {
     const rows: RequestRow[] = [];
-    const { askedUs, endedUs, outcomes, clusters, longestUs } = this.stories;
+    const { askedUs, endedUs, outcomes, clusters, longestUs } = this.index;
     // None that ended later than the longest could last was open at `untilUs`.
     const lastUs = query.untilUs + (query.isOpen ? longestUs : 0);
     const firstUs = query.isOpen ? query.untilUs : query.fromUs;
@@ -117,8 +121,33 @@ export class RunView implements View {
   }
 
   async story(id: string): Promise<RequestStory | null> {
-    const row = this.stories.rowOfId.get(id);
+    const row = this.index.rowOfId.get(id);
     return row === undefined ? null : await this.readStory(row);
+  }
+
+  /** Whether the run has recorded why things are as they are. */
+  get hasFacts(): boolean {
+    return existsSync(this.factsPath);
+  }
+
+  /** When the last frame was taken, µs; 0 where there is none. */
+  get endUs(): number {
+    return this.frameTimesUs.at(-1) ?? 0;
+  }
+
+  /** Up to a moment, in order. */
+  async *facts(untilUs: number): AsyncGenerator<Fact> {
+    if (!this.hasFacts) return;
+    for await (const line of readLines(this.factsPath)) {
+      const fact = parseLine(this.factsPath, line) as unknown as Fact | null;
+      if (fact === null || fact.timeUs > untilUs) return;
+      yield fact;
+    }
+  }
+
+  /** All of them, in the order in which they ended. */
+  async *stories(): AsyncGenerator<RequestStory> {
+    for (let row = 0; row < this.index.offsets.length; row++) yield await this.readStory(row);
   }
 
   async close(): Promise<void> {
@@ -126,8 +155,8 @@ export class RunView implements View {
   }
 
   private async readStory(row: number): Promise<RequestStory> {
-    const buffer = Buffer.alloc(this.stories.bytes[row]);
-    await this.storiesFile!.read(buffer, 0, buffer.length, this.stories.offsets[row]);
+    const buffer = Buffer.alloc(this.index.bytes[row]);
+    await this.storiesFile!.read(buffer, 0, buffer.length, this.index.offsets[row]);
     return JSON.parse(buffer.toString('utf8')) as RequestStory;
   }
 }

@@ -47,6 +47,9 @@ export const dialledBody = record({
   detail: text(512),
 });
 export const routeBody = record({ peer, address });
+/** Characters of a reason that a node gives its observer. */
+export const MAX_WHY = 256;
+
 export const notedBody = record({
   /** What happened, see NOTES. */
   note: upTo(63),
@@ -56,6 +59,8 @@ export const notedBody = record({
   stage: upTo(STAGES.length - 1),
   code: upTo(ERROR_CODES.length - 1),
   struck: struckList,
+  /** Why, in words, where the numbers do not say it. */
+  why: text(MAX_WHY),
 });
 
 export type Load = Readonly<Of<typeof loadBody>>;

@@ -1,6 +1,7 @@
 import { OBSERVER, type Peer } from '../base/peers.ts';
 import type { Envelope, Outbox } from './envelope.ts';
-import { NOTE_ALONE, NOTE_DISCOVERED, NOTED, type Noted, type Struck } from './kinds.ts';
+import { MAX_WHY } from './device-bodies.ts';
+import { MAX_STRUCK, NOTE_ALONE, NOTE_DISCOVERED, NOTED, type Noted, type Struck } from './kinds.ts';
 import type { Node } from './node-state.ts';
 
 /** Answers whoever sent `envelope`, under the same request id and attempt. */
@@ -11,7 +12,7 @@ export function reply(node: Node, out: Outbox, envelope: Envelope, kind: number,
 
 /** Tells the observer what happened to a peer, on account of `envelope` or of nothing but time. */
 export function note(node: Node, out: Outbox, envelope: Envelope | null, what: number, about: Peer): void {
-  const body: Noted = { note: what, model: '', chosen: about, stage: 0, code: 0, struck: [] };
+  const body: Noted = { note: what, model: '', chosen: about, stage: 0, code: 0, struck: [], why: '' };
   sendNote(node, out, envelope ?? { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 }, body);
 }
 
@@ -34,7 +35,8 @@ export function noteRequest(
   code: number,
   struck: readonly Struck[],
 ): void {
-  sendNote(node, out, request, { note: what, model, chosen, stage, code, struck: struck as Struck[] });
+  const body: Noted = { note: what, model, chosen, stage, code, struck: struck as Struck[], why: '' };
+  sendNote(node, out, request, body);
 }
 
 /** R3-1: tells the observer of the only one of its kind. */
@@ -63,6 +65,31 @@ export function noteLevel(
 ): void {
   const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
   noteRequest(node, out, id, what, why.slice(0, 120), about, 0, level, []);
+}
+
+/**
+ * Tells the observer why this node did something with `subject`, a pod or a model, or what it holds of a member: in words, with
+ * whom it chose or heard it from, and with the others that it had before it.
+ */
+export function noteWhy(
+  node: Node,
+  out: Outbox,
+  what: number,
+  subject: string,
+  about: Peer,
+  why: string,
+  others: readonly Struck[] = [],
+): void {
+  const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
+  sendNote(node, out, id, {
+    note: what,
+    model: subject.slice(0, 128),
+    chosen: about,
+    stage: 0,
+    code: 0,
+    struck: others.slice(0, MAX_STRUCK),
+    why: why.slice(0, MAX_WHY),
+  });
 }
 
 function sendNote(node: Node, out: Outbox, request: RequestId, body: Noted): void {

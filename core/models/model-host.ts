@@ -7,8 +7,9 @@ import type { Node } from '../machine/node-state.ts';
 import { idOfEntry } from './hashes.ts';
 import { checkRestored, onChunkWanted, onFindHolders, onPageWanted, restoreHeld } from './holding.ts';
 import { isLoaded, onModelLoaded, onModelUnloaded, wantLoaded } from './loading.ts';
+import { noteStarted } from './model-notes.ts';
 import type { ModelRecord } from './model-record.ts';
-import { createModelHost, type ModelHost } from './model-state.ts';
+import { createModelHost, keysInOrder, type ModelHost } from './model-state.ts';
 import { onKeeper, onModelOrder, onRemovalAlarm, settleOrders } from './orders.ts';
 import { onModelNews, onModelRound, onRoundAlarm } from './registry.ts';
 import {
@@ -67,6 +68,7 @@ export function startModels(node: Node, now: Now, out: Outbox): void {
       current.isTrial = false;
     }
   }
+  for (const name of keysInOrder(host.currents)) noteStarted(node, host, out, name);
   host.nextLookUs = now.monoUs;
   host.nextRoundUs = now.monoUs + 1 + drawBelow(node.random, 1 << 20);
 }
@@ -126,7 +128,7 @@ function onLoadEnded(node: Node, host: ModelHost, now: Now, out: Outbox, envelop
   const { id } = envelope.body as { id: string };
   for (const [name, current] of host.currents)
     if (current.id === id && current.isTrial && host.signing === null)
-      pass(node, host, now, out, name, current, false);
+      pass(node, host, now, out, name, current, false, 'the accelerator does not load it');
 }
 
 export function onModelStored(node: Node, now: Now, out: Outbox, n: number, condition: number): boolean {

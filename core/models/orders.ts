@@ -27,6 +27,7 @@ import {
   type ModelState,
 } from './model-bodies.ts';
 import { entryOf, MAX_WAITING, stableOf, type Current, type ModelHost } from './model-state.ts';
+import { noteGone, noteRefused } from './model-notes.ts';
 import { createCurrent, isUsable, storeCurrent } from './rollout.ts';
 import { stopPull } from './transfer.ts';
 
@@ -59,6 +60,7 @@ function have(
 ): void {
   const fault = findFault(node, host, model, now);
   if (fault !== null) {
+    noteRefused(node, out, model, envelope.from, fault.detail);
     refuse(node, out, envelope, fault.code, fault.detail);
     return;
   }
@@ -203,6 +205,7 @@ export function onRemovalAlarm(
   if (removal === null || now.monoUs < removal.untilUs) return;
   host.removal = null;
   const detail = `${removal.open.join(', ')} is promised a copy of ${removal.name}, and nobody else there keeps one`;
+  noteRefused(node, out, removal.name, node.self, `it stays: ${detail}`);
   pay(node, out, removal.owed, REFUSED, refusal(NO_ELIGIBLE_NODE, detail));
 }
 
@@ -219,6 +222,7 @@ function drop(node: Node, host: ModelHost, out: Outbox, model: string, current: 
   }
   for (const one of [id, previous]) {
     if (one === '') continue;
+    noteGone(node, host, out, model, one, 'whoever runs this node has it removed');
     eraseHeld(node, host, out, one);
     unload(node, host, out, one);
   }

@@ -9,6 +9,7 @@ import { verdictHash } from './hashes.ts';
 import { eraseHeld, heldBytes, isAllowedHere, isWhole } from './holding.ts';
 import { isAtWork, isLoaded, unload, wantLoaded, wouldFit } from './loading.ts';
 import type { FindHolders, Holder } from './model-bodies.ts';
+import { compareTallies, nameVersion, noteBack, noteGone, noteProven, noteRuns } from './model-notes.ts';
 import { currentKey, modelRecordOf, verdictKey } from './model-record.ts';
 import {
   entryOf,
@@ -63,8 +64,10 @@ function dropUseless(node: Node, host: ModelHost, now: Now): void {
 }
 
 function look(node: Node, host: ModelHost, now: Now, out: Outbox, name: string, current: Current): void {
-  if (current.id !== '' && (isWithdrawn(host, current.id, now) || isBad(host, current.id)))
-    stepBack(node, host, now, out, name, current);
+  if (current.id !== '' && isWithdrawn(host, current.id, now))
+    stepBack(node, host, now, out, name, current, 'its publisher has withdrawn it');
+  else if (current.id !== '' && isBad(host, current.id))
+    stepBack(node, host, now, out, name, current, 'whoever tried it has found it bad');
   if (!current.isWanted) return;
   if (current.isTrial) {
     judge(node, host, now, out, name, current);
@@ -158,6 +161,7 @@ function switchTo(
   isTrial: boolean,
 ): void {
   const current = host.currents.get(name)!;
+  noteRuns(node, host, out, name, id, isTrial);
   if (current.previous !== '' && current.previous !== id) eraseHeld(node, host, out, current.previous);
   current.previous = current.id;
   current.id = id;
@@ -175,10 +179,19 @@ export function storeCurrent(node: Node, out: Outbox, name: string, current: Cur
 }
 
 /** Back to what ran before, if that may still run; what is given up is erased. */
-function stepBack(node: Node, host: ModelHost, now: Now, out: Outbox, name: string, current: Current): void {
+function stepBack(
+  node: Node,
+  host: ModelHost,
+  now: Now,
+  out: Outbox,
+  name: string,
+  current: Current,
+  why: string,
+): void {
   const { id, previous } = current;
-  current.id =
-    previous !== '' && isWhole(host, previous) && isUsable(node, host, previous, now) ? previous : '';
+  const isLeft = previous !== '' && isWhole(host, previous) && isUsable(node, host, previous, now);
+  noteBack(node, host, out, name, current, isLeft ? previous : '', why);
+  current.id = isLeft ? previous : '';
   current.previous = '';
   current.isTrial = false;
   storeCurrent(node, out, name, current);
@@ -191,6 +204,8 @@ function settle(node: Node, host: ModelHost, now: Now, out: Outbox, current: Cur
   if (current.id === '') return;
   if (host.loads.every(({ id }) => id !== current.id)) wantLoaded(node, host, now, out, current.id);
   if (current.previous === '' || !isLoaded(host, current.id) || isAtWork(node, current.previous)) return;
+  const name = entryOf(host, current.id)?.name ?? '';
+  noteGone(node, host, out, name, current.previous, `${nameVersion(host, current.id)} runs in its place`);
   eraseHeld(node, host, out, current.previous);
   host.tallies.delete(current.previous);
   current.previous = '';
@@ -219,7 +234,7 @@ function judge(node: Node, host: ModelHost, now: Now, out: Outbox, name: string,
   const isDue = tried.jobs >= trialJobs || now.monoUs - current.sinceUs >= trialUs;
   const isWorse = isWorseThan(node, tried, before);
   if (!isDue && !(isWorse && tried.failures >= trialFailures)) return;
-  pass(node, host, now, out, name, current, !isWorse);
+  pass(node, host, now, out, name, current, !isWorse, compareTallies(tried, before));
 }
 
 const NO_JOBS: ModelTally = { jobs: 0, failures: 0, us: 0, tokens: 0 };
@@ -244,14 +259,17 @@ export function pass(
   name: string,
   current: Current,
   isGood: boolean,
+  figures: string,
 ): void {
   const terms = { id: current.id, judge: node.self, isGood };
   host.signing = { n: node.nextN++, terms };
   const hash = verdictHash(node.pure, terms);
   out.send(SIGN, node.self, KEYS, node.self, node.bootCount, host.signing.n, 0, { hash });
   current.isTrial = false;
-  if (isGood) storeCurrent(node, out, name, current);
-  else stepBack(node, host, now, out, name, current);
+  if (isGood) {
+    noteProven(node, host, out, name, current.id, figures);
+    storeCurrent(node, out, name, current);
+  } else stepBack(node, host, now, out, name, current, `this node has tried it: ${figures}`);
 }
 
 /** False if that was no verdict. */

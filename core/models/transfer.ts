@@ -12,6 +12,7 @@ import { isRegionAllowed } from '../policy/regions.ts';
 import { MAX_PAGE, type ModelEntry } from './documents.ts';
 import { completes, openHeld, refOfChunk, storePage, takePage } from './holding.ts';
 import type { ChunkBrought, FindHolders, Holder, PageBrought } from './model-bodies.ts';
+import { notePulled } from './model-notes.ts';
 import { entryOf, MAX_HOLDERS, type ModelHost, type Pull, type Wanted } from './model-state.ts';
 
 /**
@@ -155,6 +156,7 @@ export function onPullStored(
   }
   if (pull.wanted.every(({ storing }) => storing === 0) && completes(held)) {
     held.isWhole = true;
+    notePulled(node, host, out, pull);
     host.pull = null;
     host.nextLookUs = now.monoUs;
     return true;

@@ -58,7 +58,7 @@ describe('the simulated world', () => {
   });
 
   it('has one digest: again, watched, recorded, checked by the codec, in other slices of time', () => {
-    const reel: Reel = { frame: () => undefined, story: () => undefined };
+    const reel: Reel = { frame: () => undefined, story: () => undefined, fact: () => undefined };
     const watcher = { onHandled: () => undefined, onDropped: () => undefined };
     const inOneGo = new World(tinyScenario());
     inOneGo.start();

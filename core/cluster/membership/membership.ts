@@ -1,10 +1,10 @@
 import { NOBODY, type Peer } from '../../base/peers.ts';
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Outbox } from '../../machine/envelope.ts';
-import { NOTE_DEAD, NOTE_LEFT, NOTE_REFUTED, NOTE_SUSPECTED } from '../../machine/kinds.ts';
+import { NOTE_DEAD, NOTE_LEFT, NOTE_REFUTED, NOTE_SUSPECTED, type Struck } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_FULL, REFUSAL_MALFORMED, REFUSAL_UNADMITTED } from '../../machine/refusals.ts';
-import { note } from '../../machine/speech.ts';
+import { note, noteWhy } from '../../machine/speech.ts';
 import { isAdmitted } from '../../trust/admission.ts';
 import { certificateOf } from '../affiliation/affiliation.ts';
 import { onMemberChanged } from './detector.ts';
@@ -201,7 +201,16 @@ export function accuse(
   if (!wasLive) comeBack(membership, now, peer);
   table.setState(row, node.pure.rank(peer), incarnation, SUSPECT);
   beginSuspicion(node, membership, now, peer, accuser);
-  note(node, out, null, NOTE_SUSPECTED, peer);
+  const isOwn = from === node.self;
+  noteWhy(
+    node,
+    out,
+    NOTE_SUSPECTED,
+    '',
+    peer,
+    isOwn ? 'it answers no probe, nor those of others' : '',
+    namesOf(accuser),
+  );
   const isNew = membership.queue.drop(peer);
   spread(node, membership, now, peer, accuser === NOBODY ? node.self : accuser, isNew);
   changed(node, membership, peer, table.typesAt(row), state, SUSPECT, now, out);
@@ -246,10 +255,16 @@ function confirm(node: Node, membership: Membership, now: Now, peer: Peer, accus
   spread(node, membership, now, peer, accuser);
 }
 
+/** Those who accuse a member, for the observer. */
+function namesOf(...accusers: readonly Peer[]): Struck[] {
+  return accusers.filter((peer) => peer !== NOBODY).map((peer) => ({ peer, cluster: '', reason: 0 }));
+}
+
 function declareDead(node: Node, membership: Membership, now: Now, out: Outbox, i: number): void {
-  const { peer } = membership.suspicions[i];
+  const { peer, accusers, startUs } = membership.suspicions[i];
   const row = membership.table.find(peer);
-  note(node, out, null, NOTE_DEAD, peer);
+  const why = `suspected for ${Math.round((now.monoUs - startUs) / 1_000)} ms, and not heard`;
+  noteWhy(node, out, NOTE_DEAD, '', peer, why, namesOf(...accusers));
   depart(node, membership, now, out, row, membership.table.incarnationAt(row), DEAD);
 }
 

@@ -5,10 +5,12 @@ import { POD_COPY, POD_KEPT, POD_OFFER } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_LATE } from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
+import { allowsStorage } from '../../policy/location-policy.ts';
 import { podIdOf } from '../../policy/pod-documents.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
 import { hasLease } from './pod-lease.ts';
 import { isOver, learnLaw, queueTask, save, tellTask } from './pod-law.ts';
+import { noteDeclined, notePlacement } from './pod-notes.ts';
 import {
   desiredHolders,
   eligiblePlaces,
@@ -141,12 +143,15 @@ export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const pod = podIdOf(node.pure, policy.terms.owner, policy.terms.number);
   const entry = learnLaw(node, pods, now, out, { pod, policy, deletion: null });
   if (entry === null) {
+    noteDeclined(node, out, pod, envelope.from, 'its policy does not hold here, or there is no room for it');
     answer(node, out, envelope, pod, revision, NOT_KEPT, null);
     return;
   }
   const isFit = !policy.terms.policy.encryptionRequired || isSealed(copy);
   const isAsked = byWallUs > 0 && now.wallUs < byWallUs + WALL_SKEW_BOUND_US;
   if (!isFit || !mayKeep(node, pods, entry, now, isAsked)) {
+    const why = isFit ? reasonNotKept(node, entry, now) : 'it was to be sealed, and is not';
+    noteDeclined(node, out, pod, envelope.from, why);
     answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
     return;
   }
@@ -160,6 +165,8 @@ export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const isRoom = bytesOf(joined) <= maxPodBytes && usedBytes(pods) + addedBytes <= availableBytes;
   const task = tellTask(TELL_KEPT, envelope.from, envelope.originBoot, envelope.n, revision);
   if (!isRoom || !queueTask(entry, task)) {
+    const why = isRoom ? 'too much waits for its disk' : `${bytesOf(joined)} bytes find no room`;
+    noteDeclined(node, out, pod, envelope.from, why);
     answer(node, out, envelope, pod, revision, NOT_KEPT, null);
     return;
   }
@@ -172,6 +179,17 @@ function mayKeep(node: Node, pods: PodHost, entry: PodEntry, now: Now, isAsked: 
   const rule = ruleOf(entry.law);
   if (rule === null || isOver(entry, now)) return false;
   return mayHold(rule, ownPlace(node, now)) && (isAsked || hasLease(node, pods, now));
+}
+
+function reasonNotKept(node: Node, entry: PodEntry, now: Now): string {
+  const rule = ruleOf(entry.law);
+  if (rule === null || isOver(entry, now)) return 'it is no more';
+  const { region } = node.config.manifest;
+  if (allowsStorage(rule, region) && !mayHold(rule, ownPlace(node, now)))
+    return 'it is not trusted enough to hold it';
+  return allowsStorage(rule, region)
+    ? 'no majority of pod hosts assures this one that it knows the newest policy'
+    : `its policy does not allow ${region}`;
 }
 
 /** Another host tells what it holds: it is wanted if this one has not the same. */
@@ -239,6 +257,9 @@ export function onRepairAlarm(node: Node, pods: PodHost, now: Now, out: Outbox):
     else if (entry.copy !== null && entry.wanted === entry.copy && isToLetGo(node, pods, entry, now))
       entry.wanted = null;
     else pushEntry(node, pods, entry, now, out);
+    const rule = ruleOf(entry.law);
+    if (entry.copy !== null && rule !== null)
+      notePlacement(node, pods, entry, desiredHolders(node, pods.fellows, now, entry.pod, rule), now, out);
     const isUnsaved = entry.wanted !== entry.copy || entry.storedLawSeq !== entry.lawSeq;
     if (isUnsaved && entry.storing === 0) save(node, entry, out);
   }

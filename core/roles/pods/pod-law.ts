@@ -7,6 +7,7 @@ import type { Node } from '../../machine/node-state.ts';
 import { expiryOf } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, isDeletionSigned, podIdOf } from '../../policy/pod-documents.ts';
 import type { PodPolicy } from '../../policy/pod-terms.ts';
+import { noteStored } from './pod-notes.ts';
 import { lawKey, podKey, type PodLaw } from './pod-records.ts';
 import { createEntry, printOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
 
@@ -95,6 +96,7 @@ export function save(node: Node, entry: PodEntry, out: Outbox): void {
 /** What a STORE of a pod has brought: what waits for it and can be done now, or has been in vain. */
 export function onEntryStored(node: Node, entry: PodEntry, now: Now, out: Outbox, isFine: boolean): Task[] {
   entry.storing = 0;
+  const had = entry.copy !== null;
   const tasks = entry.flying.splice(0);
   if (!isFine) {
     // What cannot be written was not taken. Laws are honoured all the same, and are written when there is room.
@@ -108,6 +110,7 @@ export function onEntryStored(node: Node, entry: PodEntry, now: Now, out: Outbox
     entry.revision++;
     entry.print = printOf(node, entry.copy);
   }
+  noteStored(node, entry, had, isOver(entry, now), tasks, out);
   if (entry.isChanged) save(node, entry, out);
   return tasks;
 }

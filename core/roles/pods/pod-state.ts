@@ -68,6 +68,8 @@ export const podEntryShape = record({
   flying: list(taskShape, MAX_TASKS),
   queued: list(taskShape, MAX_TASKS),
   others: table(peer, otherShape),
+  /** A print of where it is to be, as that was last told to the observer; 0: never. */
+  placed: integer,
   /** Of a deletion: who has confirmed. */
   confirmed: list(peer, MAX_CIRCLE),
 });
@@ -187,6 +189,7 @@ export function createEntry(pods: PodHost, law: PodEntry['law']): PodEntry {
     flying: [],
     queued: [],
     others: new Map(),
+    placed: 0,
     confirmed: [],
   };
   pods.entries.set(law.pod, entry);

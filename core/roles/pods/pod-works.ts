@@ -2,6 +2,7 @@ import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import {
+  NOTE_POD_DELETED,
   POD_DELETED,
   POD_FOUND,
   POD_LAW,
@@ -11,6 +12,7 @@ import {
   SIGN,
 } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
+import { noteWhy } from '../../machine/speech.ts';
 import { KEYS } from '../../base/peers.ts';
 import { isDurablePlace } from '../../policy/location-policy.ts';
 import { certificateHash } from '../../policy/pod-documents.ts';
@@ -18,6 +20,7 @@ import { UNKNOWN_OUTCOME, type ErrorCode } from '../../routing/outcomes.ts';
 import { pushEntry } from './pod-copies.ts';
 import { versionOf } from './pod-law.ts';
 import { graceOf, isMajority } from './pod-lease.ts';
+import { notePending } from './pod-notes.ts';
 import { eligiblePlaces, isAlive } from './pod-placement.ts';
 import type { PodDeleted, PodFound, PodLawTold } from './pod-records.ts';
 import { seenAfter, type Version } from './pod-version.ts';
@@ -102,6 +105,7 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
     }
     default:
       spreadLaw(node, pods, work, entry, out);
+      if (work.what === DELETING) notePending(node, pods, entry, missingOf(pods, entry, node.self), out);
       finishLaw(node, pods, work, entry, now, out);
   }
 }
@@ -186,6 +190,7 @@ export function onCertificateSigned(
   const work = pods.works.entries().find(({ signing }) => signing === n && n !== 0);
   if (work === undefined) return false;
   const { pod, atWallUs } = work;
+  noteWhy(node, out, NOTE_POD_DELETED, pod, node.self, 'every pod host that there ever was has confirmed');
   const body: PodDeleted = { pod, isCertified: true, missing: [], by: node.self, atWallUs, signature };
   end(node, pods, work, out, POD_DELETED, body);
   return true;
@@ -220,6 +225,7 @@ function giveUp(node: Node, pods: PodHost, work: Work, out: Outbox): void {
     return;
   }
   const missing = missingOf(pods, entry, node.self);
+  notePending(node, pods, entry, missing, out);
   const body: PodDeleted = {
     pod: work.pod,
     isCertified: false,

@@ -185,7 +185,7 @@ describe('the invariant', () => {
       run({ ...want, prompt: { ...want.prompt, hash: 'unheard-of' } });
       run({ ...want, copy: want.prompt });
       run({ ...want, model: `b, of ${want.prompt.hash}` });
-      const note = { note: 0, model: want.prompt.hash, chosen: 0, stage: 0, code: 0, struck: [] };
+      const note = { note: 0, model: want.prompt.hash, chosen: 0, stage: 0, code: 0, struck: [], why: '' };
       invariant.onNoted(world, said(worldly, { kind: NOTED, from: US_FRONT, body: note }));
       expect(invariant.violated).to.equal(4);
     });
