@@ -24,10 +24,10 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: 'b3466ae00996ee4d', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '611ebe40d35623b1', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '53ca06d8beaccfae', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '4c829a3f8851ca3a', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: '42e96d1660bf14ab', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '18358c4e4eb16720', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: 'b6eb1f03dbc37ea1', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '9b49d4314e03fb2c', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '3ebc88c2ed042905', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '91dee6ff971879d9', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: 'fc55a003800d4662', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
