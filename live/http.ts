@@ -17,6 +17,8 @@ import type { LiveNode } from './live-node.ts';
 import { Metrics } from './metrics.ts';
 import { routePods } from './pods-http.ts';
 import type { PodVisitors } from './pod-visitors.ts';
+import { routePodHosts, routeShelf, shelfOf } from './pod-shelf.ts';
+import { PodDoor } from './pod-visits.ts';
 import { readQuestion } from './question.ts';
 
 const BODY_LIMIT = '512kb';
@@ -43,7 +45,10 @@ export function createHttp(live: LiveNode, user: GatewayUser | null, visitors: P
     });
     routeAgents(app, live, user.owner, express.json({ limit: BODY_LIMIT }));
   }
-  if (visitors !== null) routePods(app, live, visitors);
+  const door = new PodDoor(live);
+  routePodHosts(app, live);
+  routeShelf(app, live, door);
+  if (visitors !== null) routePods(app, live, door, visitors);
   app.use((request, response) => {
     const isOfGateways = /^\/v1\/(ask|agents|pods)(\/|$)/.test(request.path);
     const detail =
@@ -120,7 +125,13 @@ function describeNode(live: LiveNode): unknown {
     version: { epoch: node.epoch, version: node.manifestVersion },
     trust: TRUST_LEVELS[effectiveTrust(now, manifest, attestations, valid)],
     load: loadOf(node, now),
+    pods: describeShelf(live),
   };
+}
+
+function describeShelf(live: LiveNode): unknown {
+  const shelf = shelfOf(live.driver.node);
+  return shelf && { ...shelf, missing: shelf.missing.map((id) => live.names.get(id) ?? id) };
 }
 
 /** A page of another site must not ask through the browser of whoever runs the node. */

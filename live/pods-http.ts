@@ -7,43 +7,26 @@ import * as kinds from '../core/machine/kinds.ts';
 import type { Ref, Shape } from '../core/machine/shape.ts';
 import { consentShape, type Consent } from '../core/policy/documents.ts';
 import { allowsStorage, compilePolicy } from '../core/policy/location-policy.ts';
-import { podIdOf } from '../core/policy/pod-documents.ts';
 import { podPolicyShape, type PodPolicy } from '../core/policy/pod-terms.ts';
 import * as records from '../core/roles/pods/pod-records.ts';
 import { vectorShape, type Vector } from '../core/roles/pods/pod-version.ts';
 import { NO_ELIGIBLE_NODE, OVERLOADED, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { MAX_CONTENT_BYTES } from './contents.ts';
-import { nameOf, readKey, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
+import { nameOf, sendFault, sendRefused } from './http-replies.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
-import { hashBytes, idOfPublicKey, PeerTableFull } from './identity.ts';
+import { hashBytes } from './identity.ts';
 import { fieldsOf, fromJson, JsonFault, toJson } from './json-shape.ts';
 import type { LiveNode } from './live-node.ts';
 import { packParcel, PARCEL_TYPE, ParcelFault, readParcel, tooLarge } from './pod-parcel.ts';
 import type { PodSaid, PodVisitors } from './pod-visitors.ts';
-import { readAuthorization, textOf, type Authorization } from './signed-request.ts';
+import { Refusal, sendWrong, Unsigned, type PodDoor, type PodVisit } from './pod-visits.ts';
 
 const DOCUMENT_LIMIT = 64 * 1024;
-/** A signed request is good for no longer than this, and clocks may differ by as much. */
-const MAX_AGE_MS = 300_000;
-const DEFAULT_WAIT_MS = 10_000;
-const MAX_WAIT_MS = 60_000;
-/** Signatures of readings that were heard, so that nobody who overheard one reads by it; the oldest make room. */
-const MAX_HEARD = 65_536;
+const OTHER_BODY = 'the body that came is another than was signed for';
 const POD = '/v1/pods/:owner/:number';
 
-/** Somebody asks, and has proved who it is. */
-interface Visit {
-  readonly person: Peer;
-  readonly owner: Peer;
-  readonly number: number;
-  readonly pod: string;
-  readonly key: string | null;
-  readonly waitMs: number;
-  readonly bodyHash: string;
-}
-
-export function routePods(app: Express, live: LiveNode, visitors: PodVisitors): void {
-  const desk = new PodCounter(live, visitors);
+export function routePods(app: Express, live: LiveNode, door: PodDoor, visitors: PodVisitors): void {
+  const desk = new PodCounter(live, door, visitors);
   app.get(POD, (request, response) => desk.describe(request, response));
   app.get(`${POD}/contents`, (request, response) => desk.sendContents(request, response));
   app.put(`${POD}/contents`, (request, response) => desk.write(request, response));
@@ -61,20 +44,21 @@ export function routePods(app: Express, live: LiveNode, visitors: PodVisitors): 
 
 class PodCounter {
   private readonly live: LiveNode;
+  private readonly door: PodDoor;
   private readonly visitors: PodVisitors;
   private readonly keys: IdempotencyKeys;
-  private readonly heard = new Set<string>();
   /** Contents that writes under way have brought: by hash, how many. */
   private readonly brought = new Map<string, number>();
 
-  constructor(live: LiveNode, visitors: PodVisitors) {
+  constructor(live: LiveNode, door: PodDoor, visitors: PodVisitors) {
     this.live = live;
+    this.door = door;
     this.visitors = visitors;
     this.keys = new IdempotencyKeys(live.driver.node.config.parameters.rememberUs / 1_000);
   }
 
   async write(request: Request, response: Response): Promise<void> {
-    const visit = this.admit(request, response);
+    const visit = this.door.admit(request, response);
     if (visit === null) return;
     let head: { policy: PodPolicy; context: Vector; keyId: number } | null = null;
     try {
@@ -85,7 +69,7 @@ class PodCounter {
       const { content, hash } = await readParcel(parts, MAX_CONTENT_BYTES, (json) => {
         head = this.readWriteHead(json);
       });
-      if (hash !== visit.bodyHash) return sendUnsigned(response, 'another body than the one that came');
+      if (hash !== visit.bodyHash) throw new Unsigned(OTHER_BODY);
       await this.take(visit, head!, content, response);
     } catch (error) {
       request.resume();
@@ -94,7 +78,7 @@ class PodCounter {
   }
 
   async describe(request: Request, response: Response): Promise<void> {
-    const visit = this.admit(request, response);
+    const visit = this.door.admit(request, response);
     if (visit === null) return;
     const found = await this.read(visit, request, response);
     if (found === null) return;
@@ -104,7 +88,7 @@ class PodCounter {
 
   /** Every version, as a line that says which there are, and then their bytes. */
   async sendContents(request: Request, response: Response): Promise<void> {
-    const visit = this.admit(request, response);
+    const visit = this.door.admit(request, response);
     if (visit === null) return;
     const found = await this.read(visit, request, response);
     if (found === null) return;
@@ -121,7 +105,7 @@ class PodCounter {
   }
 
   async rule(request: Request, response: Response): Promise<void> {
-    const visit = this.admit(request, response);
+    const visit = this.door.admit(request, response);
     if (visit === null) return;
     try {
       const json = await this.readDocument(request, visit);
@@ -136,7 +120,7 @@ class PodCounter {
 
   /** Deletes; who asks again is told how far it has come: 200 with a certificate, 202 with who is missing. */
   async remove(request: Request, response: Response): Promise<void> {
-    const visit = this.admit(request, response);
+    const visit = this.door.admit(request, response);
     if (visit === null) return;
     try {
       const { signature } = fieldsOf(await this.readDocument(request, visit), 'deletion');
@@ -169,12 +153,15 @@ class PodCounter {
     const { homeRegion, policy: places } = read.policy.terms;
     const { region } = this.live.driver.node.config.manifest;
     if (!allowsStorage(compilePolicy(homeRegion, places), region))
-      throw new Forbidden(`this gateway lies in ${region}, where the policy of the pod allows nothing`);
+      throw new Refusal(
+        NO_ELIGIBLE_NODE,
+        `this gateway lies in ${region}, where the policy of the pod allows nothing`,
+      );
     return read;
   }
 
   private async take(
-    visit: Visit,
+    visit: PodVisit,
     { policy, context, keyId }: { policy: PodPolicy; context: Vector; keyId: number },
     bytes: Uint8Array,
     response: Response,
@@ -182,7 +169,8 @@ class PodCounter {
     this.findOtherPod(visit, policy.terms.owner, policy.terms.number);
     const { contents } = this.live;
     const content: Ref = { hash: hashBytes(bytes), sizeBytes: bytes.length, keyId };
-    if (!contents.keep(content, bytes)) throw new NoRoom('the gateway holds as many contents as it may');
+    if (!contents.keep(content, bytes))
+      throw new Refusal(OVERLOADED, 'the gateway holds as many contents as it may');
     this.brought.set(content.hash, (this.brought.get(content.hash) ?? 0) + 1);
     const said = await this.ask(visit, kinds.POD_WRITE, { policy, content, context, ...timeOf(visit) });
     const left = this.brought.get(content.hash)! - 1;
@@ -194,7 +182,11 @@ class PodCounter {
     this.send(response, visit, said, records.podWrittenBody);
   }
 
-  private async read(visit: Visit, request: Request, response: Response): Promise<records.PodFound | null> {
+  private async read(
+    visit: PodVisit,
+    request: Request,
+    response: Response,
+  ): Promise<records.PodFound | null> {
     try {
       const consent = this.readConsent(request);
       const { owner, number } = visit;
@@ -221,11 +213,11 @@ class PodCounter {
     return fromJson(consentShape, json, this.live.ids.forStrangers, 'consent') as Consent;
   }
 
-  private async readDocument(request: Request, { bodyHash }: Visit): Promise<unknown> {
+  private async readDocument(request: Request, { bodyHash }: PodVisit): Promise<unknown> {
     if (Number(request.headers['content-length'] ?? Infinity) > DOCUMENT_LIMIT)
       throw new ParcelFault(413, `a document has a length, of at most ${DOCUMENT_LIMIT} bytes`);
     const bytes = await buffer(request);
-    if (hashBytes(bytes) !== bodyHash) throw new Unsigned('another body than the one that came');
+    if (hashBytes(bytes) !== bodyHash) throw new Unsigned(OTHER_BODY);
     try {
       return JSON.parse(bytes.toString('utf8'));
     } catch {
@@ -233,12 +225,12 @@ class PodCounter {
     }
   }
 
-  private findOtherPod(visit: Visit, owner: Peer, number: number): void {
+  private findOtherPod(visit: PodVisit, owner: Peer, number: number): void {
     if (owner !== visit.owner || number !== visit.number)
       throw new JsonFault('the document is of another pod than the path');
   }
 
-  private ask(visit: Visit, kind: number, body: unknown): Promise<PodSaid> {
+  private ask(visit: PodVisit, kind: number, body: unknown): Promise<PodSaid> {
     const { person, key, waitMs, bodyHash, pod } = visit;
     const { boot, n } = requestIdOf(this.live.ids.idOf(person), key);
     if (key !== null) {
@@ -249,7 +241,7 @@ class PodCounter {
     return this.visitors.ask({ person, boot, n, kind, body, waitMs });
   }
 
-  private send(response: Response, visit: Visit, said: PodSaid, shape: Shape, status = 200): void {
+  private send(response: Response, visit: PodVisit, said: PodSaid, shape: Shape, status = 200): void {
     const more = { pod: visit.pod };
     if (said === null) sendRefused(this.live, response, UNKNOWN_OUTCOME, null, more);
     else if ('refused' in said) sendRefused(this.live, response, said.refused.code, said.refused, more);
@@ -257,7 +249,7 @@ class PodCounter {
   }
 
   /** What was said, with ids; and the names of the nodes that it names, for people. */
-  private documentOf({ pod }: Visit, shape: Shape, body: unknown): object {
+  private documentOf({ pod }: PodVisit, shape: Shape, body: unknown): object {
     const names: Record<string, string> = {};
     const said = toJson(shape, body, (peer) => {
       const id = this.live.ids.idOf(peer);
@@ -273,69 +265,9 @@ class PodCounter {
     for (const { content } of copy.versions)
       if (!this.brought.has(content.hash)) this.live.contents.forget(content.hash);
   }
-
-  /** Who asks, and about which pod; null if that is not proved or not said, which is answered. */
-  private admit(request: Request, response: Response): Visit | null {
-    const authorization = readAuthorization(request.get('Authorization'));
-    if (authorization === null) {
-      sendUnsigned(response, 'whoever asks about a pod signs what is asked: Authorization: Watershed key=…');
-      return null;
-    }
-    const key = readKey(request, response);
-    if (key === undefined) return null;
-    const wrong = this.findSignatureFault(request, authorization, key);
-    if (wrong !== null) {
-      sendUnsigned(response, wrong);
-      return null;
-    }
-    try {
-      return this.visitOf(request, authorization, key);
-    } catch (error) {
-      sendWrong(this.live, response, null, error);
-      return null;
-    }
-  }
-
-  private visitOf(request: Request, { publicKey, bodyHash }: Authorization, key: string | null): Visit {
-    const { ids } = this.live;
-    const [ownerId, number] = [String(request.params['owner']), Number(request.params['number'])];
-    if (!/^[0-9a-f]{64}$/.test(ownerId) || !Number.isSafeInteger(number) || number < 0)
-      throw new JsonFault('a pod is named by the id of its owner, 64 hexadecimal digits, and a number');
-    const waitMs = Number(request.query['waitMs'] ?? DEFAULT_WAIT_MS);
-    if (!Number.isInteger(waitMs) || waitMs < 1 || waitMs > MAX_WAIT_MS)
-      throw new JsonFault(`waitMs: a whole number of 1 to ${MAX_WAIT_MS} is expected`);
-    const person = ids.forStrangers.peerOf(idOfPublicKey(publicKey));
-    const owner = ids.forStrangers.peerOf(ownerId);
-    return { person, owner, number, pod: podIdOf(ids, owner, number), key, waitMs, bodyHash };
-  }
-
-  private findSignatureFault(
-    request: Request,
-    authorization: Authorization,
-    key: string | null,
-  ): string | null {
-    const { publicKey, untilMs, bodyHash, signature } = authorization;
-    const nowMs = Date.now();
-    if (untilMs < nowMs || untilMs > nowMs + 2 * MAX_AGE_MS)
-      return 'it was signed for another time: the clocks differ, or it is old';
-    const { method, originalUrl: target } = request;
-    const gateway = this.live.identity.id;
-    const text = textOf({ method, target, gateway, key: key ?? '', untilMs, bodyHash });
-    if (!this.live.ids.verifyRequest(publicKey, text, Buffer.from(signature, 'base64url')))
-      return `the signature is not of this request to ${this.live.config.name}`;
-    if (method !== 'GET') return null;
-    if (this.heard.has(signature)) return 'this very request was heard before';
-    this.heard.add(signature);
-    if (this.heard.size > MAX_HEARD) this.heard.delete(this.heard.keys().next().value!);
-    return null;
-  }
 }
 
-class Unsigned extends Error {}
-class Forbidden extends Error {}
-class NoRoom extends Error {}
-
-function timeOf({ waitMs }: Visit): { timeLeftUs: number; notAfterWallUs: number } {
+function timeOf({ waitMs }: PodVisit): { timeLeftUs: number; notAfterWallUs: number } {
   return { timeLeftUs: waitMs * 1_000, notAfterWallUs: (Date.now() + waitMs) * 1_000 };
 }
 
@@ -343,24 +275,4 @@ function timeOf({ waitMs }: Visit): { timeLeftUs: number; notAfterWallUs: number
 function requestIdOf(person: string, key: string | null): { boot: number; n: number } {
   const hash = key === null ? randomBytes(32).toString('hex') : hashBytes(`${person}\n${key}`);
   return { boot: parseInt(hash.slice(0, 7), 16), n: parseInt(hash.slice(8, 20), 16) };
-}
-
-function sendUnsigned(response: Response, detail: string): void {
-  sendFault(response.setHeader('WWW-Authenticate', 'Watershed'), 401, 'NOT_SIGNED', detail);
-}
-
-/** Answers what is wrong with a request; whatever else was thrown goes on. */
-function sendWrong(live: LiveNode, response: Response, visit: Visit | null, error: unknown): void {
-  const refuse = (code: number, detail: string): void => {
-    const refused = { code, retryAfterUs: 1_000_000, detail, struck: [] };
-    sendRefused(live, response, code, refused, visit === null ? {} : { pod: visit.pod });
-  };
-  if (error instanceof ParcelFault) {
-    const code = error.status === 413 ? 'TOO_LARGE' : 'BAD_REQUEST';
-    sendFault(response.setHeader('Connection', 'close'), error.status, code, error.message);
-  } else if (error instanceof JsonFault) sendFault(response, 400, 'BAD_REQUEST', error.message);
-  else if (error instanceof Unsigned) sendUnsigned(response, error.message);
-  else if (error instanceof Forbidden) refuse(NO_ELIGIBLE_NODE, error.message);
-  else if (error instanceof NoRoom || error instanceof PeerTableFull) refuse(OVERLOADED, error.message);
-  else sendKeyReused(response, error);
 }
