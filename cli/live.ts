@@ -16,6 +16,8 @@ export interface RunLiveOptions {
   readonly dir?: string;
   /** Models of the user's own, `name=path`. */
   readonly model?: readonly string[];
+  /** A node whose process has ended is started again. */
+  readonly restart?: boolean;
   /** False: no page. */
   readonly page?: boolean;
 }
@@ -25,6 +27,7 @@ const PROVIDERS: readonly string[] = ['cpu', 'webgpu', 'cuda'];
 const UNAVAILABLE = 69;
 const DEFAULT_PORT = 4173;
 const WATCH_MS = 1_000;
+const RESTART_MS = 2_000;
 
 /** `watershed live`: runs a scenario's nodes as processes until Ctrl-C. Returns the exit code. */
 export async function runLive(file: string, options: RunLiveOptions): Promise<number> {
@@ -50,6 +53,7 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
       modelFiles,
       signal: stopped.signal,
       onLost: (name, reason) => console.error(`${name} is gone: ${reason}`),
+      ...(options.restart === true ? { restartAfterMs: RESTART_MS } : {}),
     });
   } catch (error) {
     if (stopped.signal.aborted) return 0;
@@ -123,7 +127,7 @@ function report(
     console.log(`  ${name.padEnd(width)}${types.join(' ').padEnd(typesWidth)}${url}`);
   console.log();
   const [gateway] = gatewayUrls;
-  if (gateway !== undefined) {
+  if (gateway !== undefined && scenario.models.length > 0) {
     const regions = [...new Set(scenario.regions.map(({ path }) => path.split('/')[0]))];
     const question = { model: scenario.models[0]?.name ?? '', text: 'Where does the water go?', regions };
     console.log('  Ask:');
@@ -131,6 +135,11 @@ function report(
     const fields = Object.entries(question).map(([key, value]) => `"${key}": ${JSON.stringify(value)}`);
     // A field a line fits a narrow window, and can be pasted as it is.
     console.log(`    -d '{${fields.join(',\n         ')}}'`);
+    console.log();
+  }
+  if (nodes.some(({ types }) => types.includes('pod-host'))) {
+    console.log('  Keep something:   watershed pod create NAME --home REGION');
+    console.log('                    watershed pod --help');
     console.log();
   }
   const singlePoints = findSinglePoints(scenario);

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addPodCommands } from './pod-commands.ts';
 import { VERSION } from '../sim/version.ts';
 import { USAGE } from './usage.ts';
 
@@ -115,12 +116,13 @@ program
   .option('--provider <name>', 'what runs the models: cpu, webgpu or cuda', 'cpu')
   .option('--dir <dir>', 'instead of runs/live-<scenario>')
   .option('--model <name=path...>', 'a model of your own, ONNX, for a name in the scenario')
-  .action(
-    async (file: string, options: { port: number; provider: string; dir?: string; model?: string[] }) => {
-      const { runLive } = await import('./live.ts');
-      process.exitCode = await runLive(file, options);
-    },
-  );
+  .option('--restart', 'start a node again whose process has ended')
+  .action(async (file: string, options: object) => {
+    const { runLive } = await import('./live.ts');
+    process.exitCode = await runLive(file, options);
+  });
+
+addPodCommands(program);
 
 program
   .command('replay')

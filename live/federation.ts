@@ -1,5 +1,5 @@
 /** A whole pilot on one machine: each node of a scenario as a process of its own, with its own folder, key and port. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino, { type Logger } from 'pino';
 import type { Peer } from '../core/base/peers.ts';
@@ -17,6 +17,7 @@ import type { ModelFile, Provider } from './accelerator.ts';
 import { CONFIG_FILE, writeNodeConfig, type LiveConfig } from './config.ts';
 import { writeDurably } from './durable-file.ts';
 import { hashFnv1a32, writeEmbeddingModel } from './embedding-model.ts';
+import { removeFederationFile, writeFederationFile } from './federation-file.ts';
 import { lockFolder } from './folder-lock.ts';
 import {
   idOfConsole,
@@ -40,6 +41,8 @@ export interface FederationOptions {
   readonly provider?: Provider;
   /** ONNX files by the name of the model; models that are not named run the built-in embedding. */
   readonly modelFiles?: Readonly<Record<string, string>>;
+  /** A node whose process has ended without being told to is started again after so long, in ms; without it, nobody does. */
+  readonly restartAfterMs?: number;
   /** Told when a node's process has ended without being told to, and why if that is known. */
   readonly onLost?: (name: string, reason: string) => void;
   /** Breaks off the start, and stops what has started. */
@@ -52,6 +55,7 @@ export interface RunningNode {
   readonly types: readonly string[];
   readonly folder: string;
   readonly url: string;
+  /** Of its process; it stands in a file `pid` in its folder, too. */
   readonly pid: number;
   readonly isRunning: boolean;
   /** As it last said itself, while it runs; at most a second or so ago. */
@@ -73,6 +77,8 @@ export interface Federation {
 const HOST = '127.0.0.1';
 /** One process a node: more is for the simulator. */
 const MAX_NODES = 64;
+const PID_FILE = 'pid';
+const MAX_RESTART_MS = 60_000;
 const DAY_US = 24 * 3_600 * 1_000_000;
 
 /**
@@ -125,6 +131,8 @@ class LiveFederation implements Federation {
   private readonly onLost: (name: string, reason: string) => void;
   private readonly release: () => void;
   private readonly log: Logger;
+  private readonly folder: string;
+  private readonly restartAfterMs: number | null;
 
   static async create(
     scenario: ResolvedScenario,
@@ -150,9 +158,12 @@ class LiveFederation implements Federation {
   private constructor(
     members: readonly Member[],
     recorder: LiveRecorder,
-    { folder, onLost }: FederationOptions,
+    { folder, onLost, restartAfterMs }: FederationOptions,
     release: () => void,
   ) {
+    this.folder = folder;
+    this.restartAfterMs = restartAfterMs ?? null;
+    removeFederationFile(folder);
     this.members = members;
     this.recorder = recorder;
     this.onLost = onLost ?? (() => undefined);
@@ -186,12 +197,14 @@ class LiveFederation implements Federation {
     if (this.isStopping) throw new Error('the start was broken off');
     this.addresses = Object.fromEntries(this.members.map(({ id, url }) => [id, url]));
     await Promise.all(this.members.map((member) => this.boot(member)));
+    writeFederationFile(this.folder, this.nodes);
     this.log.info({ nodes: this.members.length }, 'every node is ready');
   }
 
   async stop(): Promise<void> {
     this.isStopping = true;
     await Promise.all(this.members.map(({ child }) => child?.stop()));
+    removeFederationFile(this.folder);
     this.recorder.close();
     this.log.info('stopped');
     this.release();
@@ -224,6 +237,7 @@ class LiveFederation implements Federation {
       this.recorder.onMessage(place, message);
     });
     member.child = child;
+    writeFileSync(join(member.folder, PID_FILE), `${child.pid}\n`);
     this.log.info({ node: member.spec.name, process: child.pid }, 'started');
     member.isKilled = false;
     void child.exited.then((inOrder) => {
@@ -233,9 +247,22 @@ class LiveFederation implements Federation {
       const reason = child.reason ?? (inOrder ? 'it was told to stop' : 'its process ended');
       this.log.error({ node: member.spec.name, reason }, 'a node was lost');
       this.onLost(member.spec.name, reason);
+      if (this.restartAfterMs !== null) this.restartLater(member, this.restartAfterMs);
     });
     const { port } = await child.waitFor('listening');
     member.url = `http://${HOST}:${port}`;
+  }
+
+  /** Tries again and again, each time after twice as long; its machine may be full, or its port taken for a while. */
+  private restartLater({ spec: { name } }: Member, afterMs: number): void {
+    const timer = setTimeout(() => {
+      if (this.isStopping) return;
+      this.restart(name).catch((error: Error) => {
+        this.log.error({ node: name, reason: error.message }, 'a node did not start again');
+        this.restartLater(this.find(name), Math.min(MAX_RESTART_MS, 2 * afterMs));
+      });
+    }, afterMs);
+    timer.unref();
   }
 
   private async boot(member: Member): Promise<void> {

@@ -92,7 +92,7 @@ export class GatewayCalls {
   }
 
   private async askOne(url: string, call: Call, endMs: number): Promise<Uint8Array> {
-    const gateway = await this.meet(url);
+    const gateway = await this.meet(url, Math.min(WAY_MS, Math.max(1, endMs - performance.now())));
     const fault = call.findFault?.(gateway) ?? null;
     if (fault !== null) throw PodRefused.definitely('ELSEWHERE', fault);
     const leftMs = Math.max(1, Math.floor(endMs - performance.now()));
@@ -122,10 +122,10 @@ export class GatewayCalls {
   }
 
   /** Who listens there, and in which region: asked once. */
-  private async meet(url: string): Promise<Gateway> {
+  private async meet(url: string, withinMs: number): Promise<Gateway> {
     const met = this.known.get(url);
     if (met !== undefined) return met;
-    const response = await reach(url, `${url}/v1/node`, WAY_MS, {});
+    const response = await reach(url, `${url}/v1/node`, Math.ceil(withinMs), {});
     const fields = fieldsOf(await response.json(), url);
     const manifest = fieldsOf(fields['manifest'], `${url}: manifest`);
     const gateway = {

@@ -17,7 +17,7 @@ import { podPolicyShape, type PodPolicy, type PolicyTerms } from '../core/policy
 import * as records from '../core/roles/pods/pod-records.ts';
 import { vectorOf, vectorShape, type Vector, type Version } from '../core/roles/pods/pod-version.ts';
 import { isContentOf } from './contents.ts';
-import { hashBytes, LiveIds, signHash, type Identity } from './identity.ts';
+import { LiveIds, signHash, type Identity } from './identity.ts';
 import { fieldsOf, fromJson, toJson } from './json-shape.ts';
 import { GatewayCalls, type Gateway, PodRefused } from './gateway-calls.ts';
 import { packParcel, readParcel } from './pod-parcel.ts';
@@ -62,12 +62,26 @@ export interface PodDeletionState {
   readonly signature: string;
 }
 
+/** What a pod host says to have on its disk of a pod. */
+export interface PodPlace {
+  readonly host: string;
+  /** It has not answered, and nothing is known. */
+  readonly isSilent: boolean;
+  readonly region: string;
+  /** How large each version is that lies there, in bytes. */
+  readonly sizes: readonly number[];
+  readonly policyVersion: number;
+  readonly isDeleted: boolean;
+}
+
 export interface PodOwnerOptions {
   /** How long nobody gives up, in ms; 1 to 60,000. Default 20,000. */
   readonly patienceMs?: number;
 }
 
 const DEFAULT_PATIENCE_MS = 20_000;
+/** A host that has not said by then what it has is told of as silent, in ms. */
+const LOOK_MS = 2_000;
 const MAX_CONTENTS_BYTES = 64 * 4 * 1024 * 1024;
 
 export class PodOwner {
@@ -203,6 +217,39 @@ export class PodOwner {
     return { ...state, missing: missing.map(nameOf), by: nameOf(by) };
   }
 
+  /** Asks every pod host of the cluster what it has of a pod. */
+  async where(number: number): Promise<PodPlace[]> {
+    const answer = await this.calls.ask({
+      method: 'GET',
+      path: '/v1/pod-hosts',
+      patienceMs: this.patienceMs,
+    });
+    const { hosts } = JSON.parse(Buffer.from(answer).toString('utf8')) as {
+      hosts: { name: string; url: string }[];
+    };
+    const inOrder = hosts.sort((left, right) => (left.name < right.name ? -1 : 1));
+    return Promise.all(inOrder.map(({ name, url }) => this.lookAt(name, url, number)));
+  }
+
+  private async lookAt(host: string, url: string, number: number): Promise<PodPlace> {
+    try {
+      const answer = await new GatewayCalls(this.identity, [url]).ask({
+        method: 'GET',
+        path: `${this.pathOf(number)}/copy`,
+        patienceMs: LOOK_MS,
+        waitMs: LOOK_MS,
+      });
+      const { region, versions, policyVersion, isDeleted } = JSON.parse(
+        Buffer.from(answer).toString('utf8'),
+      ) as { region: string; versions: { sizeBytes: number }[]; policyVersion: number; isDeleted: boolean };
+      const sizes = versions.map(({ sizeBytes }) => sizeBytes);
+      return { host, isSilent: false, region, sizes, policyVersion, isDeleted };
+    } catch (error) {
+      if (!(error instanceof PodRefused)) throw error;
+      return { host, isSilent: true, region: '', sizes: [], policyVersion: 0, isDeleted: false };
+    }
+  }
+
   /** Both locks opened for somebody to read a pod, until then (R6.2-4): to be given to the reader. */
   consentTo(number: number, reader: string, untilWallUs: number): Consent {
     const proposal = readingHash(this.ids, this.podId(number), this.ids.peerOf(reader));
@@ -260,9 +307,4 @@ export class PodOwner {
 async function* chunksOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   await Promise.resolve();
   yield bytes;
-}
-
-/** The id of a person whose public key this is: what others are told to let somebody read. */
-export function idOfReader(publicKey: string): string {
-  return hashBytes(Buffer.from(publicKey, 'base64url'));
 }

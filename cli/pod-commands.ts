@@ -1,0 +1,83 @@
+/** The verbs of `watershed pod`, for the one table of commands. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+interface Where {
+  readonly at?: string;
+  readonly owner: string;
+}
+
+export function addPodCommands(program: Command): void {
+  const pod = program
+    .command('pod')
+    .description('keep, share and delete what is yours, at a live federation; the key stays with you');
+  const add = (usage: string, description: string): Command =>
+    pod
+      .command(usage)
+      .description(description)
+      .addOption(
+        new Option(
+          '--at <place>',
+          'gateways, as URLs with commas, or the folder of a live federation; else the newest in runs/',
+        ).env('WATERSHED_AT'),
+      )
+      .addOption(
+        new Option('--owner <dir>', 'where your key and your book of pods are')
+          .env('WATERSHED_OWNER')
+          .default('runs/owner'),
+      );
+  const run = async (verb: string, where: Where, ...words: readonly unknown[]): Promise<void> => {
+    const { runPodVerb } = await import('./pod.ts');
+    process.exitCode = await runPodVerb(verb, where, words);
+  };
+  const ruled = (command: Command): Command =>
+    command
+      .option('--home <region>', 'where it is at home; without --allow it does not leave')
+      .option('--allow <region...>', 'it may cross borders, into these regions')
+      .option('--require <region>', 'where the copies that count must be')
+      .option('--encrypt', 'contents are sealed')
+      .option('--days <n>', 'it is deleted so many days after it began', days)
+      .option('--hold', 'a legal hold: nothing is deleted while it holds');
+
+  add('key', 'make your key, or show who you are').action((where: Where) => run('key', where));
+  ruled(add('create <name>', 'begin a pod under a policy')).action((name: string, options: Where) =>
+    run('create', options, name, options),
+  );
+  add('write <name> [file]', 'write a file, or what comes in, as the newest version')
+    .option('--key <key>', 'the same key writes once, however often it is asked')
+    .action((name: string, file: string | undefined, options: Where & { key?: string }) =>
+      run('write', options, name, file, options.key),
+    );
+  add('read <name>', "print what is in it; of somebody else's pod with --grant in place of a name")
+    .option('--out <file>', 'write it there instead')
+    .option('--version <hash>', 'one of several versions, by the beginning of its hash')
+    .action((name: string, options: Where & { out?: string; version?: string }) =>
+      run('read', options, name, options),
+    );
+  add('list', 'your pods').action((where: Where) => run('list', where));
+  add('history <name>', 'its versions, side by side where they did not know of each other').action(
+    (name: string, where: Where) => run('history', where, name),
+  );
+  add('where <name>', 'ask every pod host what it has of it on disk').action((name: string, where: Where) =>
+    run('where', where, name),
+  );
+  add('grant <name> <reader>', 'let somebody read it: prints what to give to them')
+    .option('--days <n>', 'for so long; default 30', days)
+    .action((name: string, reader: string, options: Where & { days?: number }) =>
+      run('grant', options, name, reader, options.days ?? 30),
+    );
+  ruled(add('policy <name>', 'show its policy, or set another one')).action((name: string, options: Where) =>
+    run('policy', options, name, options),
+  );
+  add('log <name>', 'who else has read it').action((name: string, where: Where) => run('log', where, name));
+  add('delete <name>', 'delete it everywhere, for good').action((name: string, where: Where) =>
+    run('delete', where, name),
+  );
+  add('certificate <name>', 'whether it is gone everywhere, or who has not confirmed').action(
+    (name: string, where: Where) => run('delete', where, name),
+  );
+}
+
+function days(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('a number of days is expected, 1 or more');
+  return Number(text);
+}

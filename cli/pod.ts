@@ -1,0 +1,268 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { consentShape } from '../core/policy/documents.ts';
+import type { DataLocationPolicy } from '../core/policy/location-policy.ts';
+import { AUTHORISATIONS } from '../core/policy/documents.ts';
+import { findRunningFederation, readGatewayUrls } from '../live/federation-file.ts';
+import { openIdentity } from '../live/identity.ts';
+import { fieldsOf, JsonFault } from '../live/json-shape.ts';
+import { PodBook, type BookedPod } from '../live/pod-book.ts';
+import { PodOwner, PodRefused, type PodContents } from '../live/pod-owner.ts';
+import { USAGE } from './usage.ts';
+
+interface PolicyOptions {
+  readonly home?: string;
+  readonly allow?: readonly string[];
+  readonly require?: string;
+  readonly encrypt?: boolean;
+  readonly days?: number;
+  readonly hold?: boolean;
+}
+
+const RUNS = 'runs';
+const DAY_US = 86_400_000_000;
+/** What was asked was refused; or may be tried again (EX_TEMPFAIL). */
+const REFUSED = 1;
+const AGAIN = 75;
+const HASH_DIGITS = 12;
+
+/** `watershed pod VERB`: returns the exit code. */
+export async function runPodVerb(
+  verb: string,
+  where: { readonly at?: string; readonly owner: string },
+  words: readonly unknown[],
+): Promise<number> {
+  try {
+    const gateways = verb === 'key' ? [] : gatewaysAt(where.at);
+    const owner = new PodOwner(openIdentity(where.owner), gateways);
+    const desk = new PodDesk(owner, new PodBook(where.owner, owner));
+    const act = desk[verb as keyof PodDesk] as (...words: readonly unknown[]) => Promise<number> | number;
+    return await act.call(desk, ...words);
+  } catch (error) {
+    if (error instanceof PodRefused) {
+      console.error(`${error.code}: ${error.message}`);
+      if (!error.definite) console.error('It may have been done: asking again does no harm.');
+      else if (error.retryable) console.error('Nothing was done; another time it may be.');
+      return error.retryable ? AGAIN : REFUSED;
+    }
+    if (!(error instanceof JsonFault)) throw error;
+    console.error(error.message);
+    return USAGE;
+  }
+}
+
+function gatewaysAt(at: string | undefined): string[] {
+  if (at !== undefined && /^https?:/.test(at)) return at.split(',');
+  const folder = at ?? findRunningFederation(RUNS);
+  const urls = folder === null ? null : readGatewayUrls(folder);
+  if (urls !== null && urls.length > 0) return urls;
+  const place = at === undefined ? `${RUNS}/ holds no live federation` : `no live federation runs in ${at}`;
+  throw PodRefused.definitely(
+    'NO_GATEWAY',
+    `${place}; watershed live <file> starts one, or name one with --at`,
+  );
+}
+
+/** What a person does at the terminal with pods: one method a verb. */
+class PodDesk {
+  private readonly owner: PodOwner;
+  private readonly book: PodBook;
+
+  constructor(owner: PodOwner, book: PodBook) {
+    this.owner = owner;
+    this.book = book;
+  }
+
+  key(): number {
+    console.log(this.owner.id);
+    return 0;
+  }
+
+  async create(name: string, options: PolicyOptions): Promise<number> {
+    if (options.home === undefined) {
+      console.error('--home REGION: where is it at home? as eu/fr');
+      return USAGE;
+    }
+    const policy = this.owner.signPolicy(this.book.numberFor(name), 1, options.home, policyOf(options));
+    await this.owner.setPolicy(policy);
+    this.book.add(name, policy);
+    console.log(`${name} has begun, ${placesOf(options.home, policyOf(options))}`);
+    return 0;
+  }
+
+  async write(name: string, file: string | undefined, key: string | undefined): Promise<number> {
+    const pod = this.book.find(name);
+    const bytes = file === undefined ? await buffer(process.stdin) : readFileSync(file);
+    const { vector, isFragile, primary } = await this.owner.write(pod.policy, bytes, pod.vector, key);
+    pod.vector = [...vector];
+    this.book.save();
+    console.log(`${name}: ${count(bytes.length, 'byte')} written at ${primary}`);
+    if (isFragile) console.log('Fragile: one host has it, and its policy lets no second one have it now.');
+    return 0;
+  }
+
+  async read(name: string, options: { readonly out?: string; readonly version?: string }): Promise<number> {
+    const found = await this.contentsOf(name);
+    const chosen = found.versions.filter(({ content }) => content.hash.startsWith(options.version ?? ''));
+    if (chosen.length !== 1) {
+      const which = found.versions.map(({ content }) => content.hash.slice(0, HASH_DIGITS)).join(', ');
+      console.error(`${chosen.length} versions are meant; choose with --version: ${which}`);
+      return REFUSED;
+    }
+    if (options.out === undefined) process.stdout.write(chosen[0]!.bytes);
+    else writeFileSync(options.out, chosen[0]!.bytes);
+    return 0;
+  }
+
+  async list(): Promise<number> {
+    for (const { name, number, policy } of this.book.pods) {
+      const { homeRegion, policy: places, version } = policy.terms;
+      console.log(`${name}  ${placesOf(homeRegion, places)} (policy ${version})`);
+      console.log(`  ${this.owner.id}/${number}`);
+    }
+    if (this.book.pods.length === 0) console.log('none yet: watershed pod create NAME --home REGION');
+    return Promise.resolve(0);
+  }
+
+  async history(name: string): Promise<number> {
+    const { versions, names } = await this.owner.look(this.book.find(name).number);
+    for (const { content, wallUs, dot } of versions) {
+      const host = this.owner.ids.idOf(dot.host);
+      const at = `${dateOf(wallUs)}  ${names[host] ?? host.slice(0, HASH_DIGITS)}`;
+      console.log(`${content.hash.slice(0, HASH_DIGITS)}  ${count(content.sizeBytes, 'byte')}  ${at}`);
+    }
+    if (versions.length > 1)
+      console.log(
+        'They were written without knowledge of each other; read, and write what is to follow them.',
+      );
+    return 0;
+  }
+
+  async where(name: string): Promise<number> {
+    const places = await this.owner.where(this.book.find(name).number);
+    const width = Math.max(...places.map(({ host }) => host.length)) + 2;
+    for (const { host, isSilent, region, sizes } of places) {
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      const held =
+        sizes.length === 0 ? 'nothing' : `${count(sizes.length, 'version')}, ${count(bytes, 'byte')}`;
+      console.log(`${host.padEnd(width)}${isSilent ? 'does not answer' : `${region}  ${held}`}`);
+    }
+    return 0;
+  }
+
+  grant(name: string, reader: string, days: number): number {
+    if (!/^[0-9a-f]{64}$/.test(reader)) {
+      console.error(
+        'reader: an id of 64 hexadecimal digits is expected, as `watershed pod key` shows theirs',
+      );
+      return USAGE;
+    }
+    const { number } = this.book.find(name);
+    const consent = this.owner.consentTo(number, reader, Date.now() * 1_000 + days * DAY_US);
+    const json = { owner: this.owner.id, number, consent: this.owner.toJson(consentShape, consent) };
+    console.log(Buffer.from(JSON.stringify(json)).toString('base64url'));
+    return 0;
+  }
+
+  async policy(name: string, options: PolicyOptions): Promise<number> {
+    const pod = this.book.find(name);
+    const { terms } = pod.policy;
+    if (options.home === undefined && Object.keys(policyChanges(options)).length === 0) {
+      console.log(`${name} lies ${placesOf(terms.homeRegion, terms.policy)} (policy ${terms.version})`);
+      return 0;
+    }
+    const home = options.home ?? terms.homeRegion;
+    const next = this.owner.signPolicy(
+      pod.number,
+      terms.version + 1,
+      home,
+      policyOf(options),
+      terms.sinceWallUs,
+    );
+    await this.owner.setPolicy(next);
+    pod.policy = next as BookedPod['policy'];
+    this.book.save();
+    console.log(`${name} lies ${placesOf(home, policyOf(options))}: in force at every pod host`);
+    return 0;
+  }
+
+  async log(name: string): Promise<number> {
+    const { accesses } = await this.owner.look(this.book.find(name).number);
+    for (const { reader, authorisation, wallUs } of accesses)
+      console.log(`${dateOf(wallUs)}  ${this.owner.ids.idOf(reader)}  ${AUTHORISATIONS[authorisation]}`);
+    if (accesses.length === 0) console.log('nobody else has read it');
+    return 0;
+  }
+
+  /** Asked again it is the question how far it has come. */
+  async delete(name: string): Promise<number> {
+    const pod = this.book.find(name);
+    const { isCertified, missing, by, atWallUs } = await this.owner.remove(pod.number);
+    if (isCertified) {
+      console.log(`${name} is gone from every pod host`);
+      console.log(`certified by ${by}, ${dateOf(atWallUs)}`);
+      return 0;
+    }
+    console.log(`${name} is deleted; not certified yet: ${missing.join(', ')} has not confirmed`);
+    return AGAIN;
+  }
+
+  private async contentsOf(name: string): Promise<PodContents> {
+    const pod = this.book.pods.find((one) => one.name === name);
+    if (pod !== undefined) {
+      const found = await this.owner.read(pod.number);
+      pod.vector = [...found.vector];
+      this.book.save();
+      return found;
+    }
+    // A grant is long, and no name of a pod is like one.
+    const grant = name.length > 256 ? readGrant(name) : null;
+    if (grant === null) return this.owner.read(this.book.find(name).number);
+    const { owner, number, consent } = grant;
+    return this.owner.read(
+      Number(number),
+      String(owner),
+      this.owner.fromJson(consentShape, consent, 'grant.consent'),
+    );
+  }
+}
+
+function readGrant(text: string): Record<string, unknown> {
+  try {
+    return fieldsOf(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')), 'grant');
+  } catch {
+    throw new JsonFault('grant: what `watershed pod grant` has printed is expected');
+  }
+}
+
+function policyOf({ allow = [], require, encrypt, days, hold }: PolicyOptions): DataLocationPolicy {
+  return {
+    allowedRegions: [...allow],
+    requiredRegion: require ?? null,
+    crossBorderAllowed: allow.length > 0,
+    encryptionRequired: encrypt === true,
+    retention: { maxDays: days ?? null, legalHold: hold === true },
+  };
+}
+
+function policyChanges({ allow, require, encrypt, days, hold }: PolicyOptions): object {
+  const all = { allow, require, encrypt, days, hold };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function placesOf(
+  home: string,
+  { allowedRegions, requiredRegion, crossBorderAllowed }: DataLocationPolicy,
+): string {
+  if (!crossBorderAllowed) return `in ${requiredRegion ?? home} and nowhere else`;
+  const required = requiredRegion === null ? '' : `, and always in ${requiredRegion}`;
+  return `anywhere in ${allowedRegions.join(', ')}${required}`;
+}
+
+function dateOf(wallUs: number): string {
+  return new Date(wallUs / 1_000).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+function count(n: number, what: string): string {
+  return `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
+}
