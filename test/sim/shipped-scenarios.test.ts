@@ -25,7 +25,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'slow-bridge.yaml': { digest: '611ebe40d35623b1', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '53ca06d8beaccfae', verdict: 'pass' },
   'disk-trouble.yaml': { digest: '9b49d4314e03fb2c', verdict: 'pass' },
-  'pods-at-home.yaml': { digest: 'p0d5ath0m3aaaa11', verdict: 'pass' },
+  'pods-at-home.yaml': { digest: 'ad45ce34bccaa1b3', verdict: 'pass' },
   'policy-tightened.yaml': { digest: '3ebc88c2ed042905', verdict: 'pass' },
   'right-to-delete.yaml': { digest: '91dee6ff971879d9', verdict: 'pass' },
   'sovereign-pod.yaml': { digest: 'fc55a003800d4662', verdict: 'pass' },
