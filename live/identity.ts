@@ -211,6 +211,10 @@ export class LiveIds implements Pure {
     return 0;
   }
 
+  once<T>(_shape: unknown, value: T): T {
+    return value;
+  }
+
   private peerOfStranger(id: string): Peer {
     if (!this.numbers.has(id) && this.strangers++ >= MAX_STRANGERS)
       throw new PeerTableFull(`strangers named more than ${MAX_STRANGERS} ids`);

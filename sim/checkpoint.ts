@@ -35,8 +35,6 @@ function copyWorld(world: World, watcher: Watcher | null): World {
   copier.share(world.library);
   for (const machine of world.machines) {
     copier.share(machine.wire);
-    copier.share(machine.saidBody as object | null);
-    copier.share(machine.saidShape);
     copier.put(machine.node, cloneNode(machine.node));
   }
   // Bodies of envelopes never change.

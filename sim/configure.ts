@@ -14,7 +14,7 @@ import { agree } from './agreements.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import type { Identities } from './identities.ts';
 import { PUBLISHER } from './library.ts';
-import { createNumbers, Machine } from './machine.ts';
+import { Machine, type Rows } from './machine.ts';
 import type {
   ResolvedCluster,
   ResolvedNode,
@@ -42,6 +42,7 @@ export function createMachines(
   scenario: ResolvedScenario,
   identities: Identities,
   addPeer: (name: string) => Peer,
+  rows: Rows,
   isChecking: boolean,
 ): Machine[] {
   const nodes = scenario.nodes.map(({ name }) => addPeer(name));
@@ -54,7 +55,6 @@ export function createMachines(
   const configs = configureNodes(scenario, cast, identities, (signer, hash) => identities.mint(signer, hash));
   const clusters = new Map(scenario.clusters.map(({ name }, i) => [name, i]));
   const regions = new Map(scenario.regions.map(({ path }, i) => [path, i]));
-  const numbers = createNumbers(scenario.nodes.length);
   return scenario.nodes.map((spec, i) => {
     const cluster = clusters.get(spec.cluster)!;
     const region = regions.get(spec.region)!;
@@ -63,7 +63,7 @@ export function createMachines(
     const mask = isChecking ? (key & 0xfffff) | 1 : 0;
     const wire = isChecking ? new Wire(identities, mask) : null;
     const node = createNode(nodes[i] ^ mask, renumberConfig(configs[i], mask), wire?.view ?? identities);
-    return new Machine(i, numbers, wire, spec, cluster, region, key, node);
+    return new Machine(i, rows, wire, spec, cluster, region, key, node);
   });
 }
 
@@ -137,6 +137,7 @@ function createOffice(
   const encoder = new Encoder(pure);
   const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
   const terms = new Map(scenario.clusters.map(({ name, operators }) => [name, operators?.termUs]));
+  let certified: Certificate | null = null;
   return {
     manifestOf,
     attestationsOf(node, peer) {
@@ -149,10 +150,14 @@ function createOffice(
       if (node.isAdmitted === false || node.joinsUs !== undefined) return null;
       const termUs = terms.get(node.cluster);
       const untilWallUs = termUs === undefined ? ATTESTED_UNTIL_US : startWallUs + termUs;
-      return certify(pure, geneses.get(node.cluster)!, peer, 0, untilWallUs, sign);
+      // A node asks for its own a few times when it starts, and hardly ever again.
+      if (certified?.subject !== peer)
+        certified = certify(pure, geneses.get(node.cluster)!, peer, 0, untilWallUs, sign);
+      return certified;
     },
     vouchesOf(node, peer) {
       const own = scenario.vouches?.filter(({ by }) => by === node.name) ?? NONE;
+      if (own.length === 0) return NONE;
       return own.flatMap((vouch) =>
         termsOf(vouch, peer, numbers.get(vouch.subject)!, startWallUs).map((terms) => ({
           ...terms,

@@ -2,7 +2,9 @@ import { Digest, hexWords } from '../core/base/digest.ts';
 import { assert } from '../core/base/assert.ts';
 import { rankOfId, type Peer, type Pure } from '../core/base/peers.ts';
 import { mixInteger, mixWord } from '../core/base/rng.ts';
+import type { Shape } from '../core/machine/shape.ts';
 import { rememberFolds } from '../core/machine/snapshot.ts';
+import { Alike } from './alike.ts';
 import { keyOfName } from './seeds.ts';
 
 const RECENT = 1 << 14;
@@ -21,6 +23,8 @@ export class Identities implements Pure {
   private places = new Int32Array(64);
   /** `rank` for folding the state of nodes that use the world's own numbers. */
   readonly ranking = rememberFolds((peer) => this.rank(peer));
+  /** What nodes have said and kept alike. */
+  readonly alike = new Alike(this.ranking);
   private readonly root: number;
 
   constructor(root: number) {
@@ -83,6 +87,10 @@ export class Identities implements Pure {
 
   choose(): number {
     return 0;
+  }
+
+  once<T extends object>(shape: Shape<T>, value: T): T {
+    return this.alike.once(shape, value);
   }
 
   /** Who has a rank, or −1. */

@@ -99,7 +99,7 @@ export class Lineage {
       if (isUp && lives === holders[i + 1]) copies.push({ node: holders[i], place: 'memory' });
     }
     for (const [node, { platter }] of machines.entries())
-      if (platter.contents.has(hash)) copies.push({ node, place: 'disk' });
+      if (platter.holds(hash)) copies.push({ node, place: 'disk' });
     return copies;
   }
 

@@ -3,7 +3,6 @@ import { NEVER_US } from '../core/base/time.ts';
 import { WIRE_VERSION } from '../core/machine/codec.ts';
 import type { Inbox } from '../core/machine/inbox.ts';
 import type { Node } from '../core/machine/node-state.ts';
-import type { Shape } from '../core/machine/shape.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Clock } from './clocks.ts';
 import { Platter } from './devices/disk.ts';
@@ -13,20 +12,65 @@ import type { ResolvedNodeFault } from './scenario/resolved-node-faults.ts';
 import type { Wire } from './wire.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
-/** Numbers that every event of a machine reads and writes, side by side: eight of eight bytes, a line of the processor's cache. */
+/**
+ * Numbers that every event of a machine reads and writes, side by side: eight of eight bytes, a line of the processor's cache. The
+ * last holds two words, its chain.
+ */
 const BUSY_UNTIL = 0;
 const ALARM_AT = 1;
 const SERVES_AT = 2;
 const ANCHOR = 3;
-const ANCHOR_MONO = 4;
-const DRIFT = 5;
-const WALL_OFFSET = 6;
-const BANDWIDTH = 7;
+const BANDWIDTH = 4;
+const COUNTER = 5;
+const BOOT_EVENT = 6;
+const CHAIN = 7;
 const NUMBERS = 8;
 
-/** Room for the numbers of so many machines. */
-export function createNumbers(machines: number): Float64Array {
-  return new Float64Array(NUMBERS * machines);
+/** The rows of numbers of so many machines. */
+export class Rows {
+  readonly numbers: Float64Array;
+  readonly words: Int32Array;
+
+  constructor(machines: number) {
+    this.numbers = new Float64Array(NUMBERS * machines);
+    this.words = new Int32Array(this.numbers.buffer);
+    const { high, low } = new Digest();
+    for (let i = 0; i < machines; i++) {
+      this.numbers[i * NUMBERS + ALARM_AT] = NEVER_US;
+      this.numbers[i * NUMBERS + SERVES_AT] = NEVER_US;
+      this.words[2 * (i * NUMBERS + CHAIN)] = high;
+      this.words[2 * (i * NUMBERS + CHAIN) + 1] = low;
+    }
+  }
+
+  /** The counter of a machine's next event, which is one more than the last. */
+  takeCount(index: number): number {
+    return this.numbers[index * NUMBERS + COUNTER]++;
+  }
+
+  /** Reads from a machine's row: the rest of it is then near, too. */
+  touch(index: number): number {
+    return this.numbers[index * NUMBERS];
+  }
+
+  /** What the copier of checkpoints asks for: both views are of one memory. */
+  clone(): Rows {
+    const copy = new Rows(0);
+    const numbers = this.numbers.slice();
+    return Object.assign(copy, { numbers, words: new Int32Array(numbers.buffer) });
+  }
+}
+
+/** What only few machines have: of very many, nearly all are as they were made. */
+class Oddities {
+  villain: Villain | null = null;
+  wire: Wire | null = null;
+  wireVersion = WIRE_VERSION;
+  offBy: Set<ArmedFault> | null = null;
+  faults: ArmedFault<ResolvedNodeFault>[] = [];
+  driftPpm = 0;
+  anchorMonoUs = 0;
+  wallOffsetUs = 0;
 }
 
 /**
@@ -36,44 +80,30 @@ export function createNumbers(machines: number): Float64Array {
 export class Machine implements Clock {
   // First what every event reads, side by side.
   readonly node: Node;
-  private readonly numbers: Float64Array;
+  private readonly rows: Rows;
   readonly index: number;
+  private odd: Oddities | null = null;
   isUp = false;
   /** Faults that freeze it; it handles nothing while there is one. */
   pauses = 0;
   inbox: Inbox<number> | null = null;
-  /** Who sits between the node and the network, if anybody does. */
-  villain: Villain | null = null;
-  /** Between the node and the world in runs that check. */
-  readonly wire: Wire | null;
-  /** The body that it sent last, its shape, and how many bytes that takes: most say the same over and over. */
-  saidBody: unknown = null;
-  saidShape: Shape | null = null;
-  saidBytes = 0;
   /** How fast it is now, ppm. */
   speedPpm: number;
   readonly cluster: number;
   readonly region: number;
   /** Stands for the node in draws. */
   readonly key: number;
-  /** Everything that the node was ever told, in one number, over all its boots. */
-  readonly digest = new Digest();
   readonly spec: ResolvedNode;
   /** What its disk remembers of its boots; a wipe begins it anew. */
   bootCount = 0;
-  /** All boots there were, and the event of the last one: what a device was asked before it is answered to nobody. */
+  /** All boots there were. */
   lives = 0;
-  bootEvent = 0;
-  /** The version of the wire format that it speaks: it refuses all others. */
-  wireVersion = WIRE_VERSION;
   private ownPlatter: Platter | null = null;
-  private ownOffBy: Set<ArmedFault> | null = null;
-  private ownFaults: ArmedFault<ResolvedNodeFault>[] | null = null;
 
-  /** @param numbers of all machines, this one's in the place of its index */
+  /** @param rows of all machines, this one's in the place of its index */
   constructor(
     index: number,
-    numbers: Float64Array,
+    rows: Rows,
     wire: Wire | null,
     spec: ResolvedNode,
     cluster: number,
@@ -81,45 +111,52 @@ export class Machine implements Clock {
     key: number,
     node: Node,
   ) {
+    this.node = node;
+    this.rows = rows;
     this.index = index;
-    this.numbers = numbers;
-    this.alarmAtUs = NEVER_US;
-    this.servesAtUs = NEVER_US;
-    numbers[index * NUMBERS + BANDWIDTH] = spec.bandwidthBytesPerSecond;
-    this.wire = wire;
-    this.spec = spec;
+    rows.numbers[index * NUMBERS + BANDWIDTH] = spec.bandwidthBytesPerSecond;
+    if (wire !== null) this.oddities.wire = wire;
+    this.speedPpm = spec.speedPpm;
     this.cluster = cluster;
     this.region = region;
     this.key = key;
-    this.node = node;
-    this.speedPpm = spec.speedPpm;
+    this.spec = spec;
   }
 
   /** The step at work ends then. */
   get busyUntilUs(): number {
-    return this.numbers[this.index * NUMBERS + BUSY_UNTIL];
+    return this.rows.numbers[this.index * NUMBERS + BUSY_UNTIL];
   }
 
   set busyUntilUs(us: number) {
-    this.numbers[this.index * NUMBERS + BUSY_UNTIL] = us;
+    this.rows.numbers[this.index * NUMBERS + BUSY_UNTIL] = us;
   }
 
   /** The alarm that will be heeded; others that lie in the schedule are stale. */
   get alarmAtUs(): number {
-    return this.numbers[this.index * NUMBERS + ALARM_AT];
+    return this.rows.numbers[this.index * NUMBERS + ALARM_AT];
   }
 
   set alarmAtUs(us: number) {
-    this.numbers[this.index * NUMBERS + ALARM_AT] = us;
+    this.rows.numbers[this.index * NUMBERS + ALARM_AT] = us;
   }
 
   /** When the inbox will be served next; NEVER_US if that is not scheduled. */
   get servesAtUs(): number {
-    return this.numbers[this.index * NUMBERS + SERVES_AT];
+    return this.rows.numbers[this.index * NUMBERS + SERVES_AT];
   }
 
   set servesAtUs(us: number) {
-    this.numbers[this.index * NUMBERS + SERVES_AT] = us;
+    this.rows.numbers[this.index * NUMBERS + SERVES_AT] = us;
+  }
+
+  /** The event of its last boot: what a device was asked before it is answered to nobody. */
+  get bootEvent(): number {
+    return this.rows.numbers[this.index * NUMBERS + BOOT_EVENT];
+  }
+
+  set bootEvent(event: number) {
+    this.rows.numbers[this.index * NUMBERS + BOOT_EVENT] = event;
   }
 
   /** Its number in the world, which numbers nodes first; `node.self` is its own, which differs in runs that check. */
@@ -128,53 +165,92 @@ export class Machine implements Clock {
   }
 
   get bandwidthBytesPerSecond(): number {
-    return this.numbers[this.index * NUMBERS + BANDWIDTH];
+    return this.rows.numbers[this.index * NUMBERS + BANDWIDTH];
+  }
+
+  /** Everything that the node was ever told, in one number, over all its boots: copied into a digest, for `keepChain` to put back. */
+  copyChain(into: Digest): Digest {
+    const { words } = this.rows;
+    const at = 2 * (this.index * NUMBERS + CHAIN);
+    into.high = words[at];
+    into.low = words[at + 1];
+    return into;
+  }
+
+  keepChain({ high, low }: Digest): void {
+    const { words } = this.rows;
+    const at = 2 * (this.index * NUMBERS + CHAIN);
+    words[at] = high;
+    words[at + 1] = low;
   }
 
   get clock(): Clock {
     return this;
   }
 
-  get driftPpm(): number {
-    return this.numbers[this.index * NUMBERS + DRIFT];
-  }
-
-  set driftPpm(ppm: number) {
-    this.numbers[this.index * NUMBERS + DRIFT] = ppm;
-  }
-
   get anchorUs(): number {
-    return this.numbers[this.index * NUMBERS + ANCHOR];
+    return this.rows.numbers[this.index * NUMBERS + ANCHOR];
   }
 
   set anchorUs(us: number) {
-    this.numbers[this.index * NUMBERS + ANCHOR] = us;
+    this.rows.numbers[this.index * NUMBERS + ANCHOR] = us;
+  }
+
+  get driftPpm(): number {
+    return this.odd === null ? 0 : this.odd.driftPpm;
+  }
+
+  set driftPpm(ppm: number) {
+    if (ppm !== this.driftPpm) this.oddities.driftPpm = ppm;
   }
 
   get anchorMonoUs(): number {
-    return this.numbers[this.index * NUMBERS + ANCHOR_MONO];
+    return this.odd === null ? 0 : this.odd.anchorMonoUs;
   }
 
   set anchorMonoUs(us: number) {
-    this.numbers[this.index * NUMBERS + ANCHOR_MONO] = us;
+    if (us !== this.anchorMonoUs) this.oddities.anchorMonoUs = us;
   }
 
   get wallOffsetUs(): number {
-    return this.numbers[this.index * NUMBERS + WALL_OFFSET];
+    return this.odd === null ? 0 : this.odd.wallOffsetUs;
   }
 
   set wallOffsetUs(us: number) {
-    this.numbers[this.index * NUMBERS + WALL_OFFSET] = us;
+    if (us !== this.wallOffsetUs) this.oddities.wallOffsetUs = us;
+  }
+
+  /** Who sits between the node and the network, if anybody does. */
+  get villain(): Villain | null {
+    return this.odd === null ? null : this.odd.villain;
+  }
+
+  set villain(villain: Villain) {
+    this.oddities.villain = villain;
+  }
+
+  /** Between the node and the world in runs that check. */
+  get wire(): Wire | null {
+    return this.odd === null ? null : this.odd.wire;
+  }
+
+  /** The version of the wire format that it speaks: it refuses all others. */
+  get wireVersion(): number {
+    return this.odd === null ? WIRE_VERSION : this.odd.wireVersion;
+  }
+
+  set wireVersion(version: number) {
+    if (version !== this.wireVersion) this.oddities.wireVersion = version;
   }
 
   /** Faults that act on it, in the order in which they began. */
   get faults(): ArmedFault<ResolvedNodeFault>[] {
-    return (this.ownFaults ??= []);
+    return this.oddities.faults;
   }
 
   /** Whether any does. */
   get isHarmed(): boolean {
-    return this.ownFaults !== null && this.ownFaults.length > 0;
+    return this.odd !== null && this.odd.faults.length > 0;
   }
 
   /** Its disk. */
@@ -184,7 +260,11 @@ export class Machine implements Clock {
 
   /** Faults that keep it without power; it can boot when there is none. */
   get offBy(): Set<ArmedFault> {
-    return (this.ownOffBy ??= new Set());
+    return (this.oddities.offBy ??= new Set());
+  }
+
+  private get oddities(): Oddities {
+    return (this.odd ??= new Oddities());
   }
 }
 
@@ -192,11 +272,12 @@ export class Machine implements Clock {
 export function sumChains(machines: Iterable<Machine>, users: Digest): string {
   const sum = new Digest();
   const mixed = new Digest();
-  const add = (key: number, chain: Digest): void => {
-    mixed.clear().word(key).pair(chain.high, chain.low);
+  const chain = new Digest();
+  const add = (key: number, { high, low }: Digest): void => {
+    mixed.clear().word(key).pair(high, low);
     sum.add(mixed.high, mixed.low);
   };
-  for (const machine of machines) add(machine.key, machine.digest);
+  for (const machine of machines) add(machine.key, machine.copyChain(chain));
   add(0, users);
   return sum.hex();
 }

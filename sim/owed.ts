@@ -185,7 +185,7 @@ function owedByPodHosts(world: World, machines: readonly Machine[]): string[] {
     const cluster = world.podOwners.clusterOf(pod.owner);
     const [policy, ...others] = standing(world, pod);
     const eligible = live.filter((host) => host.cluster === cluster && allows(policy, host.spec.region));
-    const holders = eligible.filter(({ platter }) => platter.contents.has(write.content!.hash));
+    const holders = eligible.filter(({ platter }) => platter.holds(write.content!.hash));
     const least = Math.min(world.scenario.parameters.podCopies, eligible.length);
     if (others.length > 0 || holders.length >= least) return [];
     return [`pod p${pod.index + 1} lies on ${holders.length} disks of hosts that are up, of ${least}`];

@@ -47,7 +47,6 @@ export class SharedConfig implements NodeConfig {
   private ownManifest: Manifest | null = null;
   private ownAttestations: readonly Attestation[] | null = null;
   private ownVouches: readonly Vouch[] | null = null;
-  private ownCertificate: Certificate | null | undefined = undefined;
 
   constructor(node: ResolvedNode, peer: Peer, cluster: ClusterConfig, office: Office) {
     this.node = node;
@@ -65,9 +64,7 @@ export class SharedConfig implements NodeConfig {
   }
 
   get certificate(): Certificate | null {
-    if (this.ownCertificate === undefined)
-      this.ownCertificate = this.office.certificateOf(this.node, this.peer);
-    return this.ownCertificate;
+    return this.office.certificateOf(this.node, this.peer);
   }
 
   get vouches(): readonly Vouch[] {

@@ -1,13 +1,15 @@
 import { assert, AssertionFailure } from '../core/base/assert.ts';
+import { Digest } from '../core/base/digest.ts';
 import { DISK, OBSERVER } from '../core/base/peers.ts';
 import { NEVER_US, type Now } from '../core/base/time.ts';
-import { sizeOfBody, sizeOfEnvelope, sizeOfHead } from '../core/machine/codec.ts';
+import { sizeOfEnvelope, sizeOfHead } from '../core/machine/codec.ts';
 import { Outbox, type Envelope } from '../core/machine/envelope.ts';
 import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
-import { KINDS, nameOfKind, STORED } from '../core/machine/kinds.ts';
+import { nameOfKind, STORED } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { DOWN, READY } from '../core/machine/node-state.ts';
 import { readClock, restartClock, worldUsAt } from './clocks.ts';
+import { BodySizes } from './body-sizes.ts';
 import { answerOf } from './devices.ts';
 import { completeWrite, losePower } from './devices/disk.ts';
 import { speakAlike } from './faults/node-faults.ts';
@@ -30,6 +32,8 @@ export class Stepper {
   private readonly world: World;
   private readonly now: Now = { monoUs: 0, wallUs: 0 };
   private readonly out = new Outbox();
+  private readonly chain = new Digest();
+  private readonly sizes = new BodySizes();
 
   constructor(world: World) {
     this.world = world;
@@ -48,7 +52,7 @@ export class Stepper {
     machine.busyUntilUs = world.nowUs;
     this.setClock(machine);
     const seedWords = seedWordsOf(world.roots.nodes, machine.key, machine.lives);
-    machine.digest.word(0x600d).integer(machine.bootCount);
+    machine.keepChain(machine.copyChain(this.chain).word(0x600d).integer(machine.bootCount));
     boot(machine.node, this.now, { bootCount: machine.bootCount, seedWords }, this.out);
     this.finishStep(machine, 0);
   }
@@ -141,8 +145,11 @@ export class Stepper {
     const envelope = world.transport.pool.at(slot);
     const { kind, from, origin } = envelope;
     const fromRank = from < 0 ? from : world.identities.rank(from);
-    machine.digest.pair(kind, envelope.sizeBytes).integer(fromRank);
-    machine.digest.integer(world.identities.rank(origin)).integer(envelope.n);
+    const originRank = world.identities.rank(origin);
+    const chain = machine.copyChain(this.chain);
+    machine.keepChain(
+      chain.pair(kind, envelope.sizeBytes).integer(fromRank).integer(originRank).integer(envelope.n),
+    );
     world.noteHandled(envelope, slot);
     const wasStarting = from < 0 && machine.node.phase !== READY;
     this.setClock(machine);
@@ -187,7 +194,7 @@ export class Stepper {
     world.watcher?.onStep?.(world, machine, this.now.monoUs);
     for (let i = 0; i < this.out.count; i++) {
       const envelope = this.out.at(i);
-      envelope.sizeBytes = sizeOfHead(envelope) + bodyBytesOf(machine, envelope);
+      envelope.sizeBytes = sizeOfHead(envelope) + this.sizes.of(machine.index, envelope);
       machine.wire?.outward(envelope);
       if (envelope.to === OBSERVER) world.watcher?.onNoted?.(world, envelope);
       else if (envelope.to < 0) this.sendToDevice(machine, envelope, doneUs);
@@ -244,14 +251,4 @@ export class Stepper {
     error.message += `\n  at ${machine.spec.name}, handling ${doing}; ${this.world.whereabouts()}`;
     return error;
   }
-}
-
-/** The bytes of a body; those of the body that the machine sent last are known. */
-function bodyBytesOf(machine: Machine, { kind, body }: Envelope): number {
-  const shape = KINDS[kind]!.body;
-  if (machine.saidBody === body && machine.saidShape === shape) return machine.saidBytes;
-  machine.saidBody = body;
-  machine.saidShape = shape;
-  machine.saidBytes = sizeOfBody(shape, body);
-  return machine.saidBytes;
 }

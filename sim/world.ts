@@ -1,4 +1,5 @@
 import { assert } from '../core/base/assert.ts';
+import { Digest } from '../core/base/digest.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import { foldNode, readAhead, readAheadFrom } from '../core/machine/node-state.ts';
@@ -6,7 +7,7 @@ import { createMachines } from './configure.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { Faults } from './faults.ts';
 import { Identities } from './identities.ts';
-import { sumChains, type Machine } from './machine.ts';
+import { Rows, sumChains, type Machine } from './machine.ts';
 import { Villain } from './malice/villain.ts';
 import { Library, PUBLISHER } from './library.ts';
 import { Network } from './network.ts';
@@ -71,6 +72,8 @@ export class World {
   readonly stepper = new Stepper(this);
   nowUs = 0;
   events = 0;
+  private readonly rows: Rows;
+  /** Of those who are no nodes: the counters of their events, and what stands for them in draws. */
   private readonly counters: number[] = [];
   private readonly keys: number[] = [];
   private readonly part: Part | null;
@@ -100,14 +103,16 @@ export class World {
     this.regionIndex = new Map(scenario.regions.map(({ path }, i) => [path, i]));
     this.tally = createTally(scenario);
     this.network = new Network(scenario.network, scenario.clusters.length, this.roots.network);
-    this.machines = createMachines(scenario, this.identities, (name) => this.addPeer(name), isChecking);
+    this.rows = new Rows(scenario.nodes.length);
+    const addPeer = (name: string): Peer => this.addPeer(name);
+    this.machines = createMachines(scenario, this.identities, addPeer, this.rows, isChecking);
     this.own = this.machines.filter((machine) => this.owns(machine));
     this.library = this.openLibrary();
     this.rollouts = new Rollouts(this);
     this.operators = new Operators(this);
     this.users = new Users(this);
-    this.owners = new Owners(this, this.keys.length);
-    this.podOwners = new PodOwners(this, this.keys.length);
+    this.owners = new Owners(this, this.identities.names.length);
+    this.podOwners = new PodOwners(this, this.identities.names.length);
     this.faults = new Faults(this);
     this.villains = (scenario.malice ?? []).map((role) => {
       const machine = this.machines.find(({ spec }) => spec.name === role.node)!;
@@ -145,16 +150,18 @@ export class World {
     return this.part === null || this.part.owns(cluster);
   }
 
-  /** A peer of the world that is no node: its source number orders the events it makes. */
+  /** A peer of the world, nodes first: its source number orders the events it makes. */
   addPeer(name: string): Peer {
     const peer = this.identities.add(name);
+    if (peer < this.scenario.nodes.length) return peer;
     this.counters.push(0);
     this.keys.push(keyOfName(name));
     return peer;
   }
 
   keyOf(peer: Peer): number {
-    return this.keys[peer];
+    const { machines } = this;
+    return peer < machines.length ? machines[peer].key : this.keys[peer - machines.length];
   }
 
   regionOf(path: string): number {
@@ -185,7 +192,7 @@ export class World {
       const kind = kinds[i];
       if (kind === ALARM) {
         const { alarmAtUs, node } = machines[slots[i]];
-        sum += alarmAtUs + readAhead(node) + this.counters[slots[i]];
+        sum += alarmAtUs + readAhead(node);
       } else if (kind === ARRIVE) {
         const { from, to } = transport.pool.at(slots[i]);
         if (from < 0 || from >= machines.length || to >= machines.length) continue;
@@ -226,11 +233,11 @@ export class World {
   }
 
   scheduleUser(atUs: number, source: Peer, slot: number): void {
-    this.schedule.push(atUs, source, this.counters[source]++, USER, slot);
+    this.pushFrom(source, atUs, USER, slot);
   }
 
   scheduleOwner(atUs: number, source: Peer, slot: number): void {
-    this.schedule.push(atUs, source, this.counters[source]++, OWNER, slot);
+    this.pushFrom(source, atUs, OWNER, slot);
   }
 
   schedulePodOwner(atUs: number, source: Peer, slot: number): void {
@@ -340,12 +347,13 @@ export class World {
 
   /** The source's next counter, for an event that another part schedules. */
   nextCount(source: Peer): number {
-    return this.counters[source]++;
+    const { length } = this.machines;
+    return source < length ? this.rows.takeCount(source) : this.counters[source - length]++;
   }
 
   /** Schedules an event of a source, after all that the source has scheduled for then already. */
   pushFrom(source: Peer, atUs: number, kind: number, slot: number): void {
-    this.schedule.push(atUs, source, this.counters[source]++, kind, slot);
+    this.schedule.push(atUs, source, this.nextCount(source), kind, slot);
   }
 
   /** Counts an envelope that a node or a user takes in. */
@@ -367,10 +375,11 @@ export class World {
   }
 
   private closeWindow(): void {
+    const chain = new Digest();
     for (const machine of this.own) {
       const ranking = machine.wire === null ? this.identities.ranking : undefined;
       const state = foldNode(machine.node, ranking);
-      machine.digest.word(state.high).word(state.low);
+      machine.keepChain(machine.copyChain(chain).word(state.high).word(state.low));
       if (machine.wire !== null) reverseMaps(machine.node);
     }
     this.windows.push(this.digest());

@@ -62,6 +62,8 @@ export function valuesOf(shape: Shape, pool: Pool): fc.Arbitrary<unknown> {
         .map((entries) => new Map(entries));
     case 'shared':
       return valuesOf(shape.shape, pool);
+    case 'derived':
+      return fc.constant(null);
     case 'own':
       return fc.constant(null).map(() => shape.make());
   }

@@ -58,6 +58,10 @@ export class Cast implements Pure {
     return 0;
   }
 
+  once<T>(_shape: unknown, value: T): T {
+    return value;
+  }
+
   private add(name: string, id: string): Peer {
     const number = this.ids.length;
     this.names.push(name);

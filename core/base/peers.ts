@@ -1,3 +1,5 @@
+import type { Shape } from '../machine/shape.ts';
+
 /**
  * A peer is a small integer that stands for a root-key hash, given out by the driver of one node and good
  * inside that node only: use it as a key and for equality. Where order or hashing matters, use `rank`.
@@ -25,12 +27,14 @@ export interface Ids {
 /**
  * The pure functions that a driver lends to a node's steps. `verify` answers whether `signer` signed the
  * document with that hash; signing needs a secret and is asked of KEYS. `choose` returns 0, the production
- * rule, unless the run explores other behaviours that the protocol allows.
+ * rule, unless the run explores other behaviours that the protocol allows. `once` returns an equal value that was
+ * handed to it before, or this one: what very many nodes hold alike, and never change, is then held once.
  */
 export interface Pure extends Ids {
   hash(bytes: Uint8Array): string;
   verify(signer: Peer, hash: string, signature: string): boolean;
   choose(label: string, count: number): number;
+  once<T extends object>(shape: Shape<T>, value: T): T;
 }
 
 /** The integer that `rank` must return for an id. */

@@ -4,36 +4,21 @@ import { drawBelow, drawSome } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import { Encoder } from '../machine/codec.ts';
 import type { Outbox } from '../machine/envelope.ts';
-import { BEAT, MANIFEST, type Announcement, type Beat } from '../machine/kinds.ts';
+import { BEAT, beatBody, MANIFEST, type Announcement, type Beat } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { integer, own, record, upTo, type Of, type Own } from '../machine/shape.ts';
+import { derived, integer, record, upTo, type Of } from '../machine/shape.ts';
 import { isLoadOf, loadOf } from '../roles/compute.ts';
 import { validMask } from '../trust/attestation.ts';
 import { indexNodesOf } from './membership/detector.ts';
 import { sayWhatIsDue } from './registry/testimony.ts';
 import { manifestShape, manifestVersionShape, type Manifest, type ManifestVersion } from './manifest.ts';
 
-/**
- * The body of its last heartbeat, said again as long as it is true. What is in it follows from the rest of the state, so the
- * hash of the state has nothing of it.
- */
-class Said implements Own {
-  beat: Beat | null = null;
-
-  clone(): Said {
-    const copy = new Said();
-    copy.beat = this.beat;
-    return copy;
-  }
-
-  fold(): void {}
-}
-
 /** How a node makes itself known to the index nodes of its cluster: heartbeats, and its manifest when asked for. */
 export const presenceShape = record({
   nextBeatUs: integer,
   beats: integer,
-  said: own(() => new Said()),
+  /** The body of its last heartbeat, said again as long as it is true. */
+  said: derived<Beat | null>(),
   /** Which of the node's own attestations count in its cluster, a bit each. */
   valid: upTo(255),
   /** How many of its vouches it has said. */
@@ -47,7 +32,7 @@ export function createPresence(): Of<typeof presenceShape> {
   return {
     nextBeatUs: NEVER_US,
     beats: 0,
-    said: new Said(),
+    said: null,
     valid: 0,
     vouched: 0,
     toldLevel: 0,
@@ -100,12 +85,15 @@ export function ownApplication(node: Node): Application {
 }
 
 function beat(node: Node, now: Now, out: Outbox): void {
-  const { said } = node.presence;
-  if (said.beat === null || !isTrue(node, said.beat))
-    said.beat = { version: versionOf(node), load: loadOf(node, now) };
-  const n = node.presence.beats++;
+  const { presence } = node;
+  let { said } = presence;
+  if (said === null || !isTrue(node, said)) {
+    said = node.pure.once(beatBody, { version: versionOf(node), load: loadOf(node, now) });
+    presence.said = said;
+  }
+  const n = presence.beats++;
   for (const index of indexNodesOf(node)) {
-    out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, said.beat);
+    out.send(BEAT, node.self, index, node.self, node.bootCount, n, 0, said);
   }
 }
 
@@ -114,5 +102,5 @@ function isTrue(node: Node, { version, load }: Beat): boolean {
 }
 
 function versionOf(node: Node): ManifestVersion {
-  return { epoch: node.epoch, version: node.manifestVersion };
+  return node.pure.once(manifestVersionShape, { epoch: node.epoch, version: node.manifestVersion });
 }

@@ -117,7 +117,7 @@ const wantedBody = record({});
 const askBody = wantShape;
 // RESPONSE
 // HEARTBEAT
-const beatBody = record({ version: manifestVersionShape, load: loadShape });
+export const beatBody = record({ version: manifestVersionShape, load: loadShape });
 // Devices
 export type Beat = Readonly<Of<typeof beatBody>>;
 export type { Announcement } from '../cluster/registry/registry-bodies.ts';

@@ -71,8 +71,11 @@ export interface Node extends Of<typeof nodeStateShape> {
   readonly pure: Pure;
 }
 
+/** Of nodes whose disks remember no members: it is replaced, never changed. */
+export const NO_KNOWN: Node['known'] = [];
+
 /** What all nodes hold that have not been booted yet: a boot replaces it. Nothing in it is ever changed. */
-const NOTHING = { known: [], random: createRandom([0, 0, 0, 0]), presence: createPresence() };
+const NOTHING = { random: createRandom([0, 0, 0, 0]), presence: createPresence() };
 
 /** A node that is down. The one birthplace of the shape of a node. */
 export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
@@ -86,7 +89,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
     epoch: 0,
     manifestVersion: 0,
     incarnation: 0,
-    known: NOTHING.known,
+    known: NO_KNOWN,
     signature: '',
     random: NOTHING.random,
     wakeAtUs: NEVER_US,
@@ -112,7 +115,7 @@ export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
  */
 export function readAhead({ config, presence, compute }: Node): number {
   const { nextBeatUs, said } = presence;
-  const beats = nextBeatUs + config.indexNodes.length + (said.beat?.load.running ?? 0);
+  const beats = nextBeatUs + config.indexNodes.length + (said?.load.running ?? 0);
   return compute === null ? beats : beats + compute.nextWorkingUs + compute.jobs.length;
 }
 

@@ -56,7 +56,7 @@ export function boot(node: Node, _now: Now, { bootCount, seedWords }: Boot, out:
   node.refusals = NO_REFUSALS;
   node.gateway = hasType(manifest, 'gateway') ? gateways.createGateway() : null;
   node.index = hasType(manifest, 'index') ? indexes.createIndexNode() : null;
-  node.compute = hasType(manifest, 'compute') ? computes.createCompute() : null;
+  node.compute = hasType(manifest, 'compute') ? computes.NO_WORK : null;
   node.bridge = hasType(manifest, 'bridge') ? bridges.createBridge() : null;
   node.agents = null;
   node.pods = hasType(manifest, 'pod-host') ? createPodHost(node) : null;

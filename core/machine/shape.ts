@@ -21,6 +21,7 @@ export type Shape<T = unknown> =
     }
   | { readonly tag: 'table'; readonly key: Shape; readonly value: Shape; readonly of?: T }
   | { readonly tag: 'shared'; readonly shape: Shape; readonly of?: T }
+  | { readonly tag: 'derived'; readonly of?: T }
   | { readonly tag: 'own'; readonly make: () => Own; readonly of?: T };
 
 /** The type of the values of a shape. */
@@ -99,6 +100,14 @@ export function table<K, V>(key: Shape<K>, value: Shape<V>): Shape<Map<K, V>> {
 /** An object that is never changed in place, so that a clone may share it: what came in a body. */
 export function shared<T extends object>(shape: Shape<T>): Shape<T> {
   return createShape('shared', { shape: shape as Shape });
+}
+
+/**
+ * A value, never changed in place, that follows from the rest of the state and is kept to be used again: a clone shares it, and the
+ * canonical hash has nothing of it.
+ */
+export function derived<T>(): Shape<T> {
+  return createShape('derived', {});
 }
 
 export function own<T extends Own>(make: () => T): Shape<T> {

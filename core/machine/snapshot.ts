@@ -113,6 +113,8 @@ function fold(shape: Shape, value: unknown, digest: Digest, rank: Rank): void {
       digest.word(high).word(low);
       return;
     }
+    case 'derived':
+      return;
     case 'own':
       (value as Own).fold(digest, rank);
       return;
@@ -178,6 +180,8 @@ function diff(shape: Shape, left: unknown, right: unknown, path: string, say: Sa
     }
     case 'shared':
       diff(shape.shape, left, right, path, say);
+      return;
+    case 'derived':
       return;
     case 'own': {
       const identity = (number: Peer): number => number;

@@ -16,7 +16,7 @@ import { DISK_FINE } from './disk-conditions.ts';
 import { AFFILIATION_KEY, MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import * as kinds from './kinds.ts';
-import { LOADING, READY, SIGNING, STORING, type Node } from './node-state.ts';
+import { LOADING, NO_KNOWN, READY, SIGNING, STORING, type Node } from './node-state.ts';
 import { countRefusal, REFUSAL_LATE, REFUSAL_STARTING } from './refusals.ts';
 import { note, reply } from './speech.ts';
 
@@ -108,7 +108,7 @@ function forget(node: Node): void {
   if (node.pods !== null) node.pods = createPodHost(node);
   node.models = null;
   node.incarnation = 0;
-  node.known = [];
+  node.known = NO_KNOWN;
   node.affiliation = null;
 }
 

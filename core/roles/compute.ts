@@ -62,7 +62,7 @@ export const computeShape = record({
 });
 type Compute = Of<typeof computeShape>;
 
-export function createCompute(): Compute {
+function createCompute(): Compute {
   return {
     jobs: [],
     nextJob: 1,
@@ -72,6 +72,16 @@ export function createCompute(): Compute {
     answered: createMemory(),
     evenUs: 0,
   };
+}
+
+/**
+ * What all compute nodes hold that have had nothing to run since they were booted: of very many, nearly all. Nothing in it is
+ * ever changed; the first job replaces it.
+ */
+export const NO_WORK = createCompute();
+
+function ownCompute(node: Node, compute: Compute): Compute {
+  return compute === NO_WORK ? (node.compute = createCompute()) : compute;
 }
 
 export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): void {
@@ -87,10 +97,11 @@ export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envel
     return;
   }
   const fault = findReason(node, compute, now, want);
-  if (fault !== null) {
-    refuse(node, compute, out, envelope, fault);
-    return;
-  }
+  if (fault !== null) refuse(node, compute, out, envelope, fault);
+  else accept(node, ownCompute(node, compute), now, out, envelope, want);
+}
+
+function accept(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope, want: Want): void {
   if (isLimitedHere(node, now, want)) compute.evenUs = nextEvenUs(node, compute, now);
   compute.jobs.push({
     number: compute.nextJob++,

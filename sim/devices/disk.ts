@@ -14,6 +14,7 @@ import type { Library } from '../library.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 import type { DeviceAnswer } from './device-answer.ts';
+import { Shelf } from './shelf.ts';
 
 /** Assumed: an NVMe disk that syncs in a millisecond and reads in a fifth of one, and writes and reads contents at 500 MB/s. */
 const SYNC_US = 1_000;
@@ -34,34 +35,47 @@ interface Before {
 
 const NONE: readonly never[] = [];
 
+/** What most disks have nothing of. */
+class Rest {
+  readonly contents = new Map<string, number>();
+  readonly rotten = new Set<string>();
+  readonly unflushed = new Map<string, Before>();
+}
+
 /** A disk: what is on it, and how it does. Of a million most hold two records and never fail: the rest is made when it is needed. */
 export class Platter {
-  readonly records = new Map<string, DiskRecord>();
+  readonly records = new Shelf();
   /** In order: a loss of power takes them. A list is replaced, and never changed. */
   writes: readonly Writing[] = NONE;
   /** Slots of answers that wait for a stall to end. */
   held: readonly number[] = NONE;
-  private ownContents: Map<string, number> | null = null;
-  private ownRotten: Set<string> | null = null;
-  private ownUnflushed: Map<string, Before> | null = null;
+  private ownRest: Rest | null = null;
 
   /** Contents on it by hash, with how often records name them: what none names any more is erased. */
   get contents(): Map<string, number> {
-    return (this.ownContents ??= new Map<string, number>());
+    return this.rest.contents;
+  }
+
+  holds(hash: string): boolean {
+    return this.ownRest !== null && this.ownRest.contents.has(hash);
   }
 
   /** Keys whose records fail their checksums. */
   get rotten(): Set<string> {
-    return (this.ownRotten ??= new Set<string>());
+    return this.rest.rotten;
   }
 
   isRotten(key: string): boolean {
-    return this.ownRotten !== null && this.ownRotten.has(key);
+    return this.ownRest !== null && this.ownRest.rotten.has(key);
   }
 
   /** By key: what a loss of power would bring back, if the disk says that it has synced what it has not. */
   get unflushed(): Map<string, Before> {
-    return (this.ownUnflushed ??= new Map<string, Before>());
+    return this.rest.unflushed;
+  }
+
+  private get rest(): Rest {
+    return (this.ownRest ??= new Rest());
   }
 
   /** What a stall kept from being said, to be said now. */
@@ -75,7 +89,8 @@ export class Platter {
 export function load(machine: Machine, { after }: Load): DeviceAnswer {
   const { platter } = machine;
   const { records } = platter;
-  const keys = [...records.keys()]
+  const keys = records
+    .keys()
     .filter((key) => key > after)
     .sort((left, right) => (left < right ? -1 : 1));
   const page = keys.slice(0, MAX_DISK_PAGE);
@@ -126,6 +141,7 @@ export function completeWrite(world: World, machine: Machine, { n }: Envelope): 
       });
     put(platter, key, record, false);
   }
+  platter.records.share(world.identities.alike);
   return !isTrapped(world, machine, 'before-ack');
 }
 
@@ -171,11 +187,11 @@ export function stockDisk({ spec, platter }: Machine, library: Library): void {
 }
 
 /** How long contents take to be written that are not on the disk yet, µs. */
-function newContentUs({ contents }: Platter, writes: readonly DiskWrite[]): number {
+function newContentUs(platter: Platter, writes: readonly DiskWrite[]): number {
   let bytes = 0;
   for (const { record } of writes)
     visitContents(record, ({ hash, sizeBytes }) => {
-      if (!contents.has(hash)) bytes += sizeBytes;
+      if (!platter.holds(hash)) bytes += sizeBytes;
     });
   return Math.ceil(bytes / CONTENT_BYTES_PER_US);
 }

@@ -50,7 +50,7 @@ export class DeletionTrue extends Invariant {
       this.checked++;
       for (const machine of world.machines) {
         const { platter, spec, villain } = machine;
-        if (villain !== null || !platter.contents.has(content.hash)) continue;
+        if (villain !== null || !platter.holds(content.hash)) continue;
         if (!hasLied(world, spec.name) || this.staysFor(world, machine, content.hash) > AGAIN_US)
           this.violate(world, `${nameOf(pod)} ${what}, and ${content.hash} lies on ${spec.name}`);
       }

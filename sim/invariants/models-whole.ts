@@ -30,7 +30,7 @@ export class ModelsWhole extends Invariant {
     }
     const label = `${published.model} in version ${published.version}`;
     const wanted = published.pages.flatMap(({ hashes }) => hashes);
-    const missing = wanted.filter((hash) => !machine.platter.contents.has(hash)).length;
+    const missing = wanted.filter((hash) => !machine.platter.holds(hash)).length;
     if (missing > 0)
       this.violate(world, `${name} loads ${label}, of which ${missing} chunks are not on its disk`);
     const isTrue = chunks.length === wanted.length && wanted.every((hash, i) => chunks[i].hash === hash);

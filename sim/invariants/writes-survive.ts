@@ -19,7 +19,7 @@ export class WritesSurvive extends Invariant {
       if (last === null || pod.deletedUs < Infinity || isKept(pod)) continue;
       this.checked++;
       const { hash } = last.content!;
-      if (!world.machines.some(({ platter }) => platter.contents.has(hash)))
+      if (!world.machines.some(({ platter }) => platter.holds(hash)))
         this.violate(world, `${nameOf(pod)}: ${hash} was acknowledged, and is on no disk any more`);
     }
   }

@@ -20,7 +20,12 @@ export function outcomesOf(parts: readonly World[]): unknown {
         kind === 'heal' ? affected : parts.reduce((sum, { faults }) => sum + faults.counts[i].affected, 0),
     })),
     disks: parts
-      .flatMap(({ own }) => own.map(({ spec, platter }) => [spec.name, JSON.stringify([...platter.records])]))
+      .flatMap(({ own }) =>
+        own.map(({ spec, platter }) => [
+          spec.name,
+          JSON.stringify(platter.records.keys().map((key) => [key, platter.records.get(key)])),
+        ]),
+      )
       .sort(),
   };
 }

@@ -48,7 +48,7 @@ describe('presence', () => {
     };
     const first = bodyAfter(() => undefined);
     expect(bodyAfter(() => undefined)).to.equal(first);
-    const slower = bodyAfter(() => (node.compute!.serviceUs = 7));
+    const slower = bodyAfter(() => (node.compute = { ...node.compute!, serviceUs: 7 }));
     expect([slower.load.serviceUs, first.load.serviceUs]).to.deep.equal([7, 0]);
     expect(bodyAfter(() => node.manifestVersion++).version.version).to.equal(node.manifestVersion);
   });
