@@ -1,0 +1,104 @@
+/**
+ * Who may read a pod, in the two languages of Solid servers: Web Access Control (https://solidproject.org/TR/wac) and Access Control Policy
+ * (https://solidproject.org/TR/acp).
+ *
+ * Both say that an agent with a WebID may do something with a resource and what is below. That an owner consented until a date, for what,
+ * and that each use leaves a receipt, neither can say.
+ */
+import type { OwnerDocuments } from './owner-documents.ts';
+
+export type AccessLanguage = 'wac' | 'acp';
+
+/** A reader whom a Solid server can tell, as it does not know our keys. */
+export interface Reader {
+  /** Of the reader's key. */
+  readonly id: string;
+  readonly webId: string;
+  /** Until then the owner has consented; no server ends it by itself. */
+  readonly until: string;
+}
+
+/** A consent that a Solid server is not told of, and why. */
+export interface NotCarried {
+  readonly id: string;
+  readonly reason: string;
+}
+
+export interface SolidAccess {
+  readonly ownerWebId: string;
+  readonly readers: readonly Reader[];
+  readonly notCarried: readonly NotCarried[];
+}
+
+/** @param webIds of readers, by the id of their key; who has none there cannot be let in */
+export function accessOf(
+  { grants }: OwnerDocuments,
+  idOf: (peer: number) => string,
+  ownerWebId: string,
+  webIds: ReadonlyMap<string, string>,
+  nowMs: number,
+): SolidAccess {
+  const readers: Reader[] = [];
+  const notCarried: NotCarried[] = [];
+  for (const { reader, consent } of grants) {
+    const id = idOf(reader);
+    const webId = webIds.get(id);
+    const untilMs = Math.floor(consent.untilWallUs / 1_000);
+    const until = new Date(Math.min(untilMs, 8.64e15)).toISOString();
+    if (untilMs <= nowMs) notCarried.push({ id, reason: `the consent ran out on ${until}` });
+    else if (webId === undefined) notCarried.push({ id, reason: 'no WebID is known of this key' });
+    else readers.push({ id, webId, until });
+  }
+  return { ownerWebId, readers, notCarried };
+}
+
+/** Of a container and all below it. Throws TypeError if a WebID is no URL. */
+export function writeAccess(language: AccessLanguage, container: string, access: SolidAccess): string {
+  const agents = [
+    { name: 'owner', webId: access.ownerWebId, modes: 'acl:Read, acl:Write, acl:Control' },
+    ...access.readers.map(({ webId }, i) => ({ name: `reader-${i + 1}`, webId, modes: 'acl:Read' })),
+  ].map((agent) => ({ ...agent, webId: new URL(agent.webId).href }));
+  const of = new URL(container).href;
+  return language === 'wac' ? writeWac(of, agents) : writeAcp(of, agents);
+}
+
+interface Agent {
+  readonly name: string;
+  readonly webId: string;
+  readonly modes: string;
+}
+
+function writeWac(container: string, agents: readonly Agent[]): string {
+  const rules = agents.map(
+    ({ name, webId, modes }) => `
+<#${name}> a acl:Authorization;
+    acl:agent <${webId}>;
+    acl:mode ${modes};
+    acl:accessTo <${container}>;
+    acl:default <${container}>.
+`,
+  );
+  return `@prefix acl: <http://www.w3.org/ns/auth/acl#>.\n${rules.join('')}`;
+}
+
+function writeAcp(container: string, agents: readonly Agent[]): string {
+  const controls = agents.map(({ name }) => `<#${name}>`).join(', ');
+  const rules = agents.map(
+    ({ name, webId, modes }) => `
+<#${name}> a acp:AccessControl;
+    acp:apply [
+        a acp:Policy;
+        acp:allow ${modes};
+        acp:anyOf [ a acp:Matcher; acp:agent <${webId}> ]
+    ].
+`,
+  );
+  return `@prefix acl: <http://www.w3.org/ns/auth/acl#>.
+@prefix acp: <http://www.w3.org/ns/solid/acp#>.
+
+<#access> a acp:AccessControlResource;
+    acp:resource <${container}>;
+    acp:accessControl ${controls};
+    acp:memberAccessControl ${controls}.
+${rules.join('')}`;
+}

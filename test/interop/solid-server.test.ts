@@ -1,0 +1,163 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { readArchive, writeArchive, type PodArchive } from '../../portability/archive.ts';
+import { FORM_NAMES } from '../../portability/forms.ts';
+import { quadsOf } from '../../portability/n-quads.ts';
+import { POD_ROOT } from '../../portability/resource-path.ts';
+import { accessOf, type AccessLanguage, type SolidAccess } from '../../portability/solid-access.ts';
+import {
+  findAccess,
+  putOnSolidServer,
+  readFromSolidServer,
+  SolidFault,
+  type SolidPlace,
+} from '../../portability/solid-server.ts';
+import { createTree, hashOfTree, type ResourceTree } from '../../portability/tree.ts';
+import { drawnTrees, graphAt, Owners, podOfAnn, treeOf } from '../portability/some-pods.ts';
+import { as, isInstalled, SolidServer } from './solid-servers.ts';
+
+const ANN = 'https://ann.example/profile/card#me';
+const BOB = 'https://bob.example/profile/card#me';
+const EVE = 'https://eve.example/profile/card#me';
+const NOW_MS = Date.UTC(2026, 1, 1);
+
+for (const language of ['wac', 'acp'] as const satisfies readonly AccessLanguage[])
+  describe(`a pod on a Community Solid Server with ${language.toUpperCase()}`, function () {
+    this.timeout(180_000);
+    const owners = new Owners();
+    const [ann, bob] = [owners.of('ann'), owners.of('bob')];
+    let server: SolidServer;
+    let pods = 0;
+
+    before(async function () {
+      // Not a dependency: npm ci --prefix test/interop brings it.
+      if (!isInstalled) this.skip();
+      server = await SolidServer.start(language);
+    });
+    after(async () => {
+      await server?.stop();
+      owners.close();
+    });
+
+    const newPlace = (webId: string | null = ANN): SolidPlace => ({
+      url: `${server.url}pod-${++pods}/`,
+      headers: as(webId),
+    });
+    const accessIn = ({ documents }: PodArchive): SolidAccess =>
+      accessOf(documents, (peer) => owners.ids.idOf(peer), ANN, new Map([[bob.id, BOB]]), NOW_MS);
+
+    /** Carries a tree to a place of its own. */
+    async function carry(tree: ResourceTree, changes: Partial<PodArchive> = {}) {
+      const archive = owners.archive(ann, tree, changes);
+      const packed = await writeArchive(archive, ann, owners.ids);
+      const place = newPlace();
+      await putOnSolidServer(packed, archive, place, accessIn(archive));
+      return { archive, packed, place };
+    }
+
+    it('R6.2-3: serves in each form, triple for triple, what the archive has', async () => {
+      const tree = await podOfAnn();
+      const { place } = await carry(tree);
+      for (const form of FORM_NAMES) {
+        const { tree: served } = await readFromSolidServer(place, form, owners.ids);
+        expect(served, form).to.deep.equal(tree);
+        expect(hashOfTree(served)).to.equal(hashOfTree(tree));
+      }
+      // Its own client that follows a link finds it there: nothing names the place that is none.
+      const card = await (
+        await fetch(`${place.url}profile/card`, {
+          headers: { ...place.headers, accept: 'application/n-quads' },
+        })
+      ).text();
+      expect(card).to.include(`<${place.url}profile/card#me>`).and.not.include(POD_ROOT);
+      expect(quadsOf(card)).to.have.length(17);
+    });
+
+    for (const form of FORM_NAMES)
+      it(`R6.2-3: gives the archive back, byte for byte, that went there in ${form}`, async () => {
+        const { packed, place, archive } = await carry(await podOfAnn(), { form });
+        const found = await readFromSolidServer(place, 'turtle', owners.ids);
+        expect(Buffer.from(found.packed!).equals(packed)).to.equal(true);
+        expect(await readArchive(found.packed!, owners.ids)).to.deep.equal(archive);
+      });
+
+    it('R6.2-3: whatever the tree, comes back equal', async () => {
+      await fc.assert(
+        fc.asyncProperty(drawnTrees, fc.constantFrom(...FORM_NAMES), async (drawn, form) => {
+          const tree = await treeOf(drawn);
+          const { packed, place } = await carry(tree);
+          const found = await readFromSolidServer(place, form, owners.ids);
+          expect(found.tree).to.deep.equal(tree);
+          expect(Buffer.from(found.packed!).equals(packed)).to.equal(true);
+        }),
+        { seed: 604, numRuns: 12 },
+      );
+    });
+
+    it('R6.2-3: lets its owner and whom the owner consented to read, and nobody else', async () => {
+      const { place } = await carry(await podOfAnn());
+      const ask = async (webId: string | null, path: string, method = 'GET'): Promise<number> => {
+        const body = method === 'GET' ? {} : { body: 'x' };
+        const headers = { ...as(webId), ...(method === 'GET' ? {} : { 'content-type': 'text/plain' }) };
+        return (await fetch(place.url + path, { method, headers, ...body })).status;
+      };
+      for (const path of ['', 'profile/card', 'memory/2026/%C3%BCber%20alles.txt', 'frames/drafts/']) {
+        expect(await ask(ANN, path), `Ann reads ${path}`).to.equal(200);
+        expect(await ask(BOB, path), `Bob reads ${path}`).to.equal(200);
+        expect(await ask(EVE, path), `Eve reads ${path}`).to.equal(403);
+        expect(await ask(null, path), `anybody reads ${path}`).to.equal(401);
+      }
+      expect(await ask(BOB, 'memory/nothing.bin', 'PUT')).to.equal(403);
+      expect(await ask(ANN, 'memory/another', 'PUT')).to.equal(201);
+      // What the owner has signed, and who has read, is the owner's own.
+      expect(await ask(ANN, 'watershed/manifest.json')).to.equal(200);
+      expect(await ask(BOB, 'watershed/manifest.json')).to.equal(403);
+      const { url } = await findAccess(place, '');
+      expect((await fetch(url, { headers: as(BOB) })).status).to.equal(403);
+    });
+
+    it('R6.2-3: is not told of a consent that has run out, nor of a key without a WebID', async () => {
+      const archive = owners.archive(ann, await podOfAnn());
+      const late = accessOf(
+        archive.documents,
+        (peer) => owners.ids.idOf(peer),
+        ANN,
+        new Map([[bob.id, BOB]]),
+        5e12,
+      );
+      expect(late.readers).to.deep.equal([]);
+      expect(late.notCarried).to.deep.equal([
+        { id: bob.id, reason: 'the consent ran out on 2100-01-01T00:00:00.000Z' },
+      ]);
+      const unknown = accessOf(archive.documents, (peer) => owners.ids.idOf(peer), ANN, new Map(), NOW_MS);
+      expect(unknown.notCarried).to.deep.equal([{ id: bob.id, reason: 'no WebID is known of this key' }]);
+      const place = newPlace();
+      await putOnSolidServer(await writeArchive(archive, ann, owners.ids), archive, place, unknown);
+      expect((await fetch(place.url, { headers: as(BOB) })).status).to.equal(403);
+    });
+
+    it('R6.2-3: what was changed there is read, and is no longer the archive that was signed', async () => {
+      const { place } = await carry(await podOfAnn());
+      const headers = { ...place.headers, 'content-type': 'text/turtle' };
+      const said = '<> <https://schema.org/name> "changed" .';
+      await fetch(`${place.url}frames/water`, { method: 'PUT', headers, body: said });
+      const { tree, packed } = await readFromSolidServer(place, 'json-ld', owners.ids);
+      expect(packed).to.equal(null);
+      expect(tree.resources.find(({ path }) => path === 'frames/water')).to.deep.equal(
+        await graphAt('frames/water', said),
+      );
+      const signedAnew = await writeArchive(owners.archive(ann, tree), ann, owners.ids);
+      expect((await readArchive(signedAnew, owners.ids)).contents).to.deep.equal({ kind: 'tree', tree });
+    });
+
+    it('R6.2-3: replaces nothing that lies there', async () => {
+      const { archive, packed, place } = await carry(createTree([]));
+      const again = await putOnSolidServer(packed, archive, place, accessIn(archive)).catch(
+        (error: unknown) => error,
+      );
+      expect(again).to.be.instanceOf(SolidFault);
+      expect((again as Error).message).to.equal(
+        `${place.url}: something lies there already, and is not replaced`,
+      );
+    });
+  });
