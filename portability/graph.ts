@@ -38,7 +38,10 @@ const DEFAULT_GRAPH: PlainTerm = { termType: 'DefaultGraph', value: '' };
 export class GraphReader {
   private readonly where: string;
   private readonly iri: string;
-  private readonly quads: PlainQuad[] = [];
+  /** By what they say: a graph is a set, and who says a thing twice would otherwise hash it twice. */
+  private readonly quads = new Map<string, PlainQuad>();
+  /** rdf-canonize 5 leaves names alone that begin as its own do, so none comes to it that a file has given. */
+  private readonly blankNodes = new Map<string, string>();
   private characters = 0;
 
   /**
@@ -52,18 +55,19 @@ export class GraphReader {
 
   /** Throws ArchiveFault. */
   add({ subject, predicate, object, graph }: BaseQuad): void {
-    if (this.quads.length >= MAX_TRIPLES_OF_RESOURCE)
+    if (this.quads.size >= MAX_TRIPLES_OF_RESOURCE)
       throw this.fault(`a resource has at most ${MAX_TRIPLES_OF_RESOURCE} triples`);
     if (graph.termType !== 'DefaultGraph' && graph.value !== this.iri)
       throw this.fault(
         `a resource says its own graph, and not ${graph.termType === 'BlankNode' ? '_:' : ''}${graph.value}`,
       );
-    this.quads.push({
+    const plain = {
       subject: this.termOf(subject, 'subject', ['NamedNode', 'BlankNode']),
       predicate: this.termOf(predicate, 'predicate', ['NamedNode']),
       object: this.termOf(object, 'object', ['NamedNode', 'BlankNode', 'Literal']),
       graph: DEFAULT_GRAPH,
-    });
+    };
+    this.quads.set(JSON.stringify([plain.subject, plain.predicate.value, plain.object]), plain);
     // Canonical text can be no shorter; so short names of long IRIs come to an end here.
     if (this.characters > MAX_RESOURCE_BYTES)
       throw this.fault(`written out it has more than ${MAX_RESOURCE_BYTES} bytes`);
@@ -73,19 +77,17 @@ export class GraphReader {
   async canonical(): Promise<string> {
     let text: string;
     try {
-      text = await canonize(this.quads, {
+      text = await canonize([...this.quads.values()], {
         algorithm: 'RDFC-1.0',
         format: 'application/n-quads',
-        maxDeepIterations: MAX_CLOSER_LOOKS + this.quads.length,
+        maxDeepIterations: MAX_CLOSER_LOOKS + this.quads.size,
       });
     } catch (error) {
       throw this.fault(`its blank nodes are too much alike to tell apart: ${(error as Error).message}`);
     }
-    const lines = text.split('\n');
-    const distinct = lines.filter((line, i) => i === 0 || line !== lines[i - 1]).join('\n');
-    if (Buffer.byteLength(distinct) > MAX_RESOURCE_BYTES)
+    if (Buffer.byteLength(text) > MAX_RESOURCE_BYTES)
       throw this.fault(`written out it has more than ${MAX_RESOURCE_BYTES} bytes`);
-    return distinct;
+    return text;
   }
 
   private termOf(term: Term, place: string, allowed: readonly string[]): PlainTerm {
@@ -93,8 +95,10 @@ export class GraphReader {
     if (!allowed.includes(termType)) throw this.fault(`a ${place} cannot be a ${termType}`);
     this.characters += value.length;
     if (termType === 'NamedNode') return { termType, value: this.checkIri(value) };
-    if (termType !== 'Literal') return { termType, value };
-    return this.literalOf(term as Literal);
+    if (termType === 'Literal') return this.literalOf(term as Literal);
+    let name = this.blankNodes.get(value);
+    if (name === undefined) this.blankNodes.set(value, (name = `b${this.blankNodes.size}`));
+    return { termType, value: name };
   }
 
   private literalOf({ value, language, direction, datatype }: Literal): PlainTerm {

@@ -255,7 +255,7 @@ function refused({ status, statusText }: Response, at: string): SolidFault {
   const reasons: Record<number, string> = {
     401: 'who asks is not known there',
     403: 'whoever asks may not do that there',
-    409: 'something else lies there',
+    409: 'something lies there already, and is not replaced',
     412: 'something lies there already, and is not replaced',
   };
   return new SolidFault(`${at}: ${reasons[status] ?? `${status} ${statusText}`}`);
