@@ -8,10 +8,9 @@ import { ArchiveFault } from './fault.ts';
 import { MAX_CLOSER_LOOKS, MAX_IRI, MAX_RESOURCE_BYTES, MAX_TRIPLES_OF_RESOURCE } from './limits.ts';
 
 /** Absolute, and of characters that an IRI may have (RFC 3987) and the three forms can write without an escape. */
-// eslint-disable-next-line no-control-regex
 const IRI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\u0000-\u0020<>"{}|\\^`\u007f-\u009f]*$/;
 /** A surrogate without its other half: no bytes of UTF-8 stand for it. */
-const HALF_CHARACTER = /\p{Surrogate}/u;
+export const HALF_CHARACTER = /\p{Surrogate}/u;
 const LANGUAGE = /^[a-z]{1,8}(-[a-z0-9]{1,8})*$/;
 
 const LANGUAGE_TYPES = ['langString', 'dirLangString'].map(

@@ -2,7 +2,7 @@
 import type { Quad, Term } from '@rdfjs/types';
 import { JsonLdParser } from 'jsonld-streaming-parser';
 import { ArchiveFault } from './fault.ts';
-import { GraphReader } from './graph.ts';
+import { GraphReader, HALF_CHARACTER } from './graph.ts';
 import { MAX_JSON_DEPTH } from './limits.ts';
 import { quadsOf } from './n-quads.ts';
 
@@ -67,17 +67,26 @@ export async function readJsonLd(text: string, iri: string, where: string): Prom
   return graph.canonical();
 }
 
-/** JSON that nests without end would be followed into by recursion. */
+/** JSON that nests without end would be followed into by recursion, and half a character would be replaced without a word. */
 function checkJson(text: string, where: string): void {
+  let depth = 0;
+  let isText = false;
+  for (let i = 0; i < text.length; i++) {
+    const letter = text[i];
+    if (letter === '"') isText = !isText;
+    else if (isText) i += letter === '\\' ? 1 : 0;
+    else if (letter === '[' || letter === '{') depth++;
+    else if (letter === ']' || letter === '}') depth--;
+    if (depth > MAX_JSON_DEPTH) throw new ArchiveFault(where, `nests deeper than ${MAX_JSON_DEPTH}`);
+  }
+  const isHalf = (value: unknown): boolean => typeof value === 'string' && HALF_CHARACTER.test(value);
   try {
-    JSON.parse(text);
+    JSON.parse(text, (key: string, value: unknown) => {
+      if (isHalf(key) || isHalf(value))
+        throw new SyntaxError('a text has half a character (a lone surrogate)');
+      return value;
+    });
   } catch (error) {
     throw new ArchiveFault(where, `is no JSON: ${(error as Error).message}`);
-  }
-  let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
-    if (token === '[' || token === '{') depth++;
-    else if (token === ']' || token === '}') depth--;
-    if (depth > MAX_JSON_DEPTH) throw new ArchiveFault(where, `nests deeper than ${MAX_JSON_DEPTH}`);
   }
 }

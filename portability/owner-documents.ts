@@ -1,28 +1,17 @@
 /** What an owner has said of a pod, and what a host has told of it: it goes with the archive, as it was signed. */
 import type { Peer } from '../core/base/peers.ts';
-import { list, optional, peer, record, type Of } from '../core/machine/shape.ts';
-import { findConsentFault } from '../core/policy/consent.ts';
-import { consentShape } from '../core/policy/documents.ts';
-import { findPodPolicyFault, isDeletionSigned, podIdOf, readingHash } from '../core/policy/pod-documents.ts';
+import { optional, record, type Of } from '../core/machine/shape.ts';
+import { findPodPolicyFault, isDeletionSigned } from '../core/policy/pod-documents.ts';
 import { podDeletionShape, podPolicyShape } from '../core/policy/pod-terms.ts';
-import { accessShape, MAX_ACCESSES } from '../core/roles/pods/pod-records.ts';
 import { LiveIds } from '../live/identity.ts';
 import { fromJson, JsonFault, toJson } from '../live/json-shape.ts';
 import { ArchiveFault } from './fault.ts';
-
-export const MAX_GRANTS = 256;
-
-/** That somebody may read the pod, with both locks of its owner. It names the pod by its owner and number, so it holds wherever the pod is. */
-const grantShape = record({ reader: peer, consent: consentShape });
 
 export const documentsShape = record({
   /** Null: the pod is deleted. */
   policy: optional(podPolicyShape),
   /** That the pod is to be no more: whoever takes the archive in must not bring it back. */
   deletion: optional(podDeletionShape),
-  grants: list(grantShape, MAX_GRANTS),
-  /** Who has read it, by the word of its last host: no host elsewhere can vouch for that, so it stays with the archive. */
-  accesses: list(accessShape, MAX_ACCESSES),
 });
 export type OwnerDocuments = Readonly<Of<typeof documentsShape>>;
 
@@ -56,7 +45,7 @@ interface DocumentFault {
 }
 
 function findDocumentFault(
-  { policy, deletion, grants }: OwnerDocuments,
+  { policy, deletion }: OwnerDocuments,
   ids: LiveIds,
   owner: Peer,
   number: number,
@@ -74,17 +63,5 @@ function findDocumentFault(
   }
   if ((policy === null) === (deletion === null))
     return { field: 'policy', message: 'a pod has either a policy or a deletion' };
-  const pod = podIdOf(ids, owner, number);
-  for (const [i, { reader, consent }] of grants.entries()) {
-    // At the beginning of time: one that has run out since is carried, and of no effect anywhere.
-    const fault = findConsentFault(
-      ids,
-      { monoUs: 0, wallUs: 0 },
-      consent,
-      owner,
-      readingHash(ids, pod, reader),
-    );
-    if (fault !== null) return { field: `grants[${i}]`, message: fault };
-  }
   return null;
 }

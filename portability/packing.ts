@@ -64,7 +64,7 @@ interface FileEntry {
 function checkName(name: string): void {
   const climbs = name.split('/').some((segment) => segment === '.' || segment === '..');
   if (name.length > 1_024 || climbs || !FILE_NAME.test(name))
-    throw new ArchiveFault(JSON.stringify(name.slice(0, 200)), 'is no name of a file in an archive of a pod');
+    throw new ArchiveFault(JSON.stringify(name.slice(0, 40)), 'is no name of a file in an archive of a pod');
 }
 
 function tooLarge(bytes: number): ArchiveFault {

@@ -5,16 +5,22 @@
  * Both say that an agent with a WebID may do something with a resource and what is below. That an owner consented until a date, for what,
  * and that each use leaves a receipt, neither can say.
  */
-import type { OwnerDocuments } from './owner-documents.ts';
+/** The last that a Date can say. */
+const MAX_DATE_MS = 8.64e15;
 
 export type AccessLanguage = 'wac' | 'acp';
 
+/** Somebody whom the owner has consented to read the pod, by key, and until when (µs, wall). */
+export interface Consented {
+  readonly id: string;
+  readonly untilWallUs: number;
+}
+
 /** A reader whom a Solid server can tell, as it does not know our keys. */
 export interface Reader {
-  /** Of the reader's key. */
   readonly id: string;
   readonly webId: string;
-  /** Until then the owner has consented; no server ends it by itself. */
+  /** No server ends it by itself then. */
   readonly until: string;
 }
 
@@ -32,19 +38,17 @@ export interface SolidAccess {
 
 /** @param webIds of readers, by the id of their key; who has none there cannot be let in */
 export function accessOf(
-  { grants }: OwnerDocuments,
-  idOf: (peer: number) => string,
+  consented: readonly Consented[],
   ownerWebId: string,
   webIds: ReadonlyMap<string, string>,
   nowMs: number,
 ): SolidAccess {
   const readers: Reader[] = [];
   const notCarried: NotCarried[] = [];
-  for (const { reader, consent } of grants) {
-    const id = idOf(reader);
+  for (const { id, untilWallUs } of consented) {
     const webId = webIds.get(id);
-    const untilMs = Math.floor(consent.untilWallUs / 1_000);
-    const until = new Date(Math.min(untilMs, 8.64e15)).toISOString();
+    const untilMs = Math.floor(untilWallUs / 1_000);
+    const until = new Date(Math.min(untilMs, MAX_DATE_MS)).toISOString();
     if (untilMs <= nowMs) notCarried.push({ id, reason: `the consent ran out on ${until}` });
     else if (webId === undefined) notCarried.push({ id, reason: 'no WebID is known of this key' });
     else readers.push({ id, webId, until });

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { BaseQuad } from '@rdfjs/types';
 import fc from 'fast-check';
 import { DataFactory } from 'n3';
-import { authorisationHash, understandingHash } from '../../core/policy/consent.ts';
-import { deletionHash, podIdOf, policyHash, readingHash } from '../../core/policy/pod-documents.ts';
+import { deletionHash, policyHash } from '../../core/policy/pod-documents.ts';
 import type { PodPolicy } from '../../core/policy/pod-terms.ts';
 import { LiveIds, openIdentity, signHash, type Identity } from '../../live/identity.ts';
 import type { PodArchive } from '../../portability/archive.ts';
@@ -50,40 +49,15 @@ export class Owners {
     return { terms, signature: signHash(owner, policyHash(this.ids, terms)) };
   }
 
-  grant(owner: Identity, reader: Identity): OwnerDocuments['grants'][number] {
-    const { ids } = this;
-    const [of, by] = [ids.peerOf(owner.id), ids.peerOf(reader.id)];
-    const proposal = readingHash(ids, podIdOf(ids, of, POD_NUMBER), by);
-    const terms = { owner: of, proposal, authorisation: 0, untilWallUs: 4_102_444_800_000_000 };
-    const understood = signHash(owner, understandingHash(ids, of, proposal));
-    return {
-      reader: by,
-      consent: { ...terms, understood, authorised: signHash(owner, authorisationHash(ids, terms)) },
-    };
-  }
-
-  /** What Ann has said of a pod that Bob may read, and has read. */
-  documents(owner: Identity, reader: Identity): OwnerDocuments {
-    const access = {
-      reader: this.ids.peerOf(reader.id),
-      readerBoot: 3,
-      n: 14,
-      authorisation: 0,
-      wallUs: 1.8e15,
-    };
-    return {
-      policy: this.policy(owner),
-      deletion: null,
-      grants: [this.grant(owner, reader)],
-      accesses: [access],
-    };
+  documents(owner: Identity): OwnerDocuments {
+    return { policy: this.policy(owner), deletion: null };
   }
 
   deleted(owner: Identity): OwnerDocuments {
     const of = this.ids.peerOf(owner.id);
     const signature = signHash(owner, deletionHash(this.ids, of, POD_NUMBER));
     const deletion = { owner: of, number: POD_NUMBER, signature };
-    return { policy: null, deletion, grants: [], accesses: [] };
+    return { policy: null, deletion };
   }
 
   archive(owner: Identity, tree: ResourceTree, changes: Partial<PodArchive> = {}): PodArchive {
@@ -93,7 +67,7 @@ export class Owners {
       madeAt: MADE_AT,
       form: 'turtle',
       contents: { kind: 'tree', tree },
-      documents: this.documents(owner, this.of('bob')),
+      documents: this.documents(owner),
       ...changes,
     };
   }
@@ -170,7 +144,6 @@ const texts = fc.oneof(
   fc.constantFrom('', '"', '\\', '\n', '\r\n', `'''`, '\u0000', '\u0085', '\u2028', '\uffff', ' .', '<a>'),
   fc.constantFrom('_:c14n0', '@en', '007', '\ufeff', 'e\u0301', '\u{1f327}', '\u007f', '\u0019', '\u001f'),
 );
-// eslint-disable-next-line no-control-regex
 const names = texts.filter((name) => !/[\u0000-\u001f\u007f/\\$]/.test(name)).map(encodeURIComponent);
 const segments = fc.oneof(
   fc.constantFrom('card', 'a', 'b.ttl', 'c.jsonld', 'd.nq', '__proto__', '1', 'manifest.json'),

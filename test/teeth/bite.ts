@@ -5,8 +5,18 @@ import { applySabotage, markPlace, PatchError } from './patch.ts';
 import { patternOfId, type Rule, type Sabotage } from './rules.ts';
 import { readHouse, ROOT } from './house.ts';
 
-/** What the tests of the core need of the tree. */
-const COPIED = ['core', 'sim', 'live', 'test', 'scenarios', 'package.json', 'tsconfig.json', '.mocharc.json'];
+/** What the tests of rules need of the tree. */
+const COPIED = [
+  'core',
+  'sim',
+  'live',
+  'portability',
+  'test',
+  'scenarios',
+  'package.json',
+  'tsconfig.json',
+  '.mocharc.json',
+];
 const RUN_LIMIT_MS = 120_000;
 
 export interface Verdict {
@@ -52,7 +62,8 @@ export async function bite(rule: Rule, sabotage: Sabotage, scratch: string): Pro
   try {
     const source = markPlace(applySabotage(readHouse(sabotage.file), sabotage));
     mkdirSync(root);
-    for (const path of COPIED) cpSync(join(ROOT, path), join(root, path), { recursive: true });
+    const filter = (path: string): boolean => !path.endsWith('/node_modules');
+    for (const path of COPIED) cpSync(join(ROOT, path), join(root, path), { recursive: true, filter });
     symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
     writeFileSync(join(root, sabotage.file), source);
     const mark = join(root, 'was-run');

@@ -5,14 +5,14 @@ import { expect } from 'chai';
 import { VERSION } from '../../sim/version.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SOURCE_FOLDERS = ['core', 'sim', 'live', 'viz', 'cli'];
+const SOURCE_FOLDERS = ['core', 'sim', 'live', 'portability', 'viz', 'cli'];
 const MAX_LINES = 450;
 
 /** DESIGN, section 4, and what tools must find beside package.json. */
 const TOP_LEVEL = new Set([
   ...['core', 'sim', 'live', 'viz', 'scenarios', 'test', 'package.json', 'tsconfig.json', 'README.md'],
   ...['cli', 'bench', 'docs', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE'],
-  ...['package-lock.json', 'tsconfig.build.json', 'eslint.config.js'],
+  ...['package-lock.json', 'tsconfig.build.json', 'eslint.config.js', 'portability'],
 ]);
 /** Never committed; .gitignore names them. */
 const MADE = new Set(['node_modules', 'dist', 'runs', 'coverage']);
