@@ -41,6 +41,11 @@ const BENCHMARKS: Record<string, Benchmark> = {
     summary: 'what simulating the membership of one cluster costs  [--members N] [--seconds S]',
     load: () => import('./membership.ts'),
   },
+  pods: {
+    summary:
+      'a region of pod hosts lost, and every copy made again, seconds of the processor  [--pods P] [--nodes N]',
+    load: () => import('./pods.ts'),
+  },
   policy: {
     summary: 'a decision where data may be, against a look-up in a map, µs',
     load: () => import('./policy.ts'),

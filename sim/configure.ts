@@ -2,7 +2,7 @@ import { Encoder } from '../core/machine/codec.ts';
 import type { KnownModel, NodeConfig } from '../core/machine/config.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
-import { hashVouch, type Vouch } from '../core/trust/standing-documents.ts';
+import { hashAudit, hashVouch, type Vouch } from '../core/trust/standing-documents.ts';
 import type { ResolvedVouch } from './scenario/resolved-vouches.ts';
 import type { Peer, Pure } from '../core/base/peers.ts';
 import { admissionHash } from '../core/trust/admission.ts';
@@ -33,6 +33,8 @@ export interface Cast {
   readonly nodes: readonly Peer[];
   readonly attestors: ReadonlyMap<string, Peer>;
   readonly operators: ReadonlyMap<string, readonly Peer[]>;
+  /** By name, whose audits there are; absent: none. */
+  readonly auditors?: ReadonlyMap<string, Peer>;
   /** Whose word on models counts; absent: nobody's. */
   readonly publishers?: readonly Peer[];
 }
@@ -51,7 +53,8 @@ export function createMachines(
     scenario.clusters.map((cluster) => [cluster.name, operatorNames(cluster).map((name) => addPeer(name))]),
   );
   const publishers = scenario.models.some(({ moves }) => moves !== undefined) ? [addPeer(PUBLISHER)] : NONE;
-  const cast = { nodes, attestors, operators, publishers };
+  const auditors = new Map(auditorNames(scenario).map((name) => [name, addPeer(`auditor ${name}`)]));
+  const cast = { nodes, attestors, operators, publishers, auditors };
   const configs = configureNodes(scenario, cast, identities, (signer, hash) => identities.mint(signer, hash));
   const clusters = new Map(scenario.clusters.map(({ name }, i) => [name, i]));
   const regions = new Map(scenario.regions.map(({ path }, i) => [path, i]));
@@ -96,21 +99,23 @@ export function configureNodes(
   });
   const listed = listSeeds(scenario, cast);
   const clusters = new Map(
-    scenario.clusters.map(({ name, operators, detector = 'swim' }): [string, ClusterConfig] => [
-      name,
-      {
-        genesis: geneses.get(name)!,
-        orderedBy: cast.operators.get(name)!,
-        attestors: [cast.attestors.get(name)!],
-        auditors: NONE,
-        detector,
-        ...listed.get(name)!,
-        ...agreed.get(name)!,
-        models,
-        publishers: cast.publishers ?? NONE,
-        parameters: parametersFor(scenario, operators),
-      },
-    ]),
+    scenario.clusters.map(
+      ({ name, operators, auditors = NONE, detector = 'swim' }): [string, ClusterConfig] => [
+        name,
+        {
+          genesis: geneses.get(name)!,
+          orderedBy: cast.operators.get(name)!,
+          attestors: [cast.attestors.get(name)!],
+          auditors: auditors.flatMap((auditor: string) => cast.auditors?.get(auditor) ?? NONE),
+          detector,
+          ...listed.get(name)!,
+          ...agreed.get(name)!,
+          models,
+          publishers: cast.publishers ?? NONE,
+          parameters: parametersFor(scenario, operators),
+        },
+      ],
+    ),
   );
   const office = createOffice(scenario, cast, geneses, pure, sign, startWallUs);
   return scenario.nodes.map(
@@ -155,6 +160,15 @@ function createOffice(
         certified = certify(pure, geneses.get(node.cluster)!, peer, 0, untilWallUs, sign);
       return certified;
     },
+    auditsOf(node, peer) {
+      const own = scenario.audits?.filter(({ subject }) => subject === node.name) ?? NONE;
+      return own.map(({ by, promisedPpm, disclosure, fromUs, untilUs }) => {
+        const auditor = cast.auditors!.get(by)!;
+        const dates = { fromWallUs: startWallUs + fromUs, untilWallUs: startWallUs + untilUs };
+        const terms = { auditor, subject: peer, disclosure, promisedPpm, ...dates };
+        return { ...terms, signature: sign(auditor, hashAudit(pure, terms)) };
+      });
+    },
     vouchesOf(node, peer) {
       const own = scenario.vouches?.filter(({ by }) => by === node.name) ?? NONE;
       if (own.length === 0) return NONE;
@@ -166,6 +180,12 @@ function createOffice(
       );
     },
   };
+}
+
+/** Everybody who audits, or whose audits would count. */
+function auditorNames({ audits = NONE, clusters }: ResolvedScenario): string[] {
+  const names = [...audits.map(({ by }) => by), ...clusters.flatMap(({ auditors = NONE }) => auditors)];
+  return [...new Set(names)];
 }
 
 /** A vouch, and what takes it back once its time has come: under a higher version, for nothing, as long as the first would hold. */

@@ -2,7 +2,7 @@ import type { Peer } from '../core/base/peers.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import type { NodeConfig } from '../core/machine/config.ts';
 import type { Certificate } from '../core/trust/documents.ts';
-import type { Vouch } from '../core/trust/standing-documents.ts';
+import type { Audit, Vouch } from '../core/trust/standing-documents.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
 
 /** Room enough on a disk for any models. */
@@ -33,6 +33,7 @@ export interface Office {
   attestationsOf(node: ResolvedNode, peer: Peer): readonly Attestation[];
   certificateOf(node: ResolvedNode, peer: Peer): Certificate | null;
   vouchesOf(node: ResolvedNode, peer: Peer): readonly Vouch[];
+  auditsOf(node: ResolvedNode, peer: Peer): readonly Audit[];
 }
 
 /**
@@ -71,9 +72,8 @@ export class SharedConfig implements NodeConfig {
     return (this.ownVouches ??= this.office.vouchesOf(this.node, this.peer));
   }
 
-  /** Nobody is audited in a scenario. */
-  get audits(): NodeConfig['audits'] {
-    return NONE;
+  get audits(): readonly Audit[] {
+    return this.office.auditsOf(this.node, this.peer);
   }
 
   get auditors(): NodeConfig['auditors'] {

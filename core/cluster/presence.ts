@@ -21,7 +21,7 @@ export const presenceShape = record({
   said: derived<Beat | null>(),
   /** Which of the node's own attestations count in its cluster, a bit each. */
   valid: upTo(255),
-  /** How many of its vouches it has said. */
+  /** How many of its vouches and audits it has said. */
   vouched: integer,
   /** What an index node last said that it is worth, and how long that holds, by the steady clock. */
   toldLevel: upTo(4),

@@ -2,6 +2,7 @@ import type { Envelope } from '../../core/machine/envelope.ts';
 import type { TestimonyHeard } from '../../core/trust/standing-documents.ts';
 import { WALL_EPOCH_US } from '../clocks.ts';
 import type { Machine } from '../machine.ts';
+import type { ResolvedNode } from '../scenario/resolved.ts';
 import type { World } from '../world.ts';
 
 /** What was really said by whom, and since when. */
@@ -39,7 +40,9 @@ export class TrueStanding {
 
   /** 1 experimental … 4 verified. */
   mostOf(world: World, { peer, spec }: Machine): number {
-    return Math.min(spec.claimedTrust, Math.max(spec.attestedTrust, this.earnedBy(world, peer)));
+    const level = Math.max(spec.attestedTrust, this.earnedBy(world, peer));
+    const isVerified = level === 3 && isAudited(world, spec);
+    return Math.min(spec.claimedTrust, isVerified ? 4 : level);
   }
 
   private earnedBy(world: World, peer: number): number {
@@ -65,4 +68,20 @@ export class TrueStanding {
       world.nowUs - first >= riseCommunityUs;
     return isOfCommunity ? 3 : 2;
   }
+}
+
+/** Whether an auditor that counts in its cluster has said all that it takes. What a node was told holds a while longer. */
+function isAudited({ scenario, nowUs }: World, { name, cluster }: ResolvedNode): boolean {
+  const accredited = scenario.clusters.find((one) => one.name === cluster)?.auditors ?? [];
+  const { levelUs, auditUs, auditPledgePpm } = scenario.parameters;
+  return (scenario.audits ?? []).some(
+    ({ by, subject, promisedPpm, disclosure, fromUs, untilUs }) =>
+      subject === name &&
+      accredited.includes(by) &&
+      disclosure !== '' &&
+      promisedPpm >= auditPledgePpm &&
+      untilUs - fromUs <= auditUs &&
+      nowUs >= fromUs &&
+      nowUs < untilUs + levelUs,
+  );
 }

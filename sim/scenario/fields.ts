@@ -106,5 +106,6 @@ export function oneOf(words: readonly string[]): string {
 }
 
 export const NAME = /^[a-z][a-z0-9-]*$/;
+export const EXACT_NAME = 'a name in small letters, digits and hyphens, as us-east';
 export const REGION = /^[a-z0-9-]+(\/[a-z0-9-]+)*$/;
 export const MODEL = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/;

@@ -8,6 +8,8 @@ import { calmSchema, expectSchema } from './expect-schema.ts';
 import { resolveCalm, resolveExpect } from './resolve-expect.ts';
 import { resolveFaults } from './resolve-faults.ts';
 import { maliceSchema } from './malice-schema.ts';
+import { auditSchema } from './audit-schema.ts';
+import { resolveAudits } from './resolve-audits.ts';
 import { resolveVouches } from './resolve-vouches.ts';
 import { vouchSchema } from './vouch-schema.ts';
 import { resolveMalice } from './resolve-malice.ts';
@@ -100,6 +102,7 @@ export function resolveSections(
   const rollouts = resolveRollouts(reader.listed('rollouts', rolloutSchema), town);
   const faults = resolveFaults(reader.listed('faults', faultSchema), town);
   const malice = resolveMalice(reader.listed('malice', maliceSchema), town);
+  const audits = resolveAudits(reader.listed('audits', auditSchema), town);
   const vouches = resolveVouches(reader.listed('vouches', vouchSchema), town);
   const swarm = resolveSwarm(reader.single('swarm', swarmSchema), town);
   const prospect = { durationUs, clusters, faults, swarm, problems };
@@ -125,6 +128,7 @@ export function resolveSections(
     ...(rollouts.length > 0 ? { rollouts } : {}),
     workloads,
     ...(vouches.length > 0 ? { vouches } : {}),
+    ...(audits.length > 0 ? { audits } : {}),
     ...(agents.length > 0 ? { agents } : {}),
     ...(pods.length > 0 ? { pods } : {}),
     faults,
@@ -229,7 +233,7 @@ function resolveModel(name: string, model: Model, everywhere: readonly string[])
 
 function resolveCluster(
   name: string,
-  { label, region, exports, operators, seedClusters, detector }: Cluster,
+  { label, region, exports, operators, auditors, seedClusters, detector }: Cluster,
 ): ResolvedCluster {
   return {
     name,
@@ -243,6 +247,7 @@ function resolveCluster(
     exports: exportsOf(exports),
     ...(seedClusters === undefined ? {} : { seedClusters }),
     ...(operators === undefined ? {} : { operators: resolveOperators(operators) }),
+    ...(auditors === undefined ? {} : { auditors }),
     ...(detector === undefined ? {} : { detector }),
   };
 }

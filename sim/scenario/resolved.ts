@@ -1,5 +1,6 @@
 import type { DetectorName } from '../../core/machine/config.ts';
 import type { Parameters } from '../../core/machine/parameters.ts';
+import type { ResolvedAudit } from './resolved-audits.ts';
 import type { ResolvedVouch } from './resolved-vouches.ts';
 import type { ResolvedAgents } from './resolved-agents.ts';
 import type { ResolvedPods } from './resolved-pods.ts';
@@ -41,6 +42,8 @@ export interface ResolvedScenario {
   readonly workloads: readonly ResolvedWorkload[];
   /** Who vouches for whom; absent: nobody. */
   readonly vouches?: readonly ResolvedVouch[];
+  /** Who has been audited; absent: nobody. */
+  readonly audits?: readonly ResolvedAudit[];
   /** Who has agents act for them; absent: nobody. */
   readonly agents?: readonly ResolvedAgents[];
   /** Who entrusts pods to a cluster; absent: nobody. */
@@ -130,6 +133,8 @@ export interface ResolvedCluster {
   readonly seedClusters?: readonly string[];
   /** Who admits nodes, and how many of them it takes; absent: one. */
   readonly operators?: ResolvedOperators;
+  /** Whose audits count in it; absent: nobody’s. */
+  readonly auditors?: readonly string[];
   /** How it finds out who is there; absent: `swim`. */
   readonly detector?: DetectorName;
 }

@@ -20,6 +20,7 @@ import {
   listField,
   mapField,
   MODEL,
+  EXACT_NAME,
   NAME,
   namedField,
   numberField,
@@ -32,6 +33,7 @@ import {
 import { faultSchema } from './fault-schema.ts';
 import { maliceSchema } from './malice-schema.ts';
 import { pairField, placesField } from './place-fields.ts';
+import { auditSchema } from './audit-schema.ts';
 import { vouchSchema } from './vouch-schema.ts';
 import { swarmSchema } from './swarm-schema.ts';
 import { formatDuration } from './units.ts';
@@ -41,8 +43,6 @@ import { modelName, regionPath, regionsField, TRUST_LEVELS, trustLevel } from '.
 export const MAX_VERSIONS = 16;
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
-
-const EXACT_NAME = 'a name in small letters, digits and hyphens, as us-east';
 
 const text = (about: string) => textField(about);
 
@@ -214,6 +214,10 @@ export const clusterSchema = mapField('A cluster.', {
       1,
     ).optional(),
   }).optional(),
+  auditors: listField(
+    'Whose audits count in it. Default: nobody’s.',
+    wordField('An auditor.', NAME, EXACT_NAME),
+  ).optional(),
   detector: choiceField(
     'How it finds out who is there: members probe one another (swim), or only send heartbeats to the index nodes, for very many (heartbeat). Default swim.',
     DETECTORS,
@@ -364,6 +368,7 @@ export const scenarioSchema = mapField('A scenario: a federation, its users, and
   rollouts: listField('What is done with models that move.', rolloutSchema).optional(),
   users: listField('Who asks.', usersSchema).optional(),
   vouches: listField('Who vouches for whom.', vouchSchema).optional(),
+  audits: listField('Who has audited whom.', auditSchema).optional(),
   agents: listField('Who has agents act for them.', agentsSchema).optional(),
   pods: listField('Who entrusts pods to their cluster.', podsSchema).optional(),
   faults: listField('What goes wrong.', faultSchema).optional(),

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadScenario } from '../../sim/scenario/load.ts';
+import { loadScenario, loadScenarioText } from '../../sim/scenario/load.ts';
 import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import { World } from '../../sim/world.ts';
 
@@ -49,5 +50,22 @@ describe('captured vouchers', () => {
   it('R8.1-3: an honest newcomer rises by an honest vouch meanwhile, and falls when it is taken back', () => {
     expect(earnedIn({}, 4).get('france/honest-1')).to.equal(2);
     expect(earnedIn({}, 6).get('france/honest-1')).to.equal(1);
+  });
+
+  it('R8.1-3: an audit makes a verified node for as long as it holds, if its auditor counts here', () => {
+    const levels = [1, 4, 7].map((minutes) => {
+      const earned = earnedIn({}, minutes);
+      return [earned.get('france/audited-1') ?? 3, earned.get('france/bought-1') ?? 3];
+    });
+    expect(levels).to.deep.equal([
+      [3, 3],
+      [4, 3],
+      [3, 3],
+    ]);
+  });
+
+  it('R8.1-3: audits say what they come to without faults, or the scenario is refused with the place', () => {
+    const text = readFileSync(FILE, 'utf8').replace('until: 6min', 'until: 1min');
+    expect(() => loadScenarioText(text, FILE)).to.throw(/it ends before it begins/);
   });
 });

@@ -64,10 +64,11 @@ export function sayTestimony(node: Node, now: Now, out: Outbox, index: Peer): vo
 
 /** With each heartbeat: what has become due since the last one is said. */
 export function sayWhatIsDue(node: Node, now: Now, out: Outbox): void {
-  const { vouches } = node.config;
-  if (vouches.length === 0) return;
+  const { vouches, audits } = node.config;
+  if (vouches.length === 0 && audits.length === 0) return;
   let due = 0;
   for (const { fromWallUs } of vouches) if (fromWallUs <= now.wallUs) due++;
+  for (const { fromWallUs } of audits) if (fromWallUs <= now.wallUs) due++;
   if (due === node.presence.vouched) return;
   node.presence.vouched = due;
   for (const index of firstToHear(node, indexNodesOf(node))) sayTestimony(node, now, out, index);

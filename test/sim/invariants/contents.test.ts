@@ -1,6 +1,17 @@
 import { expect } from 'chai';
 import { ACCELERATOR } from '../../../core/base/peers.ts';
-import { ANSWER, CROSS, INFER, INFERRED, NOTED, RUN, TESTIMONY } from '../../../core/machine/kinds.ts';
+import type { Envelope } from '../../../core/machine/envelope.ts';
+import {
+  ANSWER,
+  CROSS,
+  INFER,
+  INFERRED,
+  NOTED,
+  POD_COPY,
+  POD_WRITTEN,
+  RUN,
+  TESTIMONY,
+} from '../../../core/machine/kinds.ts';
 import { AnswersDerived } from '../../../sim/invariants/answers-derived.ts';
 import { ContentsDeclared } from '../../../sim/invariants/contents-declared.ts';
 import { RegionsHonoured } from '../../../sim/invariants/regions-honoured.ts';
@@ -64,6 +75,30 @@ describe('the account of contents', () => {
 });
 
 describe('the invariant', () => {
+  it('trust-earned sees who is given a pod, and who leads one, without being worth it', () => {
+    const { world, lineage, worldly } = setStage();
+    const invariant = new TrustEarned(lineage);
+    const copyTo = (encryptionRequired: boolean): Envelope => {
+      const body = { policy: { terms: { policy: { encryptionRequired } } } };
+      return said(worldly, { kind: POD_COPY, from: US_FRONT, to: US_COMPUTE, body });
+    };
+    const written = said(worldly, { kind: POD_WRITTEN, from: US_FRONT, body: { primary: US_COMPUTE } });
+    const judged = [4, 3, 2, 1].map((attestedTrust) => {
+      Object.assign(world.machines[US_COMPUTE].spec, { claimedTrust: 4, attestedTrust });
+      return [copyTo(false), copyTo(true), written].map((envelope) => {
+        const before = invariant.violated;
+        invariant.onSent(world, envelope);
+        return invariant.violated - before;
+      });
+    });
+    expect(judged).to.deep.equal([
+      [0, 0, 0],
+      [0, 0, 1],
+      [1, 0, 1],
+      [1, 1, 1],
+    ]);
+  });
+
   it('trust-earned sees who works on, and who brings, what its level does not permit', () => {
     const stage = setStage();
     const { world, lineage, worldly } = stage;
