@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'agents-at-work.yaml': { digest: 'b39dfc8332a7954c', verdict: 'pass' },
   'bad-model.yaml': { digest: 'a5c737f1e59531fd', verdict: 'pass' },
-  'captured-vouchers.yaml': { digest: 'fb2d999b26c86642', verdict: 'pass' },
+  'captured-vouchers.yaml': { digest: '06b06625a5e901dc', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: '60208a6cee8198b0', verdict: 'violated' },
   'flapping-link.yaml': { digest: '9b82df62fa80d53d', verdict: 'pass' },
