@@ -52,9 +52,10 @@ function measureCrash(members: number, seeds: number): Figures {
     const atUs = SETTLED_US + ((seed * 7_919_123) % (5 * SECOND_US));
     const victim = 1 + (seed % (members - 1));
     const crash: ResolvedFault = { kind: 'crash', atUs, untilUs: null, nodes: [nameOf(victim)] };
-    const heard = run(lanCluster(members, seed, atUs + 60 * SECOND_US, {}, [crash])).filter(
-      ({ about }) => about === victim,
-    );
+    const heard = runUntil(lanCluster(members, seed, atUs + 60 * SECOND_US, {}, [crash]), atUs, (all) => {
+      const deaths = all.filter(({ about, isDead }) => about === victim && isDead);
+      return deaths.length === members - 1;
+    }).filter(({ about }) => about === victim);
     suspected.push(first(heard, false) - atUs);
     dead.push(first(heard, true) - atUs);
     const deaths = heard.filter(({ isDead }) => isDead);
@@ -122,6 +123,15 @@ function measureNoise(nodeHours: number): Figures {
 
 /** What members thought of one another, in order. */
 function run(scenario: ResolvedScenario): Verdict[] {
+  return runUntil(scenario, scenario.durationUs, () => false);
+}
+
+/** The same, until there is no more to be heard, which is asked each second from `fromUs` on. */
+function runUntil(
+  scenario: ResolvedScenario,
+  fromUs: number,
+  isAll: (heard: readonly Verdict[]) => boolean,
+): Verdict[] {
   const heard: Verdict[] = [];
   const onNoted = (world: World, { body }: { readonly body: unknown }): void => {
     const { note, chosen } = body as Noted;
@@ -130,6 +140,8 @@ function run(scenario: ResolvedScenario): Verdict[] {
   };
   const world = new World(scenario, { onNoted });
   world.start();
-  world.run(scenario.durationUs);
-  return heard;
+  for (let untilUs = fromUs; ; untilUs += SECOND_US) {
+    world.run(Math.min(untilUs, scenario.durationUs));
+    if (untilUs >= scenario.durationUs || isAll(heard)) return heard;
+  }
 }

@@ -71,7 +71,7 @@ export class Identities implements Pure {
 
   hash(bytes: Uint8Array): string {
     const digest = new Digest();
-    for (const byte of bytes) digest.word(byte);
+    for (let i = 0; i < bytes.length; i++) digest.word(bytes[i]);
     return digest.word(bytes.length).hex();
   }
 

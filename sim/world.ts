@@ -2,7 +2,7 @@ import { assert } from '../core/base/assert.ts';
 import { Digest } from '../core/base/digest.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
-import { foldNode, readAhead, readAheadFrom } from '../core/machine/node-state.ts';
+import { foldNode } from '../core/machine/node-state.ts';
 import { createMachines } from './configure.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { Faults } from './faults.ts';
@@ -12,6 +12,7 @@ import { Villain } from './malice/villain.ts';
 import { Library, PUBLISHER } from './library.ts';
 import { Network } from './network.ts';
 import type { Part } from './partition.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { Schedule } from './schedule.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import { createRoots, keyOfName, type Roots } from './seeds.ts';
@@ -80,8 +81,6 @@ export class World {
   /** Whoever sees what happens. */
   watcher: Watcher | null;
   private readonly regionIndex: Map<string, number>;
-  /** Of no meaning: what is read ahead must be used somehow. */
-  protected touched = 0;
 
   /**
    * @param isChecking each node has numbers of its own for its peers, every envelope crosses as bytes and arrives
@@ -171,7 +170,10 @@ export class World {
   /** Everything that happens up to `untilUs`. */
   run(untilUs: number): void {
     const { schedule } = this;
-    schedule.onUpcoming ??= (slots, count, kinds) => this.readAhead(slots, count, kinds);
+    if (schedule.onUpcoming === null) {
+      const ahead = new ReadAhead(this.machines, this.rows, this.transport.pool, this.identities);
+      schedule.onUpcoming = (slots, count, kinds) => ahead.look(slots, count, kinds);
+    }
     while (schedule.peekTime() <= untilUs) {
       schedule.pop();
       this.nowUs = schedule.time;
@@ -179,27 +181,6 @@ export class World {
       this.handle(schedule.kind, schedule.slot);
     }
     this.nowUs = untilUs;
-  }
-
-  /**
-   * Reads what the next events begin with, all in one go: of a million machines each lies far away in memory, and what is
-   * read together is waited for together.
-   */
-  private readAhead(slots: Int32Array, count: number, kinds: Uint8Array): void {
-    const { machines, transport, identities } = this;
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      const kind = kinds[i];
-      if (kind === ALARM) {
-        const { alarmAtUs, node } = machines[slots[i]];
-        sum += alarmAtUs + readAhead(node);
-      } else if (kind === ARRIVE) {
-        const { from, to } = transport.pool.at(slots[i]);
-        if (from < 0 || from >= machines.length || to >= machines.length) continue;
-        sum += identities.rank(from) + machines[from].wireVersion + readAheadFrom(machines[to].node, from);
-      }
-    }
-    this.touched = sum;
   }
 
   /** When the next event is due, µs; Infinity if none is. */

@@ -2,7 +2,7 @@ import type { Application } from './affiliation/affiliation-bodies.ts';
 import type { Peer } from '../base/peers.ts';
 import { drawBelow, drawSome } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import type { Outbox } from '../machine/envelope.ts';
 import { BEAT, beatBody, MANIFEST, type Announcement, type Beat } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
@@ -44,7 +44,7 @@ const signedShape = record({ manifest: manifestShape, version: manifestVersionSh
 
 /** What a node signs, and an index node verifies, of a manifest (R4-3). */
 export function hashManifest(node: Pick<Node, 'pure'>, manifest: Manifest, version: ManifestVersion): string {
-  return node.pure.hash(new Encoder(node.pure).document(signedShape, { manifest, version }));
+  return hashDocument(node.pure, signedShape, { manifest, version });
 }
 
 export function startPresence(node: Node, now: Now): void {

@@ -57,6 +57,11 @@ export class ByteWriter {
     }
   }
 
+  /** What has been written, as long as nothing more is. */
+  view(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+
   take(): Uint8Array {
     return this.bytes.slice(0, this.length);
   }

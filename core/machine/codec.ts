@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Ids, type Peer } from '../base/peers.ts';
+import { ACCELERATOR, DISK, KEYS, NETWORK, OBSERVER, type Ids, type Peer, type Pure } from '../base/peers.ts';
 import { ByteReader, ByteWriter, measureText, measureVarint, type Refusal } from './bytes.ts';
 import { Envelope } from './envelope.ts';
 import { KINDS, typeOfKind, isKnownType } from './kinds.ts';
@@ -46,6 +46,13 @@ export class Encoder {
     this.begin();
     this.value(shape as Shape, value);
     return this.writer.take();
+  }
+
+  /** The hash of these bytes. */
+  hash<T>(pure: Pick<Pure, 'hash'>, shape: Shape<T>, value: T): string {
+    this.begin();
+    this.value(shape as Shape, value);
+    return pure.hash(this.writer.view());
   }
 
   private begin(): ByteWriter {
@@ -112,6 +119,16 @@ export class Encoder {
         throw new TypeError(`a ${shape.tag} is state, and has no bytes`);
     }
   }
+}
+
+/** By whose ids they write; they hold nothing between two documents. */
+const encoders = new WeakMap<Pure, Encoder>();
+
+/** The hash of a document, for signing and naming. */
+export function hashDocument<T>(pure: Pure, shape: Shape<T>, value: T): string {
+  let encoder = encoders.get(pure);
+  if (encoder === undefined) encoders.set(pure, (encoder = new Encoder(pure)));
+  return encoder.hash(pure, shape, value);
 }
 
 const MAX_HASH_BYTES = 128;

@@ -80,39 +80,45 @@ const NOTHING = { random: createRandom([0, 0, 0, 0]), presence: createPresence()
 /** A node that is down. The one birthplace of the shape of a node. */
 export function createNode(self: Peer, config: NodeConfig, pure: Pure): Node {
   return {
+    // First what every step reads, side by side.
     self,
     config,
-    pure,
     phase: DOWN,
-    bootCount: 0,
-    nextN: 1,
-    epoch: 0,
-    manifestVersion: 0,
-    incarnation: 0,
-    known: NO_KNOWN,
-    signature: '',
-    random: NOTHING.random,
     wakeAtUs: NEVER_US,
-    retryAtUs: NEVER_US,
     presence: NOTHING.presence,
-    refusals: NO_REFUSALS,
-    affiliation: null,
     membership: null,
+    affiliation: null,
     gateway: null,
     index: null,
     compute: null,
     bridge: null,
     agents: null,
     pods: null,
-    podDesk: null,
     models: null,
+    epoch: 0,
+    manifestVersion: 0,
+    bootCount: 0,
+    nextN: 1,
+    pure,
+    incarnation: 0,
+    known: NO_KNOWN,
+    signature: '',
+    random: NOTHING.random,
+    retryAtUs: NEVER_US,
+    refusals: NO_REFUSALS,
+    podDesk: null,
   };
 }
 
 /**
- * Reads what nearly every step begins with, and returns a number of no meaning. A driver of very many nodes calls it for the
- * next few: what is read together is waited for together.
+ * Reads from a node, here and there, and returns a number of no meaning: the whole of it is then near. A driver of very many nodes calls
+ * it for the next few, and then `readAhead`, for what nearly every step begins with: what is read together is waited for together.
  */
+export function touch({ phase, epoch, wakeAtUs, nextN }: Node): number {
+  return phase + epoch + wakeAtUs + nextN;
+}
+
+/** See `touch`. */
 export function readAhead({ config, presence, compute }: Node): number {
   const { nextBeatUs, said } = presence;
   const beats = nextBeatUs + config.indexNodes.length + (said?.load.running ?? 0);

@@ -140,8 +140,16 @@ export function visitRefs(shape: Shape, value: unknown, visit: (found: Ref) => v
   }
 }
 
-/** Whether values of this shape can hold content references. */
+/** Whether values of this shape can hold content references. Shapes never change: it is found out once for each. */
 export function mayHoldRefs(shape: Shape): boolean {
+  let known = holders.get(shape);
+  if (known === undefined) holders.set(shape, (known = findRefs(shape)));
+  return known;
+}
+
+const holders = new WeakMap<Shape, boolean>();
+
+function findRefs(shape: Shape): boolean {
   switch (shape.tag) {
     case 'ref':
       return true;

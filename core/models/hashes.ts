@@ -1,5 +1,5 @@
 import type { Pure } from '../base/peers.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { record, text, type Shape } from '../machine/shape.ts';
 import {
   channelTermsShape,
@@ -18,7 +18,7 @@ import {
 
 /** A document says what it is before what it says: no signature can be taken for one under another sort. */
 function hashOf(pure: Pure, sort: string, shape: Shape, terms: unknown): string {
-  return pure.hash(new Encoder(pure).document(record({ sort: text(16), terms: shape }), { sort, terms }));
+  return hashDocument(pure, record({ sort: text(16), terms: shape }), { sort, terms });
 }
 
 /** What a version is called by, and its publisher signs. */

@@ -1,6 +1,6 @@
 import type { Peer, Pure } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { integer, peer, record, text, upTo } from '../machine/shape.ts';
 import { AUTHORISATIONS, type Consent } from './documents.ts';
 
@@ -14,7 +14,7 @@ const authorisedShape = record({
 
 /** What the owner signs by the first lock: “I have understood this.” */
 export function understandingHash(pure: Pure, owner: Peer, proposal: string): string {
-  return pure.hash(new Encoder(pure).document(understoodShape, { understands: owner, proposal }));
+  return hashDocument(pure, understoodShape, { understands: owner, proposal });
 }
 
 /** What the owner signs by the second lock: “Do it, until then.” */
@@ -23,7 +23,7 @@ export function authorisationHash(
   { owner, proposal, authorisation, untilWallUs }: Omit<Consent, 'understood' | 'authorised'>,
 ): string {
   const document = { authorises: owner, proposal, authorisation, untilWallUs };
-  return pure.hash(new Encoder(pure).document(authorisedShape, document));
+  return hashDocument(pure, authorisedShape, document);
 }
 
 /** Why nothing may be done on a consent, or null: both locks are its owner’s, over just this proposal, and hold today. */

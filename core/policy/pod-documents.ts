@@ -1,5 +1,5 @@
 import type { Peer, Pure } from '../base/peers.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { integer, peer, record, text } from '../machine/shape.ts';
 import { findPolicyFault } from './location-policy.ts';
 import { podId, termsShape, type PodDeletion, type PodPolicy, type PolicyTerms } from './pod-terms.ts';
@@ -8,7 +8,7 @@ const namedShape = record({ what: text(32), owner: peer, number: integer });
 
 const signedTermsShape = record({ what: text(32), terms: termsShape });
 function hashOf(pure: Pure, what: string, owner: Peer, number: number): string {
-  return pure.hash(new Encoder(pure).document(namedShape, { what, owner, number }));
+  return hashDocument(pure, namedShape, { what, owner, number });
 }
 
 export function podIdOf(pure: Pure, owner: Peer, number: number): string {
@@ -22,7 +22,7 @@ export function deletionHash(pure: Pure, owner: Peer, number: number): string {
 
 /** What an owner signs of a policy. */
 export function policyHash(pure: Pure, terms: PolicyTerms): string {
-  return pure.hash(new Encoder(pure).document(signedTermsShape, { what: 'policy of pod', terms }));
+  return hashDocument(pure, signedTermsShape, { what: 'policy of pod', terms });
 }
 
 /** Why a policy of a pod does not hold, or null. */
@@ -44,12 +44,12 @@ const certificateShape = record({ what: text(32), pod: podId, atWallUs: integer 
 /** What whoever has heard every pod host signs: no copy that can be read is left. */
 export function certificateHash(pure: Pure, pod: string, atWallUs: number): string {
   const document = { what: 'pod is deleted', pod, atWallUs };
-  return pure.hash(new Encoder(pure).document(certificateShape, document));
+  return hashDocument(pure, certificateShape, document);
 }
 
 const readingShape = record({ what: text(32), pod: podId, reader: peer });
 
 /** What an owner consents to who lets somebody else read a pod. */
 export function readingHash(pure: Pure, pod: string, reader: Peer): string {
-  return pure.hash(new Encoder(pure).document(readingShape, { what: 'reading of pod', pod, reader }));
+  return hashDocument(pure, readingShape, { what: 'reading of pod', pod, reader });
 }

@@ -1,13 +1,13 @@
 import type { Peer, Pure } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { termsShape, type AdmissionTerms, type Certificate, type Genesis } from './documents.ts';
 import { genesisHash } from './genesis.ts';
 import { countSigners } from './signatures.ts';
 
 /** The hash that operators sign to admit a node. */
 export function admissionHash(pure: Pure, terms: AdmissionTerms): string {
-  return pure.hash(new Encoder(pure).document(termsShape, terms));
+  return hashDocument(pure, termsShape, terms);
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { Pure } from '../base/peers.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { genesisShape, type Genesis } from './documents.ts';
 
 /** The name by which certificates call a cluster: another cluster of the same name has another. */
 export function genesisHash(pure: Pure, genesis: Genesis): string {
-  return pure.hash(new Encoder(pure).document(genesisShape, genesis));
+  return hashDocument(pure, genesisShape, genesis);
 }
 
 /** What is wrong with a genesis record, or null. */

@@ -1,6 +1,6 @@
 import type { Pure } from '../base/peers.ts';
 import { attestationShape, MAX_ATTESTATIONS } from '../cluster/manifest.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { integer, list, peer, record, text, upTo, type Of } from '../machine/shape.ts';
 
 /** The documents by which trust is earned (R8.1-3): each says who signed it, of whom, and for how long. */
@@ -20,7 +20,7 @@ export const vouchShape = record({ ...vouchTerms, signature: text(256) });
 export type Vouch = Readonly<Of<typeof vouchShape>>;
 
 export function hashVouch(pure: Pure, vouch: Omit<Vouch, 'signature'>): string {
-  return pure.hash(new Encoder(pure).document(vouchTermsShape, vouch));
+  return hashDocument(pure, vouchTermsShape, vouch);
 }
 
 const auditTerms = {
@@ -39,7 +39,7 @@ export const auditShape = record({ ...auditTerms, signature: text(256) });
 export type Audit = Readonly<Of<typeof auditShape>>;
 
 export function hashAudit(pure: Pure, audit: Omit<Audit, 'signature'>): string {
-  return pure.hash(new Encoder(pure).document(auditTermsShape, audit));
+  return hashDocument(pure, auditTermsShape, audit);
 }
 
 /** What one voucher can say of different nodes in all, and audits that can be brought for one node. */

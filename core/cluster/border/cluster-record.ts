@@ -1,12 +1,12 @@
 import type { Pure } from '../../base/peers.ts';
-import { Encoder } from '../../machine/codec.ts';
+import { hashDocument } from '../../machine/codec.ts';
 import { findGenesisFault } from '../../trust/genesis.ts';
 import { isSignedByOperators } from '../../trust/signatures.ts';
 import { clusterTermsShape, type ClusterRecord, type ClusterTerms } from './border-documents.ts';
 
 /** The hash that operators sign. */
 export function clusterRecordHash(pure: Pure, terms: ClusterTerms): string {
-  return pure.hash(new Encoder(pure).document(clusterTermsShape, terms));
+  return hashDocument(pure, clusterTermsShape, terms);
 }
 
 /** What is wrong with a record, or null. It does not say that its cluster may be trusted. */

@@ -1,6 +1,6 @@
 import type { Pure } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
-import { Encoder } from '../../machine/codec.ts';
+import { hashDocument } from '../../machine/codec.ts';
 import { record, text } from '../../machine/shape.ts';
 import type { Genesis } from '../../trust/documents.ts';
 import { genesisHash } from '../../trust/genesis.ts';
@@ -15,14 +15,14 @@ import {
 
 /** The hash that the operators of both sides sign. */
 export function peeringHash(pure: Pure, terms: PeeringTerms): string {
-  return pure.hash(new Encoder(pure).document(peeringTermsShape, terms));
+  return hashDocument(pure, peeringTermsShape, terms);
 }
 
 const withdrawnShape = record({ revoked: text(128) });
 
 /** The hash that operators of one side sign to withdraw a peering. */
 export function revocationHash(pure: Pure, peering: string): string {
-  return pure.hash(new Encoder(pure).document(withdrawnShape, { revoked: peering }));
+  return hashDocument(pure, withdrawnShape, { revoked: peering });
 }
 
 /** The side of a cluster, by the hash of its genesis record; null if the peering is not its own. */

@@ -1,13 +1,13 @@
 import type { Peer, Pure } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
-import { Encoder } from '../../machine/codec.ts';
+import { hashDocument } from '../../machine/codec.ts';
 import { MAX_DEADLINE_US, type Want } from '../../routing/want.ts';
 import { findConsentFault } from '../../policy/consent.ts';
 import { proposedShape, type Plan, type ProposedPlan } from './agent-plan.ts';
 
 /** The hash that a consent to a plan names: another step, budget or region is another proposal. */
 export function proposalHash(pure: Pure, plan: ProposedPlan): string {
-  return pure.hash(new Encoder(pure).document(proposedShape, plan));
+  return hashDocument(pure, proposedShape, plan);
 }
 
 /** Why an agent may not act, or null: its owner has opened both locks for just this plan, and they are open today. */

@@ -1,7 +1,7 @@
 import type { Peer } from '../../base/peers.ts';
 import { NEVER_US } from '../../base/time.ts';
 import { attestationShape, MAX_ATTESTATIONS, name } from '../../cluster/manifest.ts';
-import { Encoder } from '../../machine/codec.ts';
+import { hashDocument } from '../../machine/codec.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { RequestTable } from '../../machine/request-table.ts';
 import {
@@ -226,5 +226,5 @@ const printedShape = record({ versions: list(versionShape, 64) });
 export function printOf(node: Node, copy: PodCopy | null): string {
   if (copy === null) return '';
   const { versions } = copy as Of<typeof podCopyShape>;
-  return node.pure.hash(new Encoder(node.pure).document(printedShape, { versions }));
+  return hashDocument(node.pure, printedShape, { versions });
 }
