@@ -2,6 +2,7 @@
 import { MEMBER_STATES } from '../core/cluster/membership/member.ts';
 import { AGENT_BEGUN } from '../core/roles/agents/agent-plan.ts';
 import type { RunningNode } from './federation.ts';
+import type { PodShelf } from './pod-shelf.ts';
 
 export class ClusterWatch {
   private readonly told = new Map<string, string>();
@@ -26,13 +27,31 @@ function describe(nodes: readonly RunningNode[]): string | null {
   const directory = agreed(views.flatMap(({ directory }) => directory ?? []));
   if (members === null || directory === null) return null;
   const agents = views.reduce((sum, view) => sum + view.agents[AGENT_BEGUN]!, 0);
+  const pods = podsOf(views.flatMap(({ pods }) => pods ?? []));
   return [
     members === undefined ? null : `members: ${members}`,
     directory === undefined ? 'no index node' : `directory of ${directory}`,
     agents === 0 ? null : `agents at work: ${agents}`,
+    ...pods,
   ]
     .filter((part) => part !== null)
     .join('; ');
+}
+
+/** What the hosts hold together, and what is to be looked after. */
+function podsOf(shelves: readonly PodShelf[]): string[] {
+  const sum = (of: (shelf: PodShelf) => number): number => shelves.reduce((all, shelf) => all + of(shelf), 0);
+  const copies = sum(({ held }) => held);
+  const short = sum((shelf) => shelf.short);
+  // Of one deletion several may have been asked.
+  const deleting = Math.max(0, ...shelves.map((shelf) => shelf.deleting));
+  const missing = [...new Set(shelves.flatMap((shelf) => shelf.missing))].sort((a, b) => (a < b ? -1 : 1));
+  return [
+    ...(copies === 0
+      ? []
+      : [`copies of pods: ${copies}${short === 0 ? '' : `, ${short} of them with too few others`}`]),
+    ...(deleting === 0 ? [] : [`deletions that wait: ${deleting}, for ${missing.join(', ')}`]),
+  ];
 }
 
 /** What all say alike; null if they do not, undefined if nobody says anything. */

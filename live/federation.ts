@@ -15,6 +15,7 @@ import type { ResolvedNode, ResolvedScenario } from '../sim/scenario/resolved.ts
 import type { FrameSource } from '../viz/frame-source.ts';
 import type { ModelFile, Provider } from './accelerator.ts';
 import { CONFIG_FILE, writeNodeConfig, type LiveConfig } from './config.ts';
+import { MAX_POD_BYTES } from './contents.ts';
 import { writeDurably } from './durable-file.ts';
 import { hashFnv1a32, writeEmbeddingModel } from './embedding-model.ts';
 import { removeFederationFile, writeFederationFile } from './federation-file.ts';
@@ -369,6 +370,7 @@ function configureLive(
   const configs = configureNodes(scenario, cast, ids, sign, nowUs, addressOf);
   return configs.map((config, i) => ({
     ...plainConfig(config),
+    manifest: liveManifest(config.manifest),
     // It is where the node listens, on a port that may be free only then.
     address: '',
     // Whoever starts the nodes tells them where the others listen.
@@ -384,6 +386,16 @@ function configureLive(
       return { ...attested, signature: signHash(key, ids.hash(attestationBytes(encoder, attested))) };
     }),
   }));
+}
+
+/** What goes to another node at once has a bound, which a pod cannot exceed: the node declares that. */
+function liveManifest(manifest: NodeConfig['manifest']): NodeConfig['manifest'] {
+  const { podStorage } = manifest;
+  if (podStorage === null) return manifest;
+  return {
+    ...manifest,
+    podStorage: { ...podStorage, maxPodBytes: Math.min(podStorage.maxPodBytes, MAX_POD_BYTES) },
+  };
 }
 
 function entryOf({ id, publicKey }: Identity, name: string, cluster: string): RosterEntry {

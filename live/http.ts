@@ -29,7 +29,7 @@ const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
 export function createHttp(live: LiveNode, user: GatewayUser | null, visitors: PodVisitors | null): Express {
   const app = express();
   app.disable('x-powered-by');
-  const metrics = new Metrics(live, user);
+  const metrics = new Metrics(live, user, visitors);
   app.use(refuseOtherSites);
   app.get('/v1/health', (_request, response) => sendHealth(live, response));
   app.get('/v1/node', (_request, response) => void response.json(describeNode(live)));
@@ -125,13 +125,8 @@ function describeNode(live: LiveNode): unknown {
     version: { epoch: node.epoch, version: node.manifestVersion },
     trust: TRUST_LEVELS[effectiveTrust(now, manifest, attestations, valid)],
     load: loadOf(node, now),
-    pods: describeShelf(live),
+    pods: shelfOf(node, live.names),
   };
-}
-
-function describeShelf(live: LiveNode): unknown {
-  const shelf = shelfOf(live.driver.node);
-  return shelf && { ...shelf, missing: shelf.missing.map((id) => live.names.get(id) ?? id) };
 }
 
 /** A page of another site must not ask through the browser of whoever runs the node. */

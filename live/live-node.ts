@@ -12,7 +12,7 @@ import { createNode } from '../core/machine/node-state.ts';
 import { Accelerator } from './accelerator.ts';
 import { AcceleratorDevice } from './accelerator-device.ts';
 import { readNodeConfig, type LiveConfig } from './config.ts';
-import { Contents } from './contents.ts';
+import { Contents, MAX_POD_BYTES } from './contents.ts';
 import type { Device } from './device.ts';
 import { Disk, takeBootCount } from './disk.ts';
 import { Driver } from './driver.ts';
@@ -112,6 +112,11 @@ export class LiveNode {
     const nodeConfig = readNodeConfig(nodeJson, this.ids);
     const self = this.ids.peerOf(this.identity.id);
     if (nodeConfig.manifest.id !== self) throw new Error(`${config.name}: its manifest is of another node`);
+    const maxPodBytes = nodeConfig.manifest.podStorage?.maxPodBytes ?? 0;
+    if (maxPodBytes > MAX_POD_BYTES)
+      throw new Error(
+        `${config.name}: maxPodBytes is ${maxPodBytes}; a live pod has at most ${MAX_POD_BYTES}`,
+      );
     this.bootCount = takeBootCount(folder);
     const boot = { bootCount: this.bootCount, seedWords: drawSeedWords() };
     this.journal = new JournalWriter(join(folder, `journal-${this.bootCount}.jsonl`), {

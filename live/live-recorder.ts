@@ -1,6 +1,8 @@
 /** Turns what the processes of a live federation tell into frames and stories. It only watches. */
-import type { Frame, FrameHeader, NodeState, RequestStory } from '../sim/frame.ts';
+import type { Frame, FrameHeader, NodeState, Regard, RequestStory } from '../sim/frame.ts';
+import { RegardNews, regardOf } from '../sim/regard.ts';
 import { MemoryFrameSource } from '../viz/frame-source.ts';
+import type { NodeView } from './node-view.ts';
 import type { EndedStory, FromNode, NodeReport, NotedStep } from './process-messages.ts';
 
 export const FRAME_PERIOD_MS = 1_000;
@@ -17,6 +19,10 @@ export class LiveRecorder {
   private readonly loads: number[];
   private readonly opens: number[];
   private readonly clusterOfId: ReadonlyMap<string, number>;
+  private readonly placeOfId: ReadonlyMap<string, number>;
+  /** What each thinks ill of others, and has of pods; null: it does not run, or has not said. */
+  private readonly views: (NodeView | null)[];
+  private readonly news = new RegardNews();
   private readonly steps = new Map<string, NotedStep[]>();
   private readonly timer: NodeJS.Timeout;
   private traffic = new Map<string, [number, number, number, number]>();
@@ -31,6 +37,8 @@ export class LiveRecorder {
     this.opens = header.nodes.map(() => 0);
     const clusters = header.clusters.map(({ name }) => name);
     this.clusterOfId = new Map(ids.map((id, i) => [id, clusters.indexOf(header.nodes[i]!.cluster)]));
+    this.placeOfId = new Map(ids.map((id, i) => [id, i]));
+    this.views = header.nodes.map(() => null);
     this.timer = setInterval(() => this.takeFrame(), FRAME_PERIOD_MS);
     this.timer.unref();
   }
@@ -58,13 +66,15 @@ export class LiveRecorder {
     this.states[node] = state;
     this.loads[node] = 0;
     this.opens[node] = 0;
+    this.views[node] = null;
   }
 
   close(): void {
     clearInterval(this.timer);
   }
 
-  private takeReport(node: number, { state, load, open, traffic }: NodeReport): void {
+  private takeReport(node: number, { state, load, open, view, traffic }: NodeReport): void {
+    this.views[node] = view;
     this.states[node] = state;
     this.loads[node] = load;
     this.opens[node] = open;
@@ -107,8 +117,16 @@ export class LiveRecorder {
   }
 
   private takeFrame(): void {
+    const timeUs = Math.floor((performance.now() - this.startedMs) * 1_000);
+    const regards = this.findRegards();
     const frame: Frame = {
-      timeUs: Math.floor((performance.now() - this.startedMs) * 1_000),
+      timeUs,
+      regards: [...regards],
+      changes: this.news.take(regards, timeUs),
+      pods: this.views.flatMap((view, node) => {
+        const pods = view?.pods ?? null;
+        return pods === null ? [] : [[node, pods.held, pods.short, pods.deleting] as const];
+      }),
       states: [...this.states],
       loads: [...this.loads],
       cuts: [],
@@ -121,6 +139,30 @@ export class LiveRecorder {
     this.outcomes = {};
     this.served = { local: 0, cluster: 0, federation: 0 };
     this.source.pushFrame(frame);
+  }
+
+  /** What most of those who run in its cluster, itself apart, think of each node. */
+  private findRegards(): Map<number, Regard> {
+    const { nodes } = this.source.header;
+    const votes = nodes.map(() => ({ suspect: 0, dead: 0, left: 0 }));
+    for (const view of this.views)
+      for (const [id, regard] of view?.opinions ?? []) {
+        const of = this.placeOfId.get(id);
+        if (of !== undefined) votes[of]![regard]++;
+      }
+    const found = new Map<number, Regard>();
+    votes.forEach(({ suspect, dead, left }, node) => {
+      const others = this.views.filter(
+        (view, by) =>
+          view !== null &&
+          view.members !== null &&
+          by !== node &&
+          nodes[by]!.cluster === nodes[node]!.cluster,
+      );
+      const regard = regardOf(suspect, dead, left, others.length / 2);
+      if (regard !== null) found.set(node, regard);
+    });
+    return found;
   }
 
   private timeOf(wallUs: number): number {

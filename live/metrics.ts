@@ -4,13 +4,15 @@ import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 import type { GatewayUser } from './gateway-user.ts';
 import type { LiveNode } from './live-node.ts';
 import { turnedAwayBy, viewOf } from './node-view.ts';
+import { shelfOf, type PodShelf } from './pod-shelf.ts';
+import type { PodVisitors } from './pod-visitors.ts';
 
 /** What a node counts, read when it is asked for. Nothing in it names a user or what was asked. */
 export class Metrics {
   private readonly registry = new Registry();
   private readonly seconds: Histogram | null;
 
-  constructor(live: LiveNode, user: GatewayUser | null) {
+  constructor(live: LiveNode, user: GatewayUser | null, visitors: PodVisitors | null) {
     const { driver, transport, journal, contents } = live;
     this.gauge('phase', '0 down, 1 loading, 2 storing, 3 signing, 4 ready', () => driver.node.phase);
     this.gauge('inbox_waiting', 'envelopes that wait', () => driver.waiting);
@@ -27,6 +29,8 @@ export class Metrics {
     this.gaugeBy('agents', 'agents that it hosts', 'state', () =>
       named(AGENT_STATES, viewOf(driver.node).agents),
     );
+    if (driver.node.config.manifest.podStorage !== null) this.watchPods(live);
+    if (visitors !== null) this.watchVisitors(visitors);
     this.count('boots', 'boots of the node', () => live.bootCount);
     this.count('steps', 'steps of this boot', () => driver.steps);
     this.count('inbox_dropped', 'envelopes that found no room', () => driver.dropped);
@@ -57,6 +61,30 @@ export class Metrics {
   /** To be called with the time that a question took. */
   observe(seconds: number): void {
     this.seconds?.observe(seconds);
+  }
+
+  private watchPods({ driver, names }: LiveNode): void {
+    const read = (): PodShelf => shelfOf(driver.node, names) ?? NO_PODS;
+    this.gauge('pods_held', 'pods of which a copy is on its disk', () => read().held);
+    this.gauge('pods_bytes', 'bytes of these copies', () => read().bytes);
+    this.gauge('pods_short', 'of these, pods with fewer holders than there should be', () => read().short);
+    this.gauge('pods_deleting', 'deletions asked of it that are not certified', () => read().deleting);
+    this.gaugeBy(
+      'pods_missing',
+      'pod hosts that have not confirmed one of them',
+      'node',
+      () => new Map(read().missing.map((name) => [name, 1])),
+    );
+  }
+
+  private watchVisitors(visitors: PodVisitors): void {
+    this.gauge('pod_requests_open', 'requests about pods over HTTP that wait', () => visitors.openCount);
+    this.countBy(
+      'pod_requests',
+      'requests about pods over HTTP that ended',
+      'outcome',
+      () => visitors.outcomes,
+    );
   }
 
   private watchQuestions(user: GatewayUser): Histogram {
@@ -130,6 +158,8 @@ export class Metrics {
     });
   }
 }
+
+const NO_PODS: PodShelf = { held: 0, bytes: 0, short: 0, deleting: 0, missing: [] };
 
 function named(names: readonly string[], counts: readonly number[] | null): Map<string, number> {
   return new Map(names.map((name, i) => [name, counts?.[i] ?? 0]));

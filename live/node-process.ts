@@ -133,7 +133,7 @@ function report(): void {
     state: node.phase === READY ? 'up' : 'starting',
     load: node.compute?.jobs.length ?? 0,
     open: user?.openCount ?? 0,
-    view: viewOf(node),
+    view: viewOf(node, live.names),
     traffic,
   });
 }

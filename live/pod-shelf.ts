@@ -3,7 +3,8 @@ import type { Express } from 'express';
 import { addressOf, hasMemberType, memberStateOf } from '../core/cluster/membership/detector.ts';
 import { ALIVE, LEFT } from '../core/cluster/membership/member.ts';
 import type { Node } from '../core/machine/node-state.ts';
-import { DELETING, type PodEntry, type PodHost } from '../core/roles/pods/pod-state.ts';
+import { eligiblePlaces } from '../core/roles/pods/pod-placement.ts';
+import { DELETING, ruleOf, type PodEntry, type PodHost } from '../core/roles/pods/pod-state.ts';
 import { missingOf } from '../core/roles/pods/pod-works.ts';
 import { nameOf, sendFault } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
@@ -16,13 +17,13 @@ export interface PodShelf {
   readonly bytes: number;
   /** Held ones of which it knows fewer holders than there should be: a host is away, or the policy permits no more. */
   readonly short: number;
-  /** Deletions that somebody has asked it for and that are not certified; and ids of those who have not confirmed, each once. */
+  /** Deletions that it was asked for and that are not certified; and the names of those who have not confirmed, each once. */
   readonly deleting: number;
   readonly missing: readonly string[];
 }
 
 /** Null if the node is no pod host. */
-export function shelfOf(node: Node): PodShelf | null {
+export function shelfOf(node: Node, names: ReadonlyMap<string, string>): PodShelf | null {
   const { pods } = node;
   if (pods === null) return null;
   let [held, bytes, short, deleting] = [0, 0, 0, 0];
@@ -31,20 +32,24 @@ export function shelfOf(node: Node): PodShelf | null {
     if (entry.copy !== null) {
       held++;
       for (const { content } of entry.copy.versions) bytes += content.sizeBytes;
-      if (holdersKnown(entry) < node.config.parameters.podCopies) short++;
+      if (holdersKnown(node, pods, entry) < node.config.parameters.podCopies) short++;
     }
     const gone = missingOfAsked(node, pods, entry);
     if (gone.length > 0) deleting++;
     for (const peer of gone) missing.add(peer);
   }
-  return { held, bytes, short, deleting, missing: [...missing].map((peer) => node.pure.idOf(peer)) };
+  const ids = [...missing].map((peer) => node.pure.idOf(peer));
+  return { held, bytes, short, deleting, missing: ids.map((id) => names.get(id) ?? id) };
 }
 
-/** Itself, and whoever has said to hold just what it holds. */
-function holdersKnown({ others, revision }: PodEntry): number {
-  let count = 1;
-  for (const other of others.values()) if (other.revision === revision) count++;
-  return count;
+/** Itself, and whoever may hold it and has said to hold just what it holds. */
+function holdersKnown(node: Node, pods: PodHost, { pod, law, others, revision }: PodEntry): number {
+  const rule = ruleOf(law);
+  if (rule === null) return 0;
+  const now = { monoUs: 0, wallUs: Date.now() * 1_000 };
+  return eligiblePlaces(node, pods.fellows, now, pod, rule).filter(
+    ({ peer }) => peer === node.self || others.get(peer)?.revision === revision,
+  ).length;
 }
 
 /** Only who was asked for a deletion collects what the others say of it. */

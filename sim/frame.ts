@@ -62,6 +62,8 @@ export interface Frame {
   readonly cuts: readonly (readonly [number, number])[];
   /** By node, where it is other than alive. Absent where nobody looks. */
   readonly regards?: readonly (readonly [number, Regard])[];
+  /** By pod host: copies on its disk, those of them with fewer holders than there should be, and deletions that wait for others. */
+  readonly pods?: readonly (readonly [node: number, held: number, short: number, deleting: number])[];
   /** Peered clusters of which the first hears no bridge of the second. */
   readonly silent?: readonly (readonly [number, number])[];
   /** Since the frame before. */

@@ -15,7 +15,7 @@ interface Votes {
 
 /** What clusters think of their members, by majority of those who run, and how that changes from frame to frame. */
 export class Regards {
-  private before = new Map<number, Regard>();
+  private readonly news = new RegardNews();
   /** Nodes that most of their cluster have known at some time. */
   private readonly known = new Set<number>();
 
@@ -31,11 +31,12 @@ export class Regards {
     const votes = countVotes(world, viewers);
     const now = new Map<number, Regard>();
     for (const machine of world.machines) {
-      const regard = regardOf(votes, machine.index, others(machine) / 2);
+      const { suspect, dead, left } = votes;
+      const of = machine.index;
+      const regard = regardOf(suspect[of], dead[of], left[of], others(machine) / 2);
       if (regard !== null) now.set(machine.index, regard);
     }
-    const changes = [...this.arrivals(world, viewers, others), ...this.differences(world, now)];
-    this.before = now;
+    const changes = [...this.arrivals(world, viewers, others), ...this.news.take(now, world.nowUs)];
     return { regards: [...now], changes };
   }
 
@@ -57,11 +58,17 @@ export class Regards {
     }
     return changes;
   }
+}
 
-  private differences(world: World, now: ReadonlyMap<number, Regard>): MemberChange[] {
+/** How what is thought changes from one look to the next. */
+export class RegardNews {
+  private before: ReadonlyMap<number, Regard> = new Map();
+
+  /** Who is given up, has left, or is back since the last look; suspicion alone is no news. */
+  take(now: ReadonlyMap<number, Regard>, timeUs: number): MemberChange[] {
     const changes: MemberChange[] = [];
     const add = (node: number, what: MemberChange['what']): void => {
-      changes.push({ timeUs: world.nowUs, node, what });
+      changes.push({ timeUs, node, what });
     };
     for (const [node, regard] of now) {
       if (regard !== 'suspect' && this.before.get(node) !== regard) add(node, regard);
@@ -70,14 +77,16 @@ export class Regards {
       const isBack = !now.has(node) || now.get(node) === 'suspect';
       if (regard !== 'suspect' && isBack) add(node, 'back');
     }
+    this.before = now;
     return changes;
   }
 }
 
-function regardOf({ suspect, dead, left }: Votes, node: number, half: number): Regard | null {
-  if (left[node] > half) return 'left';
-  if (dead[node] > half) return 'dead';
-  return suspect[node] + dead[node] > half ? 'suspect' : null;
+/** What more than half think, of how many say so; null: nothing ill. */
+export function regardOf(suspect: number, dead: number, left: number, half: number): Regard | null {
+  if (left > half) return 'left';
+  if (dead > half) return 'dead';
+  return suspect + dead > half ? 'suspect' : null;
 }
 
 /** Only what members think ill of is listed by them, so this is quick however many they are. */

@@ -3,6 +3,14 @@ import { ClusterWatch } from '../../live/cluster-watch.ts';
 import type { RunningNode } from '../../live/federation.ts';
 import type { NodeView } from '../../live/node-view.ts';
 
+const QUIET: NodeView = {
+  members: [2, 0, 0, 0],
+  directory: null,
+  agents: [0, 0, 0, 0, 0, 0],
+  opinions: [],
+  pods: null,
+};
+
 function nodeOf(name: string, view: Partial<NodeView> | null): RunningNode {
   return {
     name,
@@ -12,8 +20,7 @@ function nodeOf(name: string, view: Partial<NodeView> | null): RunningNode {
     url: '',
     pid: 1,
     isRunning: view !== null,
-    view:
-      view === null ? null : { members: [2, 0, 0, 0], directory: null, agents: [0, 0, 0, 0, 0, 0], ...view },
+    view: view === null ? null : { ...QUIET, ...view },
   };
 }
 
@@ -32,6 +39,17 @@ describe('what a federation tells of its clusters', () => {
     expect(watch.takeNews(nodes)).to.deep.equal([]);
     nodes[2] = nodeOf('us-east/compute', null);
     expect(watch.takeNews(nodes)).to.deep.equal(['us-east  no node is running']);
+  });
+
+  it('says how many copies of pods there are, and what waits for whom', () => {
+    const shelf = { held: 2, bytes: 10, short: 0, deleting: 0, missing: [] };
+    const nodes = [
+      nodeOf('france/a', { pods: { ...shelf, short: 1 } }),
+      nodeOf('france/b', { pods: { ...shelf, deleting: 1, missing: ['france/c'] } }),
+    ];
+    expect(new ClusterWatch().takeNews(nodes)).to.deep.equal([
+      'france  members: 2 alive; no index node; copies of pods: 4, 1 of them with too few others; deletions that wait: 1, for france/c',
+    ]);
   });
 
   it('is nothing while nodes do not agree, for then it changes', () => {

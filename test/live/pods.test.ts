@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { consentShape } from '../../core/policy/documents.ts';
 import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
 import { podPolicyShape } from '../../core/policy/pod-terms.ts';
+import { MAX_CONTENT_BYTES } from '../../live/contents.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { openIdentity } from '../../live/identity.ts';
+import { GatewayCalls } from '../../live/gateway-calls.ts';
+import { packParcel } from '../../live/pod-parcel.ts';
 import { PodOwner, PodRefused } from '../../live/pod-owner.ts';
 import { expectReplays, makeFolder, metricsWhen, pilotNode, pilotOf, removeFolder } from './pilot.ts';
 
@@ -111,10 +115,44 @@ describe('pods that people keep at live hosts', function () {
     expect([unsigned.status, unsigned.headers.get('www-authenticate')]).to.deep.equal([401, 'Watershed']);
   });
 
+  it('what is no request about a pod is refused with what is wrong, and nothing is kept of it', async () => {
+    const calls = new GatewayCalls(ann.identity, urlsOf(HOSTS[0]!));
+    const put = (path: string, body: Uint8Array): Promise<unknown> =>
+      calls.ask({ method: 'PUT', path: `/v1/pods/${path}`, body, key: randomUUID(), patienceMs: 5_000 });
+    const policy = ann.toJson(podPolicyShape, ann.signPolicy(5, 1, 'eu/fr', AT_HOME));
+    const document = Buffer.from(JSON.stringify(policy));
+    const cases: [string, Uint8Array, RegExp][] = [
+      ['me/5/policy', document, /64 hexadecimal digits/],
+      [`${ann.id}/5/policy`, Buffer.from('{'), /no JSON/],
+      [`${ann.id}/5/policy`, Buffer.from('{}'), /policy.terms: an object is expected/],
+      [`${ann.id}/6/policy`, document, /another pod than the path/],
+      [`${ann.id}/5/contents`, packParcel({ policy }, [bytes]), /write.context/],
+      [`${ann.id}/5/contents`, bytes, /a line of JSON is expected/],
+      [`${ann.id}/5/deletion`, Buffer.from('{}'), /signature of the owner/],
+    ];
+    for (const [path, body, detail] of cases) {
+      const refused = await refusalOf(put(path, body));
+      expect([refused.code, refused.definite], path).to.deep.equal(['BAD_REQUEST', true]);
+      expect(refused.message, path).to.match(detail);
+    }
+    const large = packParcel({ policy, context: [] }, [new Uint8Array(MAX_CONTENT_BYTES + 100_000)]);
+    expect(await refusalOf(put(`${ann.id}/5/contents`, large))).to.include({
+      code: 'TOO_LARGE',
+      definite: true,
+    });
+  });
+
   it('R6.1-2: what may not be in a region is not sent to a gateway there, and refused by one', async () => {
     const policy = ann.signPolicy(4, 1, 'eu/fr', AT_HOME);
     const elsewhere = await refusalOf(ownerCalled('ann', 'france/kyoto').write(policy, bytes));
     expect(elsewhere.message).to.match(/kyoto lies in asia-pac\/japan.*nothing was sent/);
+    const head = { policy: ann.toJson(podPolicyShape, policy), context: [] };
+    const body = packParcel(head, [bytes]);
+    const path = `/v1/pods/${ann.id}/4/contents`;
+    const bold = new GatewayCalls(ann.identity, urlsOf('france/kyoto'));
+    const refused = await refusalOf(bold.ask({ method: 'PUT', path, body, key: 'x', patienceMs: 5_000 }));
+    expect(refused).to.include({ code: 'NO_ELIGIBLE_NODE', definite: true });
+    expect(refused.message).to.match(/this gateway lies in asia-pac\/japan/);
     await ann.write(policy, bytes);
     const read = await refusalOf(ownerCalled('ann', 'france/kyoto').read(4));
     expect(read.message).to.match(/gateway lies where the policy of the pod allows nothing/);

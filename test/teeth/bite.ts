@@ -11,6 +11,7 @@ const COPIED = [
   'sim',
   'live',
   'portability',
+  'viz',
   'test',
   'scenarios',
   'package.json',

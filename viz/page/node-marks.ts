@@ -117,6 +117,15 @@ function rankOf(header: FrameHeader, node: number): number {
   return mainTypeRank(header.nodes[node].types);
 }
 
+/** What a pod host has on its disk, and what of it is to be looked after. */
+export function describePods([, held, short, deleting]: readonly number[]): string {
+  return [
+    `keeps ${held} ${held === 1 ? 'pod' : 'pods'}`,
+    ...(short === 0 ? [] : [`${short} with too few copies`]),
+    ...(deleting === 0 ? [] : [`${deleting} being deleted`]),
+  ].join(', ');
+}
+
 function describeNode(header: FrameHeader, node: number, frame: Frame | null): string[] {
   const { name, types, trust, models } = header.nodes[node];
   const lines = [shortOf(name), types.join(', ').replaceAll('-', ' ')];
@@ -128,6 +137,8 @@ function describeNode(header: FrameHeader, node: number, frame: Frame | null): s
   }
   const regard = regardIn(frame, node);
   if (regard !== null) lines.push(REGARD_LABELS[regard]);
+  const pods = frame?.pods?.find(([of]) => of === node);
+  if (pods !== undefined) lines.push(describePods(pods));
   if (models.length > 0) lines.push(...models);
   return lines;
 }
