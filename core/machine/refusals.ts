@@ -26,6 +26,8 @@ export const REFUSALS = [
   'no room',
   /** It crosses a border that no peering opens. */
   'no peering',
+  /** Whoever asks to be let in cannot be reached where it says that it listens. */
+  'not reached',
 ] as const;
 
 export const REFUSAL_STRANGER = 0;
@@ -41,6 +43,7 @@ export const REFUSAL_LATE = 9;
 export const REFUSAL_STARTING = 10;
 export const REFUSAL_FULL = 11;
 export const REFUSAL_UNPEERED = 12;
+export const REFUSAL_UNREACHED = 13;
 
 /** Of nodes that have refused nothing, which are nearly all: it is replaced when one is counted. */
 export const NO_REFUSALS: number[] = REFUSALS.map(() => 0);

@@ -102,6 +102,11 @@ describe('live nodes that join a cluster and leave it', function () {
     expect(detailOf(await strange.hear(strange.say(JOIN, ORDER), JOINED))).to.match(/whoever runs this node/);
     expect(detailOf(await strange.hear(strange.say(LEAVE, {}), LEFT))).to.match(/whoever runs this node/);
     expect(await readMetric(front.url, 'members')).to.include({ alive: 2 });
+    expect(await readMetric(front.url, 'turned_away_total'), 'each with its reason').to.include({
+      'not reached': 3,
+      forged: 1,
+    });
+    expect(await readMetric(newcomer.url, 'turned_away_total')).to.include({ 'not admitted': 2 });
   });
 
   it('R5.1-2: a newcomer is called back, waits for its operators, and is a member when they have signed', async () => {

@@ -32,6 +32,7 @@ import {
   type StopAgent,
 } from '../../core/roles/agents/agent-plan.ts';
 import type { Rig } from '../rig.ts';
+import { affiliationLine } from './affiliation-lines.ts';
 
 /** What a rig has said since the last act, a line an envelope, as people would tell it. */
 export class Play {
@@ -86,6 +87,8 @@ export class Play {
   }
 
   private detailOf(kind: number, body: unknown): string {
+    const line = affiliationLine(kind, body, (peer) => this.nameOf(peer));
+    if (line !== null) return line;
     switch (kind) {
       case kinds.PING:
       case kinds.ACK:

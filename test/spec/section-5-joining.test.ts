@@ -10,7 +10,7 @@ import type { Certificate } from '../../core/trust/documents.ts';
 import { consoleOf, manifestFor, NodeDiscovery, type ClusterDiscovery } from '../../sim/cluster-discovery.ts';
 import { Simulation } from '../../sim/simulate.ts';
 import { tinyNode, tinyScenario } from '../sim/tiny-scenario.ts';
-import { certifyFor, envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
+import { certifyFor, countRefusals, envelopeOf, FEDERATION, Rig, SECOND_US, type NodeSpec } from '../rig.ts';
 
 const OPERATOR = 'operator 1 of france';
 const NEWCOMER: NodeSpec = { ...FEDERATION[1], name: 'newcomer', isAdmitted: false };
@@ -137,6 +137,8 @@ describe('joining a cluster', () => {
     const signature = rig.cast.sign(rig.peer('mallory'), ticket);
     expect(refusalIn(tell(rig, 'front', kinds.APPROVE, { ticket, signature }))).to.match(/signature is not/);
     expect(rig.node('newcomer').membership).to.equal(null);
+    for (const why of ['not admitted', 'too late', 'forged'] as const)
+      expect(countRefusals(rig.node('front'), why), why).to.equal(1);
   });
 
   it('R5.1-2: a ticket runs out', () => {
@@ -201,6 +203,10 @@ describe('joining a cluster', () => {
     expect(apply({ manifest: { ...application.manifest, cluster: 'brazil' } })).to.match(
       /this is cluster france/,
     );
+    const counted = (['not reached', 'forged', 'not for this node'] as const).map((why) =>
+      countRefusals(rig.node('front'), why),
+    );
+    expect(counted, 'each is counted with its reason').to.deep.equal([2, 2, 1]);
   });
 
   it('R5.1-1: seeds are tried in turn, by address too; with all of them dead the last known let it in', () => {

@@ -4,7 +4,17 @@ import { SECOND_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import { DIAL, JOINED, PENDING, REFUSED, type Dialled, type Refused } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
-import { countRefusal, REFUSAL_FULL, REFUSAL_OUTSIDE, REFUSAL_UNADMITTED } from '../../machine/refusals.ts';
+import {
+  countRefusal,
+  REFUSAL_FORGED,
+  REFUSAL_FULL,
+  REFUSAL_LATE,
+  REFUSAL_MALFORMED,
+  REFUSAL_MISPLACED,
+  REFUSAL_OUTSIDE,
+  REFUSAL_UNADMITTED,
+  REFUSAL_UNREACHED,
+} from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
 import { NOT_ADMITTED, NOT_READY, OVERLOADED } from '../../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
@@ -35,18 +45,18 @@ export function onApplication(
   const { certificate } = envelope.body as Join;
   const own = admit(node.pure, node.config.genesis, certificateOf(node), node.self, now);
   if (own !== null || isDeparting(node)) {
-    refuse(node, out, envelope, NOT_READY, 'this node is no member itself');
+    refuse(node, out, envelope, NOT_READY, REFUSAL_OUTSIDE, 'this node is no member itself');
     return;
   }
   const fault = findApplicationFault(node, now, envelope.from, application, certificate);
   if (fault !== null) {
-    refuse(node, out, envelope, NOT_ADMITTED, fault);
+    refuse(node, out, envelope, NOT_ADMITTED, fault.reason, fault.detail);
     return;
   }
   const open = candidacyOf(node.affiliation, envelope.from);
   const isFull = (node.affiliation?.candidacies.length ?? 0) >= node.config.parameters.maxTickets;
   if (open === undefined && isFull) {
-    refuse(node, out, envelope, OVERLOADED, 'too many others apply');
+    refuse(node, out, envelope, OVERLOADED, REFUSAL_FULL, 'too many others apply');
     return;
   }
   const affiliation = affiliationOf(node);
@@ -81,7 +91,9 @@ export function onApplicantDialled(node: Node, now: Now, out: Outbox, envelope: 
   if (isReached) report(node, now, out, affiliation, candidacy);
   else {
     close(affiliation, candidacy);
-    refuseOwed(node, out, candidacy, `not reached at the address that it gives: ${detail.slice(0, 60)}`);
+    countRefusal(node, REFUSAL_UNREACHED);
+    const why = `not reached at the address that it gives: ${detail.slice(0, 60)}`;
+    pay(node, out, candidacy.owed, REFUSED, refusalOf(NOT_ADMITTED, why));
   }
   return true;
 }
@@ -92,17 +104,20 @@ export function onApprove(node: Node, now: Now, out: Outbox, envelope: Envelope)
   const { pure, config } = node;
   const { from } = envelope;
   if (!config.genesis.operators.includes(from)) {
-    refuse(node, out, envelope, NOT_ADMITTED, 'only operators of the cluster admit nodes');
+    const detail = 'only operators of the cluster admit nodes';
+    refuse(node, out, envelope, NOT_ADMITTED, REFUSAL_UNADMITTED, detail);
     return;
   }
   const { affiliation } = node;
   const candidacy = affiliation?.candidacies.find((one) => one.terms !== null && one.ticket === ticket);
   if (affiliation === null || candidacy === undefined) {
-    refuse(node, out, envelope, NOT_ADMITTED, 'no such ticket: it has run out, or is of another node');
+    const detail = 'no such ticket: it has run out, or is of another node';
+    refuse(node, out, envelope, NOT_ADMITTED, REFUSAL_LATE, detail);
     return;
   }
   if (!pure.verify(from, ticket, signature)) {
-    refuse(node, out, envelope, NOT_ADMITTED, 'the signature is not this operator’s, or not of this ticket');
+    const detail = 'the signature is not this operator’s, or not of this ticket';
+    refuse(node, out, envelope, NOT_ADMITTED, REFUSAL_FORGED, detail);
     return;
   }
   if (!candidacy.signatures.some(({ operator }) => operator === from))
@@ -121,6 +136,12 @@ export function onSponsorAlarm(affiliation: Affiliation, now: Now): void {
     if (candidacies[i].untilUs <= now.monoUs) candidacies.splice(i, 1);
 }
 
+/** Why somebody is not let in: as it is counted, and in words. */
+interface Fault {
+  readonly reason: number;
+  readonly detail: string;
+}
+
 /** What is wrong with an application, or null. */
 function findApplicationFault(
   node: Node,
@@ -128,16 +149,18 @@ function findApplicationFault(
   from: Peer,
   { manifest, version, signature, address }: Application,
   certificate: Certificate | null,
-): string | null {
+): Fault | null {
   const { pure, config } = node;
-  if (manifest.id !== from) return 'the manifest is of another node';
-  if (manifest.cluster !== config.genesis.cluster) return `this is cluster ${config.genesis.cluster}`;
+  if (manifest.id !== from) return { reason: REFUSAL_FORGED, detail: 'the manifest is of another node' };
+  if (manifest.cluster !== config.genesis.cluster)
+    return { reason: REFUSAL_MISPLACED, detail: `this is cluster ${config.genesis.cluster}` };
   const fault = findFault(manifest);
-  if (fault !== null) return fault;
+  if (fault !== null) return { reason: REFUSAL_MALFORMED, detail: fault };
   if (!pure.verify(from, hashManifest(node, manifest, version), signature))
-    return 'the manifest is not signed by it';
-  if (address === '') return 'no address to be reached at';
-  return certificate === null ? null : admit(pure, config.genesis, certificate, from, now);
+    return { reason: REFUSAL_FORGED, detail: 'the manifest is not signed by it' };
+  if (address === '') return { reason: REFUSAL_UNREACHED, detail: 'no address to be reached at' };
+  const why = certificate === null ? null : admit(pure, config.genesis, certificate, from, now);
+  return why === null ? null : { reason: REFUSAL_UNADMITTED, detail: why };
 }
 
 /** Tells an applicant who has been reached how things stand. */
@@ -194,17 +217,14 @@ function refusalOf(code: number, detail: string): Refused {
   return { code, retryAfterUs, detail, struck: [] };
 }
 
-function refuse(node: Node, out: Outbox, envelope: Envelope, code: number, detail: string): void {
-  countRefusal(node, whyRefused(code));
+function refuse(
+  node: Node,
+  out: Outbox,
+  envelope: Envelope,
+  code: number,
+  reason: number,
+  detail: string,
+): void {
+  countRefusal(node, reason);
   reply(node, out, envelope, REFUSED, refusalOf(code, detail));
-}
-
-function whyRefused(code: number): number {
-  if (code === NOT_ADMITTED) return REFUSAL_UNADMITTED;
-  return code === OVERLOADED ? REFUSAL_FULL : REFUSAL_OUTSIDE;
-}
-
-function refuseOwed(node: Node, out: Outbox, { owed }: Candidacy, detail: string): void {
-  countRefusal(node, REFUSAL_UNADMITTED);
-  pay(node, out, owed, REFUSED, refusalOf(NOT_ADMITTED, detail));
 }
