@@ -2,7 +2,7 @@ import type { Approve, Join, Joined, Pending } from '../core/cluster/affiliation
 import type { Peer } from '../core/base/peers.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { APPROVE, JOIN, JOINED, LEAVE, PENDING } from '../core/machine/kinds.ts';
-import type { Certificate } from '../core/trust/documents.ts';
+import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { certify, operatorNames } from './configure.ts';
 import type { Machine } from './machine.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
@@ -209,18 +209,24 @@ export class Operators {
     this.planRenewal(machine);
   }
 
+  /** What founded the cluster of a node, in the numbers of the world. */
+  genesisOf({ node, wire }: Machine): Genesis {
+    const { genesis } = node.config;
+    if (wire === null) return genesis;
+    const { identities } = this.world;
+    return {
+      ...genesis,
+      operators: genesis.operators.map((operator) => identities.peerOf(node.pure.idOf(operator))),
+    };
+  }
+
   /** The certificate of a node that has been admitted, from now on for a term. */
   certificateFor(machine: Machine): Certificate {
-    const { peer, node, wire } = machine;
     const { identities, nowUs } = this.world;
     const untilWallUs =
       WALL_EPOCH_US + (this.termUsOf(machine) === null ? YEAR_US : nowUs + this.termUsOf(machine)!);
     this.admitUntil(machine, untilWallUs);
-    const genesis = { ...node.config.genesis };
-    // The world speaks in its own numbers.
-    if (wire !== null)
-      genesis.operators = genesis.operators.map((operator) => identities.peerOf(node.pure.idOf(operator)));
-    return certify(identities, genesis, peer, 0, untilWallUs, (signer, hash) =>
+    return certify(identities, this.genesisOf(machine), machine.peer, 0, untilWallUs, (signer, hash) =>
       identities.mint(signer, hash),
     );
   }

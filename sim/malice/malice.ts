@@ -1,5 +1,6 @@
 import type { Peer, Pure } from '../../core/base/peers.ts';
 import type { Manifest, ManifestVersion } from '../../core/cluster/manifest.ts';
+import type { Genesis } from '../../core/trust/documents.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 
 /**
@@ -24,17 +25,22 @@ export interface Scene {
   /** How much it is to harm, ppm, and where it says it is, as the scenario says. */
   readonly sharePpm: number;
   readonly region: string;
-  /** Where it really is. */
+  /** Where it really is, and what founded the cluster that it belongs to, or wants to. */
   readonly ownRegion: string;
+  readonly genesis: Genesis;
   /** The other nodes of its cluster, in the order of the scenario, and those of them that are index nodes. */
   readonly neighbours: readonly Peer[];
   readonly indexNodes: readonly Peer[];
+  /** Some nodes that do not belong to its cluster. */
+  readonly strangers: readonly Peer[];
   /** Every model there is, sorted. */
   readonly models: readonly string[];
   /** Whole seconds of the world, for draws that are to change with time. */
   readonly second: number;
   /** What documents are hashed with. */
   readonly pure: Pure;
+  /** Where another node listens. */
+  addressOf(peer: Peer): string;
   /** Stands for a peer in draws. */
   keyOf(peer: Peer): number;
   /** 32 bits of chance that depend on the node, its role and these, 0 … 2^32 − 1. */

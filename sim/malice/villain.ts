@@ -2,11 +2,14 @@ import type { Peer, Pure } from '../../core/base/peers.ts';
 import { hashManifest } from '../../core/cluster/presence.ts';
 import type { Manifest, ManifestVersion } from '../../core/cluster/manifest.ts';
 import { sizeOfEnvelope } from '../../core/machine/codec.ts';
+import type { Genesis } from '../../core/trust/documents.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import type { Machine } from '../machine.ts';
 import type { MaliciousRole, ResolvedMalice } from '../scenario/resolved-malice.ts';
 import { drawKeyed, keyOfName } from '../seeds.ts';
 import type { World } from '../world.ts';
+import { AddressBorrower } from './address-borrower.ts';
+import { CertificateForger } from './certificate-forger.ts';
 import { CapturedVoucher } from './captured-voucher.ts';
 import { CapabilityLiar } from './capability-liar.ts';
 import { EquivocatingIndex } from './equivocating-index.ts';
@@ -50,8 +53,15 @@ function createMalice(role: MaliciousRole): Malice {
       return new PeeringForger();
     case 'lying-holder':
       return new LyingHolder();
+    case 'certificate-forger':
+      return new CertificateForger();
+    case 'address-borrower':
+      return new AddressBorrower();
   }
 }
+
+/** A villain knows so many who do not belong to its cluster. */
+const MAX_STRANGERS = 32;
 
 /** A malicious role at one node, with what it has done so far. It acts between two times, while its node is up. */
 export class Villain implements Scene {
@@ -63,6 +73,7 @@ export class Villain implements Scene {
   affected = 0;
   readonly neighbours: readonly Peer[];
   readonly indexNodes: readonly Peer[];
+  readonly strangers: readonly Peer[];
   readonly models: readonly string[];
   private readonly world: World;
   private readonly machine: Machine;
@@ -80,6 +91,13 @@ export class Villain implements Scene {
     const cluster = world.machines.filter((other) => other.cluster === machine.cluster);
     this.neighbours = cluster.filter((other) => other !== machine).map(({ peer }) => peer);
     this.indexNodes = cluster.filter(({ spec }) => spec.types.includes('index')).map(({ peer }) => peer);
+    this.strangers = world.machines
+      .filter(
+        (other) =>
+          other !== machine && (other.cluster !== machine.cluster || other.spec.isAdmitted === false),
+      )
+      .slice(0, MAX_STRANGERS)
+      .map(({ peer }) => peer);
     this.models = world.scenario.models
       .map(({ name }) => name)
       .sort((left, right) => (left < right ? -1 : 1));
@@ -99,6 +117,10 @@ export class Villain implements Scene {
 
   get ownRegion(): string {
     return this.machine.spec.region;
+  }
+
+  get genesis(): Genesis {
+    return this.world.operators.genesisOf(this.machine);
   }
 
   get second(): number {
@@ -128,6 +150,10 @@ export class Villain implements Scene {
 
   tick(): void {
     if (this.machine.isUp && this.machine.pauses === 0 && this.isActing()) this.malice.onTick(this);
+  }
+
+  addressOf(peer: Peer): string {
+    return this.world.machines[peer].spec.name;
   }
 
   keyOf(peer: Peer): number {

@@ -8,8 +8,9 @@ export function malicesOf(role: MaliciousRole, ground: Ground): fc.Arbitrary<Res
   const fit = ground.nodes.filter(({ types }) => type === null || types.includes(type));
   const regions = [...new Set(ground.clusters.map(({ region }) => region))];
   const elsewhere = (own: string): string[] => regions.filter((region) => region !== own);
-  const liars = fit.filter(({ region, wantedModels = [] }) => {
+  const liars = fit.filter(({ region, joinsUs, wantedModels = [] }) => {
     if (role === 'region-liar') return elsewhere(region).length > 0;
+    if (role === 'address-borrower') return joinsUs !== undefined;
     return role !== 'lying-holder' || wantedModels.length > 0;
   });
   if (liars.length === 0) return null;

@@ -13,6 +13,8 @@ export const MALICIOUS_ROLES = [
   'captured-voucher',
   'rumour-monger',
   'lying-holder',
+  'certificate-forger',
+  'address-borrower',
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
@@ -31,6 +33,8 @@ export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
   'captured-voucher': null,
   'rumour-monger': null,
   'lying-holder': 'compute',
+  'certificate-forger': null,
+  'address-borrower': null,
 };
 
 /** One malicious node. Plain JSON, like a fault: it may have been planned by a person or drawn. */

@@ -92,6 +92,8 @@ describe('malice', () => {
       'rumour-monger',
       'lying-holder',
       'captured-voucher',
+      'certificate-forger',
+      'address-borrower',
     ];
     const roles = [...ALL.map(({ as }) => as), ...elsewhere];
     expect(new Set(roles)).to.deep.equal(new Set(MALICIOUS_ROLES));

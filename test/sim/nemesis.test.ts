@@ -19,6 +19,15 @@ import { tinyAgents, tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 const SEEDS = Array.from({ length: 200 }, (_, i) => i + 1);
 
+/** Where somebody can play a role. */
+function groundFor(role: MaliciousRole): ResolvedScenario {
+  if (role === 'lying-holder') return withMovingModel();
+  const base = tinyScenario({ agents: [tinyAgents()] });
+  if (role !== 'address-borrower') return base;
+  const newcomer = tinyNode('france/newcomer', 'france', 'eu/fr', ['compute'], ['a']);
+  return { ...base, nodes: [...base.nodes, { ...newcomer, joinsUs: 10e6 }] };
+}
+
 describe('the nemesis', () => {
   it('draws the same storm for a seed each time, and another for another', () => {
     const storms = SEEDS.map((seed) => JSON.stringify(drawStorm(tinyScenario(), seed)));
@@ -59,10 +68,10 @@ describe('the nemesis', () => {
 
   for (const role of MALICIOUS_ROLES) {
     it(`draws a ${role}, at most one in a run, who touches something`, () => {
-      const scenario = role === 'lying-holder' ? withMovingModel() : tinyScenario({ agents: [tinyAgents()] });
+      const scenario = groundFor(role);
       let affected = 0;
       // A holder that lies needs somebody who pulls while it does.
-      const numRuns = role === 'lying-holder' ? 60 : 20;
+      const numRuns = role === 'lying-holder' || role === 'address-borrower' ? 60 : 20;
       for (const storm of fc.sample(stormsOver(scenario, [], [role]), { seed: 7, numRuns })) {
         expect(storm.faults).to.deep.equal([]);
         expect(storm.malice).to.have.length.of.at.most(1);

@@ -1,13 +1,23 @@
 import type { Join, Pending } from '../../core/cluster/affiliation/affiliation-bodies.ts';
 import { expect } from 'chai';
 import { certificateOf, hasLeft } from '../../core/cluster/affiliation/affiliation.ts';
+import { memberAt } from '../../core/cluster/membership/membership.ts';
 import { isStarted } from '../../core/cluster/membership/detector.ts';
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { DISK_FAILED } from '../../core/machine/disk-conditions.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
 import type { Certificate } from '../../core/trust/documents.ts';
-import { certifyFor, envelopeOf, FEDERATION, Rig, SECOND_US, WALL_START_US, type NodeSpec } from '../rig.ts';
+import {
+  certifyFor,
+  countRefusals,
+  envelopeOf,
+  FEDERATION,
+  Rig,
+  SECOND_US,
+  WALL_START_US,
+  type NodeSpec,
+} from '../rig.ts';
 
 const OPERATOR = 'operator 1 of france';
 const MINUTE_US = 60 * SECOND_US;
@@ -199,6 +209,24 @@ describe('an admission that is renewed', () => {
     expect(membersOf(rig, 'thinker')).to.deep.equal(ALL);
     rig.advance(MINUTE_US);
     for (const name of OTHERS) expect(membersOf(rig, name), name).to.deep.equal(OTHERS);
+  });
+
+  it('R5.1-2: a renewal that its operators have not signed is taken by nobody, whoever brings it', () => {
+    const rig = france();
+    const { table } = rig.node('front').membership!;
+    const row = table.find(rig.peer('thinker'));
+    const long = certificateFor(rig, 'thinker', 10 * MINUTE_US);
+    const forged = [
+      { ...long, untilWallUs: long.untilWallUs + 1 },
+      certificateFor(rig, 'compute-2', 10 * MINUTE_US),
+      { ...long, signatures: [] },
+    ];
+    for (const certificate of forged) {
+      const told = { ...memberAt(table, row, null, false), certificate };
+      rig.deliver(envelopeOf(kinds.GOSSIP, rig.peer('compute-2'), rig.peer('front'), { items: [told] }));
+      expect(expiryOf(rig, 'thinker', 'front')).to.equal(MINUTE_US);
+    }
+    expect(countRefusals(rig.node('front'), 'not admitted')).to.equal(3);
   });
 
   it('R5.1-2: too late it is a newcomer again: with a certificate at once, else with a ticket', () => {

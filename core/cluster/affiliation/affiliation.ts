@@ -9,6 +9,7 @@ import type { Node } from '../../machine/node-state.ts';
 import { note } from '../../machine/speech.ts';
 import { integer, list, optional, peer, record, shared, text, upTo, type Of } from '../../machine/shape.ts';
 import {
+  address,
   certificateShape,
   MAX_OPERATORS,
   MAX_SEEDS,
@@ -51,7 +52,8 @@ export type Joining = Of<typeof joiningShape>;
 /** An application that a sponsor looks into. One a newcomer. */
 export const candidacyShape = record({
   owed: owedShape,
-  /** The number of the dial whose answer is waited for; 0: it has been reached. */
+  /** Where it says that it listens; the number of the dial whose answer is waited for, 0: it has been reached there. */
+  address,
   dialN: integer,
   certificate: optional(shared(certificateShape)),
   /** What the operators are to sign; null: it has brought a certificate. */

@@ -60,7 +60,8 @@ export function onApplication(
     return;
   }
   const affiliation = affiliationOf(node);
-  if (open !== undefined && certificate === null) {
+  const { address } = application;
+  if (open !== undefined && certificate === null && open.address === address) {
     // The same again: the answer goes to where it was asked last.
     open.owed = owedFor(envelope);
     if (open.dialN === 0) report(node, now, out, affiliation, open);
@@ -70,6 +71,7 @@ export function onApplication(
   const dialN = node.nextN++;
   affiliation.candidacies.push({
     owed: owedFor(envelope),
+    address,
     dialN,
     certificate: certificate ?? knownCertificate(node, envelope.from),
     terms: null,
@@ -77,7 +79,6 @@ export function onApplication(
     signatures: [],
     untilUs: now.monoUs + node.config.parameters.joinWaitUs,
   });
-  const { address } = application;
   out.send(DIAL, node.self, NETWORK, node.self, node.bootCount, dialN, 0, { peer: envelope.from, address });
 }
 
