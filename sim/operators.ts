@@ -12,11 +12,12 @@ const YEAR_US = 365 * 24 * 3_600 * 1_000_000;
 /** An order that has not been carried out is given again after so long, where the time is running. */
 const AGAIN_US = 10_000_000;
 
-/** What operators do with a node, three slots of the schedule for each: then come orders about models. */
+/** What operators do with a node, a slot of the schedule for each: then come orders about models. */
 const TO_JOIN = 0;
 const TO_LEAVE = 1;
 const TO_RENEW = 2;
-const TASKS = 3;
+const TO_APPROVE = 3;
+const TASKS = 4;
 
 /** What an operator is told on account of an order. */
 export type Listener = (envelope: Readonly<Envelope>) => void;
@@ -36,6 +37,8 @@ export class Operators {
   /** Orders that renew an admission, and of which node, by index. */
   private readonly renewing = new Map<string, number>();
   private readonly counts = new Map<Peer, number>();
+  /** What nodes wait with, by index. */
+  private readonly tickets = new Map<number, Pending>();
   private readonly signed = new Map<string, Set<Peer>>();
   private readonly envelope = new Envelope();
 
@@ -46,9 +49,10 @@ export class Operators {
     });
     for (const machine of world.machines) {
       const { index, spec } = machine;
-      if (spec.isAdmitted !== false) this.admitted.add(index);
+      const isAdmitted = spec.isAdmitted !== false && spec.approvedAfterUs === undefined;
+      if (isAdmitted) this.admitted.add(index);
       const termUs = this.termUsOf(machine);
-      if (termUs === null || spec.isAdmitted === false || spec.joinsUs !== undefined) continue;
+      if (termUs === null || !isAdmitted || spec.joinsUs !== undefined) continue;
       this.admittedUntilUs.set(index, termUs);
       this.heldUntilUs.set(index, termUs);
     }
@@ -128,7 +132,17 @@ export class Operators {
     const task = slot % TASKS;
     if (task === TO_JOIN) this.join(machine);
     else if (task === TO_LEAVE) this.leave(machine);
-    else this.renew(machine);
+    else if (task === TO_RENEW) this.renew(machine);
+    else this.approve(this.tickets.get(machine.index)!);
+  }
+
+  /** A node waits with a ticket: its operators sign it when the scenario says so. */
+  private hearPending(pending: Pending): void {
+    const machine = this.world.machines[pending.terms.subject];
+    const { approvedAfterUs } = machine.spec;
+    if (approvedAfterUs === undefined || this.tickets.get(machine.index)?.ticket === pending.ticket) return;
+    this.tickets.set(machine.index, pending);
+    this.plan(this.world.nowUs + approvedAfterUs, machine, TO_APPROVE);
   }
 
   /** Brings a node a certificate that holds longer than the one it has; again and again, until it says that it holds it. */
@@ -187,6 +201,7 @@ export class Operators {
     const listener = this.listeners.get(key);
     const renewed = this.renewing.get(key);
     if (renewed !== undefined) this.hearHeld(renewed, envelope);
+    if (envelope.kind === PENDING) this.hearPending(envelope.body as Pending);
     if (envelope.kind !== PENDING) {
       this.listeners.delete(key);
       this.renewing.delete(key);

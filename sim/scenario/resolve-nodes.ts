@@ -121,6 +121,12 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     return null;
   }
   checkTypes(fields, types, problems);
+  if (all.approvedAfter !== undefined && (all.joins === undefined || all.admitted === false))
+    problems.addOfKey(
+      fields.placeOf('approvedAfter'),
+      'nobody waits for that',
+      'joins beside it, and admitted not false',
+    );
   const listed = all.models ?? [];
   const follows = all.follows ?? [];
   checkModels(fields, listed, shelf);
@@ -160,6 +166,7 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     speedPpm: all.speed ?? DEFAULTS.speedPpm,
     ...(all.joins === undefined ? {} : { joinsUs: all.joins }),
     ...(all.leaves === undefined ? {} : { leavesUs: all.leaves }),
+    ...(all.approvedAfter === undefined ? {} : { approvedAfterUs: all.approvedAfter }),
     ...(all.renewed === false ? { isRenewed: false as const } : {}),
     ...(all.unreachable === true ? { isUnreachable: true as const } : {}),
     ...(all.admitted === false ? { isAdmitted: false as const } : {}),

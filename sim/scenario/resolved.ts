@@ -180,6 +180,8 @@ export interface ResolvedNode {
   /** Its operator tells it to join then, and to leave; absent: it is there from the start, and stays. */
   readonly joinsUs?: number;
   readonly leavesUs?: number;
+  /** It joins without a certificate, and its operators sign its ticket so long after; absent: they have signed before. */
+  readonly approvedAfterUs?: number;
   /** Its operators let its admission run out; absent: they renew it. */
   readonly isRenewed?: false;
   /** Nobody can dial it: it stands behind a wall. */

@@ -162,6 +162,9 @@ const nodeFields = {
     'When its operator tells it to join. Default: it is a member from the start.',
   ).optional(),
   leaves: durationField('When its operator tells it to leave. Default never.').optional(),
+  approvedAfter: durationField(
+    'It comes without a certificate, waits with a ticket, and its operators sign that so long after. Default: they have signed before.',
+  ).optional(),
   renewed: flagField(
     'Whether the operators of its cluster renew its admission before it runs out. Default true.',
   ).optional(),

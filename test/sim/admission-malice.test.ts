@@ -53,11 +53,9 @@ function run(scenario: ResolvedScenario, breakIt: (world: World) => void = () =>
 }
 
 /** A core that takes every signature for what it claims to be. */
-function believeAll({ machines, identities }: World): void {
-  const { hash, idOf, peerOf, rank, choose } = identities;
-  const bound = { hash, idOf, peerOf, rank, choose };
-  for (const [name, call] of Object.entries(bound)) Object.assign(bound, { [name]: call.bind(identities) });
-  for (const { node } of machines) Object.assign(node, { pure: { ...bound, verify: () => true } });
+function believeAll({ machines }: World): void {
+  for (const { node } of machines)
+    Object.assign(node, { pure: Object.create(node.pure, { verify: { value: () => true } }) as unknown });
 }
 
 /** A driver that is content whoever answers where it dials. */

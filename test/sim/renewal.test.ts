@@ -1,8 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { ANSWER, NOTE_DEAD, NOTE_EXPIRED, NOTE_SUSPECTED, PING, RUN } from '../../core/machine/kinds.ts';
 import { AdmissionHonoured } from '../../sim/invariants/admission-honoured.ts';
 import { Lineage } from '../../sim/lineage.ts';
 import { OWED } from '../../sim/owed.ts';
+import { loadScenario } from '../../sim/scenario/load.ts';
 import { Simulation, simulate } from '../../sim/simulate.ts';
 import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import type { World } from '../../sim/world.ts';
@@ -123,5 +125,30 @@ describe('the invariant admission-honoured, of dates', () => {
     expect(invariant.breaches.at(-1)!.what).to.equal(
       'france/helper, whose admission has run out, answers a request',
     );
+  });
+});
+
+describe('the story of the newcomers', () => {
+  it('R5.1-2, R5.1-3: ends with those who belong to the cluster, and with them only', () => {
+    const file = fileURLToPath(new URL('../../scenarios/newcomers.yaml', import.meta.url));
+    const { world } = simulate(loadScenario(file));
+    const nodeOf = (name: string) => world.machines.find(({ spec }) => spec.name === `france/${name}`)!.node;
+    const { table } = nodeOf('index-1').membership!;
+    const members = world.machines
+      .filter(({ peer }) => table.find(peer) >= 0 && table.isLiveAt(table.find(peer)))
+      .map(({ spec }) => spec.name.slice('france/'.length));
+    expect(members).to.have.members([
+      ...['gateway-1', 'gateway-2', 'index-1', 'index-2', 'guide-1'],
+      ...['helper-1', 'helper-2', 'helper-3', 'patient-1'],
+    ]);
+    for (const name of ['early-1', 'early-2', 'walled-1', 'forgotten-1'])
+      expect(nodeOf(name).membership, name).to.equal(null);
+    const served = (name: string): number =>
+      world.users.requests.filter(
+        ({ answer }) => world.machines[answer?.servedBy ?? -1]?.spec.name === `france/${name}`,
+      ).length;
+    for (const name of ['early-1', 'patient-1', 'forgotten-1', 'helper-3'])
+      expect(served(name), name).to.be.greaterThan(0);
+    expect(served('walled-1')).to.equal(0);
   });
 });
