@@ -17,7 +17,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'gpu-shortage.yaml': { digest: '64f822fb711717fc', verdict: 'pass' },
   'index-lost.yaml': { digest: '2228032dbd542d77', verdict: 'pass' },
   'model-rollout.yaml': { digest: 'bd8022387868565d', verdict: 'pass' },
-  'newcomers.yaml': { digest: 'newcomersatthe01', verdict: 'pass' },
+  'newcomers.yaml': { digest: '17062cd0f8cabfc0', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '6abb7a021645a3aa', verdict: 'pass' },
   'quickstart.yaml': { digest: '4686325f52cfb855', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: 'f5899f0347a8ff97', verdict: 'pass' },
