@@ -116,6 +116,7 @@ export default tseslint.config(
     ignores: [
       'sim/files.ts',
       'sim/cluster-discovery.ts',
+      'sim/conform/**',
       'sim/scenario/**',
       'sim/pool*.ts',
       'sim/nemesis.ts',
@@ -138,6 +139,7 @@ export default tseslint.config(
     files: [
       'sim/files.ts',
       'sim/cluster-discovery.ts',
+      'sim/conform/**/*.ts',
       'sim/scenario/**/*.ts',
       'sim/pool*.ts',
       'sim/nemesis.ts',

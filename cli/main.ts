@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addPodCommands } from './pod-commands.ts';
 import { VERSION } from '../sim/version.ts';
+import type { ConformOptions } from './conform.ts';
 import { USAGE } from './usage.ts';
 
 const program = new Command('watershed')
@@ -106,6 +107,26 @@ program
   .action(async (run: string, subject: string, name: string, options: { at?: string }) => {
     const { whyRun } = await import('./why.ts');
     process.exitCode = await whyRun(run, subject, name, options);
+  });
+
+program
+  .command('conform')
+  .description('test by the protocol whether a node does what a federation asks of it; sign what was found')
+  .argument('[subject]', 'scenario, YAML; or where a live node listens: host:port or a URL')
+  .option('--node <name>', 'which node of the scenario; the one of the most types by default')
+  .option(
+    '--operator <dir...>',
+    'live: folders with keys of operators of its cluster, who admit the test node',
+  )
+  .option('--publisher <dir>', 'live: a folder with the key of a publisher whom the node knows')
+  .option('--host <address>', 'live: where the node can call this machine back', '127.0.0.1')
+  .option('--key <dir>', 'where the key of the tester lies, or is made', 'runs/tester')
+  .option('--out <file>', 'write the signed report there, too')
+  .option('--json', 'print the signed report as JSON, and nothing else')
+  .option('--verify <file>', 'say whether a report is as its tester has signed it, and test nothing')
+  .action(async (subject: string | undefined, options: ConformOptions) => {
+    const { conform } = await import('./conform.ts');
+    process.exitCode = await conform(subject, options);
   });
 
 program

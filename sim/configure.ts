@@ -52,7 +52,8 @@ export function createMachines(
   const operators = new Map(
     scenario.clusters.map((cluster) => [cluster.name, operatorNames(cluster).map((name) => addPeer(name))]),
   );
-  const publishers = scenario.models.some(({ moves }) => moves !== undefined) ? [addPeer(PUBLISHER)] : NONE;
+  const own = scenario.models.some(({ moves }) => moves !== undefined) ? [PUBLISHER] : NONE;
+  const publishers = [...own, ...(scenario.publishers ?? NONE)].map((name) => addPeer(name));
   const auditors = new Map(auditorNames(scenario).map((name) => [name, addPeer(`auditor ${name}`)]));
   const cast = { nodes, attestors, operators, publishers, auditors };
   const configs = configureNodes(scenario, cast, identities, (signer, hash) => identities.mint(signer, hash));

@@ -7,7 +7,7 @@ import type { Peer } from '../core/base/peers.ts';
 import type { Clock } from './clocks.ts';
 import { Platter } from './devices/disk.ts';
 import type { ArmedFault } from './faults/harm.ts';
-import type { Villain } from './malice/villain.ts';
+import type { Guise } from './malice/malice.ts';
 import type { ResolvedNodeFault } from './scenario/resolved-node-faults.ts';
 import type { Wire } from './wire.ts';
 import type { ResolvedNode } from './scenario/resolved.ts';
@@ -63,7 +63,7 @@ export class Rows {
 
 /** What only few machines have: of very many, nearly all are as they were made. */
 class Oddities {
-  villain: Villain | null = null;
+  villain: Guise | null = null;
   wire: Wire | null = null;
   wireVersion = WIRE_VERSION;
   offBy: Set<ArmedFault> | null = null;
@@ -221,11 +221,11 @@ export class Machine implements Clock {
   }
 
   /** Who sits between the node and the network, if anybody does. */
-  get villain(): Villain | null {
+  get villain(): Guise | null {
     return this.odd === null ? null : this.odd.villain;
   }
 
-  set villain(villain: Villain) {
+  set villain(villain: Guise) {
     this.oddities.villain = villain;
   }
 

@@ -176,6 +176,11 @@ export class Operators {
     this.send(this.operatorOf(machine), machine, kind, body, listener);
   }
 
+  /** Says anything to a node in the name of one of the operators of its cluster. */
+  orderBy(operator: Peer, machine: Machine, kind: number, body: unknown, listener: Listener): void {
+    this.send(operator, machine, kind, body, listener);
+  }
+
   leave(machine: Machine, listener: Listener | null = null): void {
     this.send(this.operatorOf(machine), machine, LEAVE, {}, listener);
   }

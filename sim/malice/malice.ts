@@ -19,6 +19,16 @@ export interface Malice {
   onTick(scene: Scene): void;
 }
 
+/** Who stands between a node of the world and the network. */
+export interface Guise {
+  /** Between two calls of `tick`, µs; 0: it is never called. */
+  readonly tickUs: number;
+  /** Whether what its node sends goes out, and whether what others send reaches it; perhaps changed. */
+  letsOut(envelope: Envelope): boolean;
+  letsIn(envelope: Envelope): boolean;
+  tick(): void;
+}
+
 /** What a malicious role knows of the world, and all that it can do there. */
 export interface Scene {
   readonly self: Peer;

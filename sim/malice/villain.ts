@@ -15,7 +15,7 @@ import { CapabilityLiar } from './capability-liar.ts';
 import { EquivocatingIndex } from './equivocating-index.ts';
 import { Equivocator } from './equivocator.ts';
 import { Forger } from './forger.ts';
-import type { Malice, Scene } from './malice.ts';
+import type { Guise, Malice, Scene } from './malice.ts';
 import { LyingHolder } from './lying-holder.ts';
 import { PeeringForger } from './peering-forger.ts';
 import { RecordForger } from './record-forger.ts';
@@ -64,7 +64,7 @@ function createMalice(role: MaliciousRole): Malice {
 const MAX_STRANGERS = 32;
 
 /** A malicious role at one node, with what it has done so far. It acts between two times, while its node is up. */
-export class Villain implements Scene {
+export class Villain implements Scene, Guise {
   readonly role: ResolvedMalice;
   readonly label: string;
   readonly armed = 1;

@@ -39,6 +39,8 @@ export interface ResolvedScenario {
   readonly peerings: readonly ResolvedPeering[];
   /** In order of time; absent: none. */
   readonly rollouts?: readonly ResolvedRollout[];
+  /** Publishers whose word on models counts besides that of the scenario's own models; absent: none. */
+  readonly publishers?: readonly string[];
   readonly workloads: readonly ResolvedWorkload[];
   /** Who vouches for whom; absent: nobody. */
   readonly vouches?: readonly ResolvedVouch[];

@@ -56,6 +56,7 @@ describe('the command line', function () {
     expect(stdout).to.match(/written {2}here\//);
     expect(readdirSync(join(folder, 'here')).sort()).to.deep.equal(
       [
+        'facts.jsonl',
         'frames.jsonl',
         'metrics.csv',
         'requests.jsonl',

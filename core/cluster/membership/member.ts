@@ -27,7 +27,7 @@ export const memberShape = record({
 export type Member = Readonly<Of<typeof memberShape>>;
 
 /** The types of a manifest as bits; those of other versions have none. */
-export function typesOf(manifest: Manifest): number {
+export function typesOf(manifest: Pick<Manifest, 'types'>): number {
   let types = 0;
   for (let i = 0; i < NODE_TYPES.length; i++) if (manifest.types.includes(NODE_TYPES[i])) types |= 1 << i;
   return types;
