@@ -62,9 +62,13 @@ export function addPodCommands(program: Command): void {
   );
   add('grant <name> <reader>', 'let somebody read it: prints what to give to them')
     .option('--days <n>', 'for so long; default 30', days)
-    .action((name: string, reader: string, options: Where & { days?: number }) =>
-      run('grant', options, name, reader, options.days ?? 30),
+    .option('--purpose <words>', 'what for', 'to read it')
+    .action((name: string, reader: string, options: Where & { days?: number; purpose: string }) =>
+      run('grant', options, name, reader, options.days ?? 30, options.purpose),
     );
+  add('withdraw <name>', 'let nobody else read it any more, whatever was granted').action(
+    (name: string, where: Where) => run('withdraw', where, name),
+  );
   ruled(add('policy <name>', 'show its policy, or set another one')).action((name: string, options: Where) =>
     run('policy', options, name, options),
   );

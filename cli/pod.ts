@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { consentShape } from '../core/policy/documents.ts';
-import type { DataLocationPolicy } from '../core/policy/location-policy.ts';
+import { patternShape, type Pattern } from '../core/policy/consent-documents.ts';
+import { compilePolicy, type DataLocationPolicy } from '../core/policy/location-policy.ts';
 import { AUTHORISATIONS } from '../core/policy/documents.ts';
 import { findRunningFederation, readGatewayUrls } from '../live/federation-file.ts';
 import { openIdentity } from '../live/identity.ts';
@@ -150,16 +150,19 @@ class PodDesk {
     return 0;
   }
 
-  grant(name: string, reader: string, days: number): number {
+  grant(name: string, reader: string, days: number, purpose: string): number {
     if (!/^[0-9a-f]{64}$/.test(reader)) {
       console.error(
         'reader: an id of 64 hexadecimal digits is expected, as `watershed pod key` shows theirs',
       );
       return USAGE;
     }
-    const { number } = this.book.find(name);
-    const consent = this.owner.consentTo(number, reader, Date.now() * 1_000 + days * DAY_US);
-    const json = { owner: this.owner.id, number, consent: this.owner.toJson(consentShape, consent) };
+    const { number, policy } = this.book.find(name);
+    const { homeRegion, policy: places } = policy.terms;
+    const regions = compilePolicy(homeRegion, places).selectors;
+    const pattern = this.owner.consentTo(number, reader, purpose, Date.now() * 1_000 + days * DAY_US);
+    const consent = this.owner.toJson(patternShape, pattern);
+    const json = { owner: this.owner.id, number, regions, consent };
     console.log(Buffer.from(JSON.stringify(json)).toString('base64url'));
     return 0;
   }
@@ -187,10 +190,18 @@ class PodDesk {
   }
 
   async log(name: string): Promise<number> {
-    const { accesses } = await this.owner.look(this.book.find(name).number);
-    for (const { reader, authorisation, wallUs } of accesses)
-      console.log(`${dateOf(wallUs)}  ${this.owner.ids.idOf(reader)}  ${AUTHORISATIONS[authorisation]}`);
-    if (accesses.length === 0) console.log('nobody else has read it');
+    const { receipts } = await this.owner.look(this.book.find(name).number);
+    for (const { reader, authorisation, purpose, wallUs } of receipts)
+      console.log(
+        `${dateOf(wallUs)}  ${this.owner.ids.idOf(reader)}  ${AUTHORISATIONS[authorisation]}  ${purpose}`,
+      );
+    if (receipts.length === 0) console.log('nobody else has read it');
+    return 0;
+  }
+
+  async withdraw(name: string): Promise<number> {
+    await this.owner.withdraw(this.book.find(name).number);
+    console.log(`nobody else may read ${name} any more: in force at every pod host`);
     return 0;
   }
 
@@ -218,12 +229,10 @@ class PodDesk {
     // A grant is long, and no name of a pod is like one.
     const grant = name.length > 256 ? readGrant(name) : null;
     if (grant === null) return this.owner.read(this.book.find(name).number);
-    const { owner, number, consent } = grant;
-    return this.owner.read(
-      Number(number),
-      String(owner),
-      this.owner.fromJson(consentShape, consent, 'grant.consent'),
-    );
+    const { owner, number, regions, consent } = grant;
+    const pattern = this.owner.fromJson(patternShape, consent, 'grant.consent') as Pattern;
+    const places = Array.isArray(regions) ? regions.map(String) : [];
+    return this.owner.read(Number(number), String(owner), this.owner.readingUnder(pattern, places));
   }
 }
 

@@ -2,8 +2,24 @@
 import { randomUUID } from 'node:crypto';
 import type { Peer } from '../core/base/peers.ts';
 import type { Shape } from '../core/machine/shape.ts';
-import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
-import { consentShape, type Consent } from '../core/policy/documents.ts';
+import {
+  consentBookShape,
+  FIRST_LOCK,
+  permissionShape,
+  READING_USE,
+  SECOND_LOCK,
+  STANDING,
+  type ConsentBook,
+  type Pattern,
+  type Permission,
+  type Proposal,
+} from '../core/policy/consent-documents.ts';
+import {
+  lockedPatternHash,
+  patternHash,
+  proposedHash,
+  withdrawalHash,
+} from '../core/policy/consent-hashes.ts';
 import { allowsStorage, compilePolicy, type DataLocationPolicy } from '../core/policy/location-policy.ts';
 import {
   certificateHash,
@@ -11,7 +27,6 @@ import {
   findPodPolicyFault,
   podIdOf,
   policyHash,
-  readingHash,
 } from '../core/policy/pod-documents.ts';
 import { podPolicyShape, type PodPolicy, type PolicyTerms } from '../core/policy/pod-terms.ts';
 import * as records from '../core/roles/pods/pod-records.ts';
@@ -32,13 +47,13 @@ export interface PodContents {
   readonly vector: Vector;
 }
 
-/** The same without the bytes; to its owner also who else has read it (R6.2-1). */
+/** The same without the bytes; to its owner also the receipts of what others have done with it (R6.2-1). */
 export interface PodDescription {
   readonly pod: string;
   readonly policy: PodPolicy;
   readonly versions: readonly Version[];
   readonly vector: Vector;
-  readonly accesses: readonly records.Access[];
+  readonly receipts: readonly records.Receipt[];
   /** Of nodes, by id. */
   readonly names: Readonly<Record<string, string>>;
 }
@@ -167,11 +182,11 @@ export class PodOwner {
   }
 
   /** All versions with their bytes. Whoever reads another's pod brings the consent of its owner. */
-  async read(number: number, owner = this.id, consent: Consent | null = null): Promise<PodContents> {
+  async read(number: number, owner = this.id, permission: Permission | null = null): Promise<PodContents> {
     const answer = await this.calls.ask({
       method: 'GET',
       path: `${this.pathOf(number, owner)}/contents`,
-      headers: this.consentHeader(consent),
+      headers: this.consentHeader(permission),
       patienceMs: this.patienceMs,
     });
     const { head, content } = await readParcel(chunksOf(answer), MAX_CONTENTS_BYTES);
@@ -187,11 +202,11 @@ export class PodOwner {
   }
 
   /** Which versions a pod has, under which policy, and who else has read it. */
-  async look(number: number, owner = this.id, consent: Consent | null = null): Promise<PodDescription> {
+  async look(number: number, owner = this.id, permission: Permission | null = null): Promise<PodDescription> {
     const answer = await this.calls.ask({
       method: 'GET',
       path: this.pathOf(number, owner),
-      headers: this.consentHeader(consent),
+      headers: this.consentHeader(permission),
       patienceMs: this.patienceMs,
     });
     return this.describe(JSON.parse(Buffer.from(answer).toString('utf8')));
@@ -250,15 +265,65 @@ export class PodOwner {
     }
   }
 
-  /** Both locks opened for somebody to read a pod, until then (R6.2-4): to be given to the reader. */
-  consentTo(number: number, reader: string, untilWallUs: number): Consent {
-    const proposal = readingHash(this.ids, this.podId(number), this.ids.peerOf(reader));
-    const terms = { owner: this.peer, proposal, authorisation: 0, untilWallUs };
-    return {
-      ...terms,
-      understood: signHash(this.identity, understandingHash(this.ids, this.peer, proposal)),
-      authorised: signHash(this.identity, authorisationHash(this.ids, terms)),
+  /** Both locks opened beforehand for somebody to read a pod for a purpose, until then (R6.2-4): to be given to the reader. */
+  consentTo(number: number, reader: string, purpose: string, untilWallUs: number): Pattern {
+    const terms = {
+      owner: this.peer,
+      number,
+      authorisation: STANDING,
+      proposer: this.ids.peerOf(reader),
+      delegate: this.peer,
+      use: READING_USE,
+      purpose,
+      pods: [this.podId(number)],
+      untilWallUs,
+      uses: 0,
+      wallUs: Date.now() * 1_000,
     };
+    const hash = patternHash(this.ids, terms);
+    return {
+      terms,
+      understood: signHash(this.identity, lockedPatternHash(this.ids, FIRST_LOCK, hash)),
+      authorised: signHash(this.identity, lockedPatternHash(this.ids, SECOND_LOCK, hash)),
+    };
+  }
+
+  /** What this person goes by who reads under what an owner has allowed beforehand, through gateways of these regions. */
+  readingUnder(pattern: Pattern, regions: readonly string[]): Permission {
+    const { purpose, pods, untilWallUs } = pattern.terms;
+    const terms = {
+      ...{ proposer: this.peer, number: 1, round: 1, use: READING_USE, plan: '', purpose, pods },
+      ...{ writtenByWallUs: untilWallUs, regions: [...regions], untilWallUs, uses: 0, answer: '' },
+    };
+    const proposal: Proposal = { terms, signature: signHash(this.identity, proposedHash(this.ids, terms)) };
+    return { proposal, pattern, understood: null, decided: null } as Permission;
+  }
+
+  /** Takes back one authorisation, by its hash, or all that was given until now; resolves when no host can act on it any more. */
+  withdraw(number: number, target = ''): Promise<records.PodConsented> {
+    const said = { target, wallUs: Date.now() * 1_000 };
+    const signature = signHash(this.identity, withdrawalHash(this.ids, this.podId(number), said));
+    const withdrawal = { ...said, signature };
+    return this.say(number, target === '' ? { all: withdrawal } : { withdrawals: [withdrawal] });
+  }
+
+  /** Says something of consent to uses of a pod; resolves, with how it stands, when it is in force (R6.2-4). */
+  async say(
+    number: number,
+    told: Partial<ConsentBook>,
+    owner = this.id,
+    taken: Vector = [],
+  ): Promise<records.PodConsented> {
+    const book = { matters: [], patterns: [], withdrawals: [], all: null, ...told };
+    const fields = { told: this.toJson(consentBookShape, book), taken: this.toJson(vectorShape, taken) };
+    const { said } = await this.sayJson(records.podConsentedBody, {
+      method: 'PUT',
+      path: `${this.pathOf(number, owner)}/consent`,
+      body: Buffer.from(JSON.stringify(fields)),
+      key: randomUUID(),
+      patienceMs: this.patienceMs,
+    });
+    return said;
   }
 
   toJson<T>(shape: Shape<T>, value: unknown): unknown {
@@ -269,23 +334,23 @@ export class PodOwner {
     return fromJson(shape, json, this.ids, place);
   }
 
-  private consentHeader(consent: Consent | null): Record<string, string> {
-    if (consent === null) return {};
-    const json = JSON.stringify(this.toJson(consentShape, consent));
+  private consentHeader(permission: Permission | null): Record<string, string> {
+    if (permission === null) return {};
+    const json = JSON.stringify(this.toJson(permissionShape, permission));
     return { 'Watershed-Consent': Buffer.from(json).toString('base64url') };
   }
 
   private describe(json: unknown): PodDescription {
     const { pod, said, names } = fieldsOf(json, 'answer');
     const { policy, copy } = this.fromJson(records.podFoundBody, said, 'answer');
-    const { versions, accesses } = copy;
+    const { versions, receipts } = copy;
     const vector = vectorOf(this.ids, versions);
     return {
       pod: String(pod),
       policy,
       versions,
       vector,
-      accesses,
+      receipts,
       names: names as Record<string, string>,
     };
   }

@@ -5,7 +5,13 @@ import type { Express, Request, Response } from 'express';
 import type { Peer } from '../core/base/peers.ts';
 import * as kinds from '../core/machine/kinds.ts';
 import type { Ref, Shape } from '../core/machine/shape.ts';
-import { consentShape, type Consent } from '../core/policy/documents.ts';
+import {
+  consentBookShape,
+  permissionShape,
+  READING_USE,
+  type ConsentBook,
+  type Permission,
+} from '../core/policy/consent-documents.ts';
 import { allowsStorage, compilePolicy } from '../core/policy/location-policy.ts';
 import { podPolicyShape, type PodPolicy } from '../core/policy/pod-terms.ts';
 import * as records from '../core/roles/pods/pod-records.ts';
@@ -32,14 +38,18 @@ export function routePods(app: Express, live: LiveNode, door: PodDoor, visitors:
   app.put(`${POD}/contents`, (request, response) => desk.write(request, response));
   app.put(`${POD}/policy`, (request, response) => desk.rule(request, response));
   app.put(`${POD}/deletion`, (request, response) => desk.remove(request, response));
-  app.all([POD, `${POD}/contents`, `${POD}/policy`, `${POD}/deletion`], ({ path }, response) => {
-    const allowed = path.endsWith('/contents')
-      ? 'GET, PUT'
-      : /\/(policy|deletion)$/.test(path)
-        ? 'PUT'
-        : 'GET';
-    sendFault(response.setHeader('Allow', allowed), 405, 'METHOD_NOT_ALLOWED', `there are ${allowed}`);
-  });
+  app.put(`${POD}/consent`, (request, response) => desk.consent(request, response));
+  app.all(
+    [POD, ...['contents', 'policy', 'deletion', 'consent'].map((part) => `${POD}/${part}`)],
+    ({ path }, response) => {
+      const allowed = path.endsWith('/contents')
+        ? 'GET, PUT'
+        : /\/(policy|deletion|consent)$/.test(path)
+          ? 'PUT'
+          : 'GET';
+      sendFault(response.setHeader('Allow', allowed), 405, 'METHOD_NOT_ALLOWED', `there are ${allowed}`);
+    },
+  );
 }
 
 class PodCounter {
@@ -118,6 +128,28 @@ class PodCounter {
     }
   }
 
+  /** Something is said of consent to uses of a pod, or nothing: the answer is how it stands, as far as the asker may see it. */
+  async consent(request: Request, response: Response): Promise<void> {
+    const visit = this.door.admit(request, response);
+    if (visit === null) return;
+    try {
+      const { told, taken } = fieldsOf(await this.readDocument(request, visit), 'consent');
+      const ids = this.live.ids.forStrangers;
+      const { owner, number } = visit;
+      const body = {
+        owner,
+        number,
+        told: fromJson(consentBookShape, told, ids, 'consent.told') as ConsentBook,
+        taken: fromJson(vectorShape, taken, ids, 'consent.taken') as Vector,
+        ...timeOf(visit),
+      };
+      const said = await this.ask(visit, kinds.POD_CONSENT, body);
+      this.send(response, visit, said, records.podConsentedBody);
+    } catch (error) {
+      sendWrong(this.live, response, visit, error);
+    }
+  }
+
   /** Deletes; who asks again is told how far it has come: 200 with a certificate, 202 with who is missing. */
   async remove(request: Request, response: Response): Promise<void> {
     const visit = this.door.admit(request, response);
@@ -188,10 +220,11 @@ class PodCounter {
     response: Response,
   ): Promise<records.PodFound | null> {
     try {
-      const consent = this.readConsent(request);
+      const permission = this.readPermission(request);
       const { owner, number } = visit;
       // Where it is read the gateway itself says.
-      const body = { owner, number, consent, region: '', ...timeOf(visit) };
+      const use = { permission, use: READING_USE, plan: '' };
+      const body = { owner, number, ...use, region: '', ...timeOf(visit) };
       const said = await this.ask(visit, kinds.POD_READ, body);
       if (said !== null && 'body' in said) return said.body as records.PodFound;
       this.send(response, visit, said, records.podFoundBody);
@@ -201,7 +234,7 @@ class PodCounter {
     return null;
   }
 
-  private readConsent(request: Request): Consent | null {
+  private readPermission(request: Request): Permission | null {
     const header = request.get('Watershed-Consent');
     if (header === undefined) return null;
     let json: unknown;
@@ -210,7 +243,7 @@ class PodCounter {
     } catch {
       throw new JsonFault('Watershed-Consent: JSON in base64url is expected');
     }
-    return fromJson(consentShape, json, this.live.ids.forStrangers, 'consent') as Consent;
+    return fromJson(permissionShape, json, this.live.ids.forStrangers, 'consent') as Permission;
   }
 
   private async readDocument(request: Request, { bodyHash }: PodVisit): Promise<unknown> {

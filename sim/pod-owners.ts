@@ -13,14 +13,14 @@ import {
   REFUSED,
   type Refused,
 } from '../core/machine/kinds.ts';
-import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
-import type { Consent } from '../core/policy/documents.ts';
-import { deletionHash, podIdOf, policyHash, readingHash } from '../core/policy/pod-documents.ts';
+import { READING_USE, type Permission } from '../core/policy/consent-documents.ts';
+import { deletionHash, podIdOf, policyHash } from '../core/policy/pod-documents.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
 import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pods/pod-records.ts';
 import { vectorOf, type Dot } from '../core/roles/pods/pod-version.ts';
 import { NOT_READY, OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
+import { permit, signProposal } from './consent-papers.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';
 import type { Machine } from './machine.ts';
 import type { OwnedPod, PodAct, PodRequest } from './owned-pod.ts';
@@ -259,9 +259,10 @@ export class PodOwners {
       request.kind = POD_WRITE;
       request.body = { policy: document, content: request.content, context: pod.context, ...time };
     } else if (act === 'read') {
-      const consent = person === pod.owner || !isConsented ? null : this.consentTo(pod, person);
+      const permission = person === pod.owner || !isConsented ? null : this.permit(pod, person, request.n);
+      const { owner, number } = pod;
       request.kind = POD_READ;
-      request.body = { owner: pod.owner, number: pod.number, consent, region: '', ...time };
+      request.body = { owner, number, permission, use: READING_USE, plan: '', region: '', ...time };
     } else if (act === 'rule') {
       request.kind = POD_RULE;
       request.body = { policy: document, ...time };
@@ -281,15 +282,16 @@ export class PodOwners {
     this.scheduleLook(request, LOOK_US);
   }
 
-  private consentTo({ owner, id }: OwnedPod, reader: Peer): Consent {
+  private permit({ owner, id, group }: OwnedPod, proposer: Peer, number: number): Permission {
     const { identities, nowUs } = this.world;
-    const proposal = readingHash(identities, id, reader);
-    const terms = { owner, proposal, authorisation: 0, untilWallUs: WALL_EPOCH_US + nowUs + CONSENT_US };
-    return {
-      ...terms,
-      understood: identities.mint(owner, understandingHash(identities, owner, proposal)),
-      authorised: identities.mint(owner, authorisationHash(identities, terms)),
-    };
+    const wallUs = WALL_EPOCH_US + nowUs;
+    const untilWallUs = wallUs + CONSENT_US;
+    const { region } = this.world.scenario.clusters[this.groups[group].cluster];
+    const proposal = signProposal(identities, {
+      ...{ proposer, number, round: 1, use: READING_USE, plan: '', purpose: 'visit', pods: [id] },
+      ...{ writtenByWallUs: untilWallUs, regions: [region], untilWallUs, uses: 0, answer: '' },
+    });
+    return permit(identities, owner, id, proposal, wallUs);
   }
 
   private say(request: PodRequest): void {

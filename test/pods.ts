@@ -2,12 +2,21 @@ import type { Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import * as kinds from '../core/machine/kinds.ts';
 import type { Ref } from '../core/machine/shape.ts';
-import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
-import type { Consent } from '../core/policy/documents.ts';
+import {
+  EMPTY_BOOK,
+  type ConsentBook,
+  READING_USE,
+  STANDING,
+  type PatternTerms,
+  type Permission,
+  type Proposal,
+  type Proposed,
+} from '../core/policy/consent-documents.ts';
 import type { DataLocationPolicy } from '../core/policy/location-policy.ts';
-import { deletionHash, policyHash, podIdOf, readingHash } from '../core/policy/pod-documents.ts';
+import { deletionHash, policyHash, podIdOf } from '../core/policy/pod-documents.ts';
 import type { PodDeletion, PodPolicy } from '../core/policy/pod-terms.ts';
 import type { Vector } from '../core/roles/pods/pod-version.ts';
+import { permit, signProposal } from '../sim/consent-papers.ts';
 import type { Cast } from './cast.ts';
 import { envelopeOf, Rig, SECOND_US, WALL_START_US, type NodeSpec } from './rig.ts';
 
@@ -55,15 +64,62 @@ export function signDeletion(cast: Cast, owner: Peer, number: number): PodDeleti
   return { owner, number, signature: cast.sign(owner, deletionHash(cast, owner, number)) };
 }
 
+/** Somebody proposes to read some pods; what is left out is the plainest. */
+export function propose(
+  cast: Cast,
+  proposer: Peer,
+  pods: readonly string[],
+  changes: Partial<Proposed> = {},
+): Proposal {
+  return signProposal(cast, {
+    proposer,
+    number: 1,
+    round: 1,
+    use: READING_USE,
+    plan: '',
+    purpose: 'care',
+    pods: [...pods],
+    writtenByWallUs: WALL_START_US + 1e12,
+    regions: ['eu'],
+    untilWallUs: WALL_START_US + 1e12,
+    uses: 0,
+    answer: '',
+    ...changes,
+  });
+}
+
 /** Both locks opened for somebody to read a pod. */
-export function signConsent(cast: Cast, owner: Peer, number: number, reader: Peer): Consent {
-  const proposal = readingHash(cast, podIdOf(cast, owner, number), reader);
-  const terms = { owner, proposal, authorisation: 0, untilWallUs: WALL_START_US + 1e12 };
+export function signConsent(cast: Cast, owner: Peer, number: number, reader: Peer): Permission {
+  const pod = podIdOf(cast, owner, number);
+  return permit(cast, owner, pod, propose(cast, reader, [pod]), WALL_START_US);
+}
+
+/** What an owner allows beforehand, unsigned; what is left out is the plainest. */
+export function patternOf(
+  owner: Peer,
+  proposer: Peer | null,
+  pods: readonly string[],
+  changes: Partial<PatternTerms> = {},
+): PatternTerms {
   return {
-    ...terms,
-    understood: cast.sign(owner, understandingHash(cast, owner, proposal)),
-    authorised: cast.sign(owner, authorisationHash(cast, terms)),
+    owner,
+    number: 1,
+    authorisation: STANDING,
+    proposer,
+    delegate: owner,
+    use: READING_USE,
+    purpose: 'care',
+    pods: [...pods],
+    untilWallUs: WALL_START_US + 1e12,
+    uses: 0,
+    wallUs: WALL_START_US,
+    ...changes,
   };
+}
+
+/** A permission that has nothing but the proposal, and what is added. */
+export function asking(proposal: Proposal, more: Partial<Permission> = {}): Permission {
+  return { proposal, pattern: null, understood: null, decided: null, ...more } as Permission;
 }
 
 export function contentOf(name: string, keyId = 0): Ref {
@@ -111,8 +167,23 @@ export class PodOwner {
     return this.say(kinds.POD_WRITE, { policy, content: contentOf(name), context }, waitUs);
   }
 
-  read(owner = this.peer, consent: Consent | null = null, number = 1): Envelope | null {
-    return this.say(kinds.POD_READ, { owner, number, consent, region: '' });
+  read(owner = this.peer, permission: Permission | null = null, number = 1): Envelope | null {
+    return this.say(kinds.POD_READ, this.reading(owner, permission, number));
+  }
+
+  reading(owner: Peer, permission: Permission | null, number = 1): object {
+    return { owner, number, permission, use: READING_USE, plan: '', region: '' };
+  }
+
+  /** Says something of consent to uses of a pod, or asks how it stands. */
+  consent(
+    told: Partial<ConsentBook> = {},
+    owner = this.peer,
+    more: object = {},
+    waitUs?: number,
+  ): Envelope | null {
+    const body = { owner, number: 1, told: { ...EMPTY_BOOK, ...told }, taken: [], ...more };
+    return this.say(kinds.POD_CONSENT, body, waitUs);
   }
 
   rule(policy: PodPolicy, waitUs?: number): Envelope | null {

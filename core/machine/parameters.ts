@@ -323,6 +323,12 @@ export const PARAMETERS = {
     'R6.2-2',
     'a holder that was away for longer comes back empty',
   ),
+  emergencyUs: us(
+    60 * MINUTE_US,
+    7 * 1_440 * MINUTE_US,
+    'own',
+    'what is authorised in an emergency holds no longer',
+  ),
   podSilenceUs: us(
     3 * SECOND_US,
     MINUTE_US,

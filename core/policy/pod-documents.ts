@@ -46,10 +46,3 @@ export function certificateHash(pure: Pure, pod: string, atWallUs: number): stri
   const document = { what: 'pod is deleted', pod, atWallUs };
   return hashDocument(pure, certificateShape, document);
 }
-
-const readingShape = record({ what: text(32), pod: podId, reader: peer });
-
-/** What an owner consents to who lets somebody else read a pod. */
-export function readingHash(pure: Pure, pod: string, reader: Peer): string {
-  return hashDocument(pure, readingShape, { what: 'reading of pod', pod, reader });
-}

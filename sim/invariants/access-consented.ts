@@ -26,8 +26,8 @@ export class AccessConsented extends Invariant {
 
 function isListed(world: World, id: string, { origin, n }: Envelope): boolean {
   return world.machines.some(({ platter }) =>
-    (platter.records.get(`pod/${id}`)?.pod?.copy.accesses ?? []).some(
-      (access) => access.n === n && access.reader === origin,
+    (platter.records.get(`pod/${id}`)?.pod?.copy.receipts ?? []).some(
+      (receipt) => receipt.n === n && receipt.asker === origin,
     ),
   );
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Peer } from '../../core/base/peers.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { allowsStorage, compilePolicy, findPolicyFault } from '../../core/policy/location-policy.ts';
+import { EMPTY_BOOK } from '../../core/policy/consent-documents.ts';
 import { joinLaws } from '../../core/roles/pods/pod-law.ts';
 import { desiredHolders } from '../../core/roles/pods/pod-placement.ts';
 import type { Fellows } from '../../core/roles/pods/pod-state.ts';
@@ -97,17 +98,20 @@ describe('laws of pods', () => {
       pod: 'p',
       policy: isDeletion ? null : signPolicy(rig.cast, owner, 1, version, {}, home),
       deletion: isDeletion ? signDeletion(rig.cast, owner, 1) : null,
+      book: EMPTY_BOOK as PodLaw['book'],
     }));
 
   law(
     'what an owner has said of a pod is joined alike in whatever order it is heard, and a deletion beats all',
     fc.tuple(laws, laws, laws),
     ([a, b, c]) => {
-      expect(joinLaws(a, b)).to.deep.equal(joinLaws(b, a));
-      expect(joinLaws(joinLaws(a, b), c)).to.deep.equal(joinLaws(a, joinLaws(b, c)));
-      expect(joinLaws(a, a)).to.deep.equal(a);
+      expect(joinLaws(rig.cast, a, b)).to.deep.equal(joinLaws(rig.cast, b, a));
+      expect(joinLaws(rig.cast, joinLaws(rig.cast, a, b), c)).to.deep.equal(
+        joinLaws(rig.cast, a, joinLaws(rig.cast, b, c)),
+      );
+      expect(joinLaws(rig.cast, a, a)).to.deep.equal(a);
       const isDeleted = [a, b, c].some(({ deletion }) => deletion !== null);
-      expect(joinLaws(joinLaws(a, b), c).deletion !== null).to.equal(isDeleted);
+      expect(joinLaws(rig.cast, joinLaws(rig.cast, a, b), c).deletion !== null).to.equal(isDeleted);
       return true;
     },
     { seed: 63, runs: 300 },

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { consentShape } from '../../core/policy/documents.ts';
+import { patternShape, type Pattern } from '../../core/policy/consent-documents.ts';
+import { patternHash } from '../../core/policy/consent-hashes.ts';
 import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
 import { podPolicyShape } from '../../core/policy/pod-terms.ts';
 import { MAX_CONTENT_BYTES } from '../../live/contents.ts';
@@ -97,15 +98,21 @@ describe('pods that people keep at live hosts', function () {
     await ann.write(policy, bytes);
     const without = await refusalOf(ben.read(3, ann.id));
     expect(without).to.include({ code: 'CONSENT_REQUIRED', definite: true, retryable: false });
-    const consent = ann.consentTo(3, ben.id, (Date.now() + 60_000) * 1_000);
-    const shared = await ben.read(
-      3,
-      ann.id,
-      ben.fromJson(consentShape, ann.toJson(consentShape, consent), ''),
-    );
+    const consent = ann.consentTo(3, ben.id, 'care', (Date.now() + 60_000) * 1_000);
+    const pattern = ben.fromJson(patternShape, ann.toJson(patternShape, consent), '') as Pattern;
+    const permission = ben.readingUnder(pattern, ['eu']);
+    const shared = await ben.read(3, ann.id, permission);
     expect(Buffer.from(shared.versions[0]!.bytes)).to.deep.equal(bytes);
-    const { accesses } = await ann.look(3);
-    expect(accesses.map(({ reader }) => ann.ids.idOf(reader))).to.deep.equal([ben.id]);
+    const { receipts } = await ann.look(3);
+    expect(receipts.map(({ reader, purpose }) => [ann.ids.idOf(reader), purpose])).to.deep.equal([
+      [ben.id, 'care'],
+    ]);
+    const target = patternHash(ann.ids, consent.terms);
+    const { book } = await ann.withdraw(3, target);
+    expect(book.withdrawals.map((one) => one.target)).to.deep.equal([target]);
+    const withdrawn = await refusalOf(ben.read(3, ann.id, permission));
+    expect(withdrawn).to.include({ code: 'CONSENT_REQUIRED', definite: true, retryable: false });
+    expect(withdrawn.message).to.match(/second lock is shut: the owner has withdrawn it/);
     const stranger = await refusalOf(
       ben.write(ben.fromJson(podPolicyShape, ann.toJson(podPolicyShape, policy), ''), bytes),
     );
@@ -155,7 +162,7 @@ describe('pods that people keep at live hosts', function () {
     expect(refused.message).to.match(/this gateway lies in asia-pac\/japan/);
     await ann.write(policy, bytes);
     const read = await refusalOf(ownerCalled('ann', 'france/kyoto').read(4));
-    expect(read.message).to.match(/gateway lies where the policy of the pod allows nothing/);
+    expect(read.message).to.match(/lies where the policy of the pod allows nothing/);
   });
 
   it('and the journals of every boot replay to equal outboxes', async () => {

@@ -150,8 +150,11 @@ describe('§6 Data sovereignty', () => {
     const consent = signConsent(rig.cast, ann.peer, 1, ben.peer);
     const found = bodyOf<PodFound>(ben.read(ann.peer, consent));
     expect(found.copy.versions).to.have.length(1);
-    expect(found.copy.accesses).to.deep.equal([]);
-    expect(bodyOf<PodFound>(ann.read()).copy.accesses.map(({ reader }) => reader)).to.deep.equal([ben.peer]);
+    expect(found.copy.receipts, 'of what others do only the owner is told').to.deep.equal([]);
+    const [receipt, ...rest] = bodyOf<PodFound>(ann.read()).copy.receipts;
+    expect(rest).to.deep.equal([]);
+    expect(receipt).to.include({ reader: ben.peer, asker: ben.peer, purpose: 'care', use: 0, authorisation: 0 });
+    expect(receipt.versions).to.deep.equal(found.copy.versions.map(({ dot }) => dot));
   });
 
   it('R6.1-4: where the policy asks for sealed contents no open one is taken, nor a write of another or under a stale policy', () => {

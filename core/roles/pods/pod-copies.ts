@@ -9,7 +9,7 @@ import { allowsStorage } from '../../policy/location-policy.ts';
 import { podIdOf } from '../../policy/pod-documents.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
 import { hasLease } from './pod-lease.ts';
-import { isOver, learnLaw, queueTask, save, tellTask } from './pod-law.ts';
+import { isOver, learnLaw, NO_BOOK, queueTask, save, tellTask } from './pod-law.ts';
 import { noteDeclined, notePlacement } from './pod-notes.ts';
 import {
   desiredHolders,
@@ -22,11 +22,10 @@ import {
 } from './pod-placement.ts';
 import {
   KEPT,
-  MAX_ACCESSES,
   MAX_RECENT,
   NOT_KEPT,
+  RECORDS_WANTED,
   WANTED,
-  type Access,
   type PodCopied,
   type PodCopy,
   type PodKept,
@@ -43,7 +42,11 @@ import {
   type PodEntry,
   type PodHost,
 } from './pod-state.ts';
+import { joinAccounts } from './pod-receipts.ts';
 import { joinVersions } from './pod-version.ts';
+
+/** Of a pod that nobody has used or written to. */
+export const EMPTY_COPY: PodCopy = { versions: [], recent: [], receipts: [], taken: [], spent: [] };
 
 /** Pods that are looked after at once. */
 const MAX_A_ROUND = 256;
@@ -51,28 +54,17 @@ const MAX_A_ROUND = 256;
 /** How long a host that was told of a copy has to say something before it is told again. */
 const AGAIN_US = 1_000_000;
 
-/** What is left of two copies of a pod. The versions are a join; the rest is for the record, the latest of it. */
+/** What is left of two copies of a pod: a join, but for which writes were the last. */
 export function joinCopies(node: Pick<Node, 'pure'>, left: PodCopy | null, right: PodCopy): PodCopy {
   const { pure } = node;
   const isSame = (one: WriteId, other: WriteId): boolean =>
     one.writer === other.writer && one.writerBoot === other.writerBoot && one.n === other.n;
   const recent = [...(left?.recent ?? [])];
   for (const one of right.recent) if (!recent.some((other) => isSame(one, other))) recent.push(one);
-  const accesses: Access[] = [...(left?.accesses ?? [])];
-  const isListed = (one: Access): boolean =>
-    accesses.some(
-      (other) => one.reader === other.reader && one.readerBoot === other.readerBoot && one.n === other.n,
-    );
-  for (const one of right.accesses) if (!isListed(one)) accesses.push(one);
-  accesses.sort((one, other) =>
-    one.wallUs !== other.wallUs
-      ? one.wallUs - other.wallUs
-      : pure.rank(one.reader) - pure.rank(other.reader) || one.n - other.n,
-  );
   return {
     versions: joinVersions(pure, left?.versions ?? [], right.versions),
     recent: recent.slice(-MAX_RECENT),
-    accesses: accesses.slice(-MAX_ACCESSES),
+    ...joinAccounts(pure, left, right),
   };
 }
 
@@ -125,15 +117,25 @@ export function pushEntry(node: Node, pods: PodHost, entry: PodEntry, now: Now, 
     entry.others.set(peer, { revision: other?.revision ?? 0, toldUs: now.monoUs });
     if (byWallUs > 0) sendCopy(node, entry, out, peer, byWallUs);
     else {
-      const body: PodOffer = { pod: entry.pod, revision: entry.revision, print: entry.print };
+      const { pod, revision, print, contents } = entry;
+      const body: PodOffer = { pod, revision, print, contents };
       out.send(POD_OFFER, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body);
     }
   }
 }
 
-function sendCopy(node: Node, entry: PodEntry, out: Outbox, peer: Peer, byWallUs: number): void {
+/** @param isWhole whether the versions go along, or only the records of who has used them */
+function sendCopy(
+  node: Node,
+  entry: PodEntry,
+  out: Outbox,
+  peer: Peer,
+  byWallUs: number,
+  isWhole = true,
+): void {
   const policy = entry.law.policy!;
-  const body: PodCopied = { policy, copy: entry.copy!, revision: entry.revision, byWallUs };
+  const copy = isWhole ? entry.copy! : { ...entry.copy!, versions: [] };
+  const body: PodCopied = { policy, copy, revision: entry.revision, byWallUs };
   out.send(POD_COPY, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body as unknown);
 }
 
@@ -141,13 +143,15 @@ function sendCopy(node: Node, entry: PodEntry, out: Outbox, peer: Peer, byWallUs
 export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { policy, copy, revision, byWallUs } = envelope.body as PodCopied;
   const pod = podIdOf(node.pure, policy.terms.owner, policy.terms.number);
-  const entry = learnLaw(node, pods, now, out, { pod, policy, deletion: null });
+  const entry = learnLaw(node, pods, now, out, { pod, policy, deletion: null, book: NO_BOOK });
   if (entry === null) {
     noteDeclined(node, out, pod, envelope.from, 'its policy does not hold here, or there is no room for it');
     answer(node, out, envelope, pod, revision, NOT_KEPT, null);
     return;
   }
-  const isFit = !policy.terms.policy.encryptionRequired || isSealed(copy);
+  // Records without versions are of use only to who has the versions.
+  const isOfUse = copy.versions.length > 0 || entry.copy !== null;
+  const isFit = isOfUse && (!policy.terms.policy.encryptionRequired || isSealed(copy));
   const isAsked = byWallUs > 0 && now.wallUs < byWallUs + WALL_SKEW_BOUND_US;
   if (!isFit || !mayKeep(node, pods, entry, now, isAsked)) {
     const why = isFit ? reasonNotKept(node, entry, now) : 'it was to be sealed, and is not';
@@ -194,13 +198,14 @@ function reasonNotKept(node: Node, entry: PodEntry, now: Now): string {
 
 /** Another host tells what it holds: it is wanted if this one has not the same. */
 export function onPodOffer(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
-  const { pod, revision, print } = envelope.body as PodOffer;
+  const { pod, revision, print, contents } = envelope.body as PodOffer;
   const entry = pods.entries.get(pod);
   if (entry !== undefined && entry.print === print && entry.copy !== null && entry.wanted === entry.copy)
     answer(node, out, envelope, pod, revision, KEPT, null);
-  else if (entry === undefined || mayKeep(node, pods, entry, now, false))
-    answer(node, out, envelope, pod, revision, WANTED, null);
-  else answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
+  else if (entry === undefined || mayKeep(node, pods, entry, now, false)) {
+    const hasContents = entry !== undefined && entry.copy !== null && entry.contents === contents;
+    answer(node, out, envelope, pod, revision, hasContents ? RECORDS_WANTED : WANTED, null);
+  } else answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
 }
 
 function answer(
@@ -238,8 +243,9 @@ export function onPodKept(
   }
   const place = fellowPlaces(pods.fellows, now).find(({ peer }) => peer === envelope.from);
   const byWallUs = waitingUntil(pods, entry);
-  if (keeping === WANTED && entry.copy !== null && mayExport(node, pods, entry, now, place, byWallUs))
-    sendCopy(node, entry, out, envelope.from, byWallUs);
+  const isWanted = keeping === WANTED || keeping === RECORDS_WANTED;
+  if (isWanted && entry.copy !== null && mayExport(node, pods, entry, now, place, byWallUs))
+    sendCopy(node, entry, out, envelope.from, byWallUs, keeping === WANTED);
   return null;
 }
 

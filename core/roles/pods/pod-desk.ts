@@ -32,6 +32,7 @@ import {
 import {
   MAX_CIRCLE,
   type Leased,
+  type PodConsent,
   type PodDelete,
   type PodRead,
   type PodRule,
@@ -152,8 +153,8 @@ function findFault(node: Node, kind: number, body: unknown): string | null {
 }
 
 function podOf(node: Node, kind: number, body: unknown): string {
-  if (kind === kinds.POD_READ) {
-    const { owner, number } = body as PodRead;
+  if (kind === kinds.POD_READ || kind === kinds.POD_CONSENT) {
+    const { owner, number } = body as PodRead | PodConsent;
     return podIdOf(node.pure, owner, number);
   }
   const { owner, number } =

@@ -10,10 +10,12 @@ import { reply } from '../../machine/speech.ts';
 import { NOT_READY, OVERLOADED } from '../../routing/outcomes.ts';
 import { onPodCopy, onPodKept, onPodOffer, onRepairAlarm } from './pod-copies.ts';
 import { isFellow, meetHosts, onLease, onLeased, onRenewAlarm } from './pod-lease.ts';
-import { learnLaw, onEntryStored, queueTask, save, tellTask } from './pod-law.ts';
+import { learnLaw, NO_BOOK, onEntryStored, queueTask, save, tellTask } from './pod-law.ts';
 import { CIRCLE_KEY, KEPT, podKey, type PodLawKept, type PodLawTold } from './pod-records.ts';
+import { onPodConsent } from './pod-consents.ts';
 import { onPodDelete, onPodRead, onPodRule, onPodWrite } from './pod-requests.ts';
 import {
+  contentsPrintOf,
   createEntry,
   GO_ON,
   MAX_ROTTEN,
@@ -53,11 +55,12 @@ export function restorePods(node: Node, pods: PodHost, record: DiskRecord): void
   if (record.pod !== null) {
     const { pod, copy } = record.pod;
     // It comes before its law, in the order of keys. If that is lost it waits here, untouched, until others tell it.
-    const none = { pod, policy: null, deletion: null };
+    const none = { pod, policy: null, deletion: null, book: NO_BOOK };
     const entry = pods.entries.get(pod) ?? createEntry(pods, none);
     entry.copy = entry.wanted = entry.writing = copy as PodEntry['copy'];
     entry.revision = 1;
     entry.print = printOf(node, entry.copy);
+    entry.contents = contentsPrintOf(node, entry.copy);
   }
 }
 
@@ -123,11 +126,11 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
       onPodLaw(node, pods, now, out, envelope);
       return true;
     case kinds.POD_LAW_KEPT: {
-      const { pod, version, isDeleted, circle } = envelope.body as PodLawKept;
+      const { pod, circle } = envelope.body as PodLawKept;
       const entry = pods.entries.get(pod);
       if (entry === undefined) return true;
       meetHosts(node, pods, circle);
-      hearConfirmation(node, pods, entry, envelope.from, version, isDeleted, now, out);
+      hearConfirmation(node, pods, entry, envelope, now, out);
       return true;
     }
     default:
@@ -136,7 +139,7 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
 }
 
 function isRequest(kind: number): boolean {
-  return kind >= kinds.POD_WRITE && kind <= kinds.POD_RULE;
+  return kinds.ERRANDS.includes(kind);
 }
 
 function onRequest(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
@@ -154,7 +157,8 @@ function onRequest(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: E
   if (envelope.kind === kinds.POD_WRITE) onPodWrite(node, pods, now, out, envelope);
   else if (envelope.kind === kinds.POD_READ) onPodRead(node, pods, now, out, envelope);
   else if (envelope.kind === kinds.POD_DELETE) onPodDelete(node, pods, now, out, envelope);
-  else onPodRule(node, pods, now, out, envelope);
+  else if (envelope.kind === kinds.POD_RULE) onPodRule(node, pods, now, out, envelope);
+  else onPodConsent(node, pods, now, out, envelope);
 }
 
 function refuse(node: Node, out: Outbox, envelope: Envelope, detail: string, code = NOT_READY): void {
@@ -163,11 +167,11 @@ function refuse(node: Node, out: Outbox, envelope: Envelope, detail: string, cod
 
 /** Another host passes on what an owner has said. It is confirmed when it is on disk here, and no sooner. */
 function onPodLaw(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
-  const { law } = envelope.body as PodLawTold;
+  const { law, seq } = envelope.body as PodLawTold;
   const entry = learnLaw(node, pods, now, out, law);
   if (entry === null) return;
   const isDone = entry.storing === 0 && entry.storedLawSeq === entry.lawSeq && entry.wanted === entry.copy;
-  const task = tellTask(TELL_LAW, envelope.from, envelope.originBoot, envelope.n, 0);
+  const task = tellTask(TELL_LAW, envelope.from, envelope.originBoot, envelope.n, seq);
   if (isDone) act(node, pods, entry, task, true, now, out);
   else if (queueTask(entry, task)) save(node, entry, out);
 }
@@ -217,7 +221,7 @@ function act(
     if (entry.copy === null) return;
     const body = { pod: entry.pod, revision: task.revision, keeping: KEPT, law: null };
     tell(node, out, task, kinds.POD_KEPT, body);
-  } else tell(node, out, task, kinds.POD_LAW_KEPT, confirmationOf(pods, entry));
+  } else tell(node, out, task, kinds.POD_LAW_KEPT, confirmationOf(pods, entry, task.revision));
 }
 
 function tell(node: Node, out: Outbox, { to, boot, n }: Task, kind: number, body: unknown): void {

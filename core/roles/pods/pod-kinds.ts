@@ -7,11 +7,14 @@ export const POD_WRITE = 2 * 32 + 16;
 export const POD_READ = 2 * 32 + 17;
 export const POD_DELETE = 2 * 32 + 18;
 export const POD_RULE = 2 * 32 + 19;
+/** 20 and 21 are of the keys of pods. */
+export const POD_CONSENT = 2 * 32 + 22;
 export const LEASED = 3 * 32 + 16;
 export const POD_WRITTEN = 3 * 32 + 17;
 export const POD_FOUND = 3 * 32 + 18;
 export const POD_DELETED = 3 * 32 + 19;
 export const POD_RULED = 3 * 32 + 20;
+export const POD_CONSENTED = 3 * 32 + 22;
 export const POD_COPY = 4 * 32 + 16;
 export const POD_OFFER = 4 * 32 + 17;
 export const POD_KEPT = 4 * 32 + 18;
@@ -19,7 +22,7 @@ export const POD_LAW = 4 * 32 + 19;
 export const POD_LAW_KEPT = 4 * 32 + 20;
 
 /** What owners say to a gateway, and it to a host; and what pod hosts and gateways of a cluster say to one another. */
-export const ERRANDS: readonly number[] = [POD_WRITE, POD_READ, POD_DELETE, POD_RULE];
+export const ERRANDS: readonly number[] = [POD_WRITE, POD_READ, POD_DELETE, POD_RULE, POD_CONSENT];
 export const AMONG_HOSTS: readonly number[] = [
   ...[LEASE, LEASED, POD_COPY, POD_OFFER, POD_KEPT, POD_LAW, POD_LAW_KEPT],
 ];
@@ -102,6 +105,24 @@ export function podRows(checkUs: number): readonly PodRow[] {
       REQUESTS,
       checkUs + 15,
       'R6.1-6',
+    ],
+    [
+      POD_CONSENT,
+      'pod-consent',
+      'user → gateway → pod host',
+      pods.podConsentBody,
+      REQUESTS,
+      checkUs + 3 * policyUs,
+      'R6.2-4',
+    ],
+    [
+      POD_CONSENTED,
+      'pod-consent',
+      'pod host → gateway → user',
+      pods.podConsentedBody,
+      REQUESTS,
+      checkUs + 20,
+      'R6.2-4',
     ],
     [POD_COPY, 'pod', 'pod host → pod host', pods.podCopyBody, REPLICATION, checkUs + policyUs, 'R6.1-6'],
     [POD_OFFER, 'pod-offer', 'pod host → pod host', pods.podOfferBody, REPLICATION, checkUs + 10, 'R6.1-6'],

@@ -1,32 +1,42 @@
-import { DISK, type Peer } from '../../base/peers.ts';
+import { DISK, type Peer, type Pure } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import { recordOf, type DiskWrite } from '../../machine/disk-records.ts';
 import type { Outbox } from '../../machine/envelope.ts';
 import { STORE } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
+import { isBookSigned, joinBooks, pruneBook } from '../../policy/consent-book.ts';
+import { EMPTY_BOOK } from '../../policy/consent-documents.ts';
 import { expiryOf } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, isDeletionSigned, podIdOf } from '../../policy/pod-documents.ts';
 import type { PodPolicy } from '../../policy/pod-terms.ts';
 import { noteStored } from './pod-notes.ts';
 import { lawKey, podKey, type PodLaw } from './pod-records.ts';
-import { createEntry, printOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
+import {
+  contentsPrintOf,
+  createEntry,
+  printOf,
+  type PodEntry,
+  type PodHost,
+  type Task,
+} from './pod-state.ts';
 
 /**
  * Takes in what an owner has said of a pod, whoever brings it: the highest version of the policy holds, and a deletion beats
  * all. It is honoured at once and on disk a moment later. Null if it does not hold, or there is no room for it.
  */
-export function learnLaw(node: Node, pods: PodHost, now: Now, out: Outbox, told: PodLaw): PodEntry | null {
-  if (told.policy === null && told.deletion === null) return null;
-  const known = pods.entries.get(told.pod);
-  if (known !== undefined && !isNews(told, known.law)) return known;
-  if (!isSigned(node, told)) return null;
+export function learnLaw(node: Node, pods: PodHost, now: Now, out: Outbox, said: PodLaw): PodEntry | null {
+  if (said.policy === null && said.deletion === null) return null;
+  const known = pods.entries.get(said.pod);
+  const told = pruneLaw(said, now);
+  if (known !== undefined && !isNews(node, told, known.law)) return known;
+  if (!isSigned(node, told, known?.law ?? null)) return null;
   if (known === undefined) {
     if (pods.entries.size >= node.config.parameters.maxPods) return null;
     const entry = createEntry(pods, told as PodEntry['law']);
     save(node, entry, out);
     return entry;
   }
-  known.law = joinLaws(known.law, told) as PodEntry['law'];
+  known.law = joinLaws(node.pure, pruneLaw(known.law, now), told) as PodEntry['law'];
   known.lawSeq = ++pods.lawSeq;
   if (isOver(known, now)) known.wanted = null;
   save(node, known, out);
@@ -34,15 +44,27 @@ export function learnLaw(node: Node, pods: PodHost, now: Now, out: Outbox, told:
 }
 
 /** A join: deletion first, then the higher version; of two under one version, which no honest owner signs, either, but the same everywhere. */
-export function joinLaws(left: PodLaw, right: PodLaw): PodLaw {
+export function joinLaws(pure: Pick<Pure, 'rank'>, left: PodLaw, right: PodLaw): PodLaw {
+  const { pod } = left;
   if (left.deletion !== null || right.deletion !== null)
-    return { pod: left.pod, policy: null, deletion: left.deletion ?? right.deletion };
+    return { pod, policy: null, deletion: left.deletion ?? right.deletion, book: NO_BOOK };
   if (left.policy === null || right.policy === null) return left.policy === null ? right : left;
-  return isLater(right.policy, left.policy) ? right : left;
+  const policy = isLater(right.policy, left.policy) ? right.policy : left.policy;
+  const book = joinBooks(pure, policy.terms.owner, left.book, right.book) as PodLaw['book'];
+  if (policy === left.policy && book === left.book) return left;
+  return { pod, policy, deletion: null, book };
 }
 
-function isNews(told: PodLaw, known: PodLaw): boolean {
-  return joinLaws(known, told) !== known && known.deletion === null;
+export const NO_BOOK = EMPTY_BOOK as PodLaw['book'];
+
+function isNews(node: Node, told: PodLaw, known: PodLaw): boolean {
+  return joinLaws(node.pure, known, told) !== known && known.deletion === null;
+}
+
+/** What has run out is forgotten, by whoever hears it, too: or hosts would go on telling one another. */
+function pruneLaw(law: PodLaw, now: Now): PodLaw {
+  const book = pruneBook(law.book, now.wallUs) as PodLaw['book'];
+  return book === law.book ? law : { ...law, book };
 }
 
 function isLater(left: PodPolicy, right: PodPolicy): boolean {
@@ -50,13 +72,17 @@ function isLater(left: PodPolicy, right: PodPolicy): boolean {
   return left.signature < right.signature;
 }
 
-function isSigned(node: Node, { pod, policy, deletion }: PodLaw): boolean {
+function isSigned(node: Node, { pod, policy, deletion, book }: PodLaw, known: PodLaw | null): boolean {
   const { pure } = node;
   if (deletion !== null)
     return podIdOf(pure, deletion.owner, deletion.number) === pod && isDeletionSigned(pure, deletion);
   if (policy === null) return false;
   const { owner, number } = policy.terms;
-  return podIdOf(pure, owner, number) === pod && findPodPolicyFault(pure, policy) === null;
+  return (
+    podIdOf(pure, owner, number) === pod &&
+    findPodPolicyFault(pure, policy) === null &&
+    isBookSigned(pure, owner, pod, book, known?.book)
+  );
 }
 
 /** Whether a pod is no more: deleted by its owner, or by the end of its retention (R6.1-5). */
@@ -109,6 +135,7 @@ export function onEntryStored(node: Node, entry: PodEntry, now: Now, out: Outbox
     entry.copy = entry.writing;
     entry.revision++;
     entry.print = printOf(node, entry.copy);
+    entry.contents = contentsPrintOf(node, entry.copy);
   }
   noteStored(node, entry, had, isOver(entry, now), tasks, out);
   if (entry.isChanged) save(node, entry, out);

@@ -26,6 +26,22 @@ export function hasLease(node: Node, pods: PodHost, now: Now): boolean {
   return isMajority(node, pods, granters);
 }
 
+/** How long a lease still holds if nobody grants another, µs; 0: there is none. */
+export function leaseLeftUs(node: Node, pods: PodHost, now: Now): number {
+  const { podLeaseUs } = node.config.parameters;
+  const leftOf = (peer: Peer): number => {
+    if (peer === node.self) return podLeaseUs;
+    const grantedUs = pods.fellows.get(peer)?.grantedUs ?? -1;
+    return grantedUs < 0 ? 0 : Math.max(0, grantedUs + podLeaseUs - now.monoUs);
+  };
+  let longestUs = 0;
+  for (const leftUs of pods.circle.map(leftOf)) {
+    const granters = pods.circle.filter((peer) => leftOf(peer) >= leftUs);
+    if (leftUs > longestUs && isMajority(node, pods, granters)) longestUs = leftUs;
+  }
+  return longestUs;
+}
+
 /** Whether these are most of the pod hosts; of an even number half are enough if the first of all by rank is among them. */
 export function isMajority(node: Node, { circle }: PodHost, peers: readonly Peer[]): boolean {
   const counted = circle.filter((peer) => peers.includes(peer)).length;

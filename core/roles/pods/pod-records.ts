@@ -11,27 +11,48 @@ import {
   upTo,
   type Of,
 } from '../../machine/shape.ts';
-import { AUTHORISATIONS, consentShape } from '../../policy/documents.ts';
+import { consentBookShape, permissionShape, USES } from '../../policy/consent-documents.ts';
+import { AUTHORISATIONS } from '../../policy/documents.ts';
 import { podDeletionShape, podId, podPolicyShape } from '../../policy/pod-terms.ts';
 import { MAX_DEADLINE_US } from '../../routing/want.ts';
-import { MAX_SIBLINGS, vectorShape, versionShape } from './pod-version.ts';
+import { dotShape, MAX_SIBLINGS, vectorShape, versionShape } from './pod-version.ts';
 
-/** Accesses that a pod lists; the oldest make room. */
-export const MAX_ACCESSES = 64;
+/** Uses that a pod has receipts of which its owner has not taken over; above, others have to wait until that is done. */
+export const MAX_OPEN_RECEIPTS = 128;
+const MAX_RECEIPTS = 1_024;
+/** Authorisations for a number of uses under which there were some. */
+export const MAX_SPENT = 64;
 /** Pod hosts that a cluster can have. */
 export const MAX_CIRCLE = 256;
 /** Of its last writes a pod remembers who asked for them. */
 export const MAX_RECENT = 16;
 
-/** That somebody else has read a pod, and on what ground (R6.2-1): the owner's receipt. */
-export const accessShape = record({
+/** That somebody else was given the data of a pod, and on what ground (R6.2-1): the owner's receipt. */
+export const receiptShape = record({
+  /** The n-th that a host has written. */
+  dot: dotShape,
+  /** Who uses it, and who has asked for it on its behalf, by which request. */
   reader: peer,
-  readerBoot: integer,
+  asker: peer,
+  askerBoot: integer,
   n: integer,
+  use: upTo(USES.length - 1),
+  purpose: text(128),
+  /** Under which authorisation: the hash of the proposal, and of the pattern if there was one. */
   authorisation: upTo(AUTHORISATIONS.length - 1),
+  proposal: text(128),
+  pattern: text(128),
+  /** Which writes were given out. */
+  versions: list(dotShape, MAX_SIBLINGS),
   wallUs: integer,
+  /** Of an emergency, both locks in full. */
+  permission: optional(permissionShape),
 });
-export type Access = Readonly<Of<typeof accessShape>>;
+export type Receipt = Readonly<Of<typeof receiptShape>>;
+
+/** How often a host has given out the data under an authorisation that is for a number of uses. */
+export const spentShape = record({ under: text(128), host: peer, epoch: integer, uses: integer });
+export type SpentAtHost = Readonly<Of<typeof spentShape>>;
 
 const writeIdShape = record({ writer: peer, writerBoot: integer, n: integer });
 export type WriteId = Readonly<Of<typeof writeIdShape>>;
@@ -40,7 +61,10 @@ export type WriteId = Readonly<Of<typeof writeIdShape>>;
 export const podCopyShape = record({
   versions: list(versionShape, MAX_SIBLINGS),
   recent: list(writeIdShape, MAX_RECENT),
-  accesses: list(accessShape, MAX_ACCESSES),
+  receipts: list(receiptShape, MAX_RECEIPTS),
+  /** Up to where its owner has taken receipts over: they are no longer kept. */
+  taken: vectorShape,
+  spent: list(spentShape, MAX_SPENT),
 });
 export type PodCopy = Readonly<Of<typeof podCopyShape>>;
 
@@ -50,6 +74,8 @@ export const podLawShape = record({
   /** Null once it is deleted. */
   policy: optional(podPolicyShape),
   deletion: optional(podDeletionShape),
+  /** What was said of consent to uses by others; nothing once it is deleted. */
+  book: consentBookShape,
 });
 export type PodLaw = Readonly<Of<typeof podLawShape>>;
 
@@ -94,11 +120,29 @@ export const podWriteBody = record({
 export const podReadBody = record({
   owner: peer,
   number: integer,
-  /** Of the owner, where somebody else reads. */
-  consent: optional(consentShape),
-  /** Where the gateway lies through which it is read; said by that one. */
+  /** Of the owner, where somebody else reads, and what for. */
+  permission: optional(permissionShape),
+  use: upTo(USES.length - 1),
+  plan: text(128),
+  /** Where the gateway lies through which it is read, or the node that is given it; said by that one. */
   region: name,
   ...time,
+});
+/** Somebody says something of consent to uses of a pod, or, saying nothing, asks how it stands (R6.2-4). */
+export const podConsentBody = record({
+  owner: peer,
+  number: integer,
+  told: consentBookShape,
+  /** The owner has taken over the receipts up to here. */
+  taken: vectorShape,
+  ...time,
+});
+/** What the asker may see of it, and the receipts for the owner. */
+export const podConsentedBody = record({
+  pod: podId,
+  book: consentBookShape,
+  receipts: list(receiptShape, MAX_RECEIPTS),
+  taken: vectorShape,
 });
 export const podDeleteBody = record({ deletion: podDeletionShape, ...time });
 export const podPolicyBody = record({ policy: podPolicyShape, ...time });
@@ -109,7 +153,12 @@ export const podWrittenBody = record({
   isFragile: flag,
   primary: peer,
 });
-export const podFoundBody = record({ policy: podPolicyShape, copy: podCopyShape });
+export const podFoundBody = record({
+  policy: podPolicyShape,
+  copy: podCopyShape,
+  /** Who was given it for a use has to begin within so long after asking, or ask again; 0: its owner has all time. */
+  leftUs: integer,
+});
 export const podDeletedBody = record({
   pod: podId,
   /** Whether every pod host has confirmed; otherwise who is missing. */
@@ -128,12 +177,20 @@ export const podCopyBody = record({
   /** A write that its owner waits for, until then: it needs no lease. 0: none does. */
   byWallUs: integer,
 });
-export const podOfferBody = record({ pod: podId, revision: integer, print: text(128) });
+export const podOfferBody = record({
+  pod: podId,
+  revision: integer,
+  print: text(128),
+  /** Of the versions alone. */
+  contents: text(128),
+});
 /** What comes of a copy or an offer. The numbers are on the wire: never reused. */
-export const KEEPINGS = ['kept', 'refused', 'wanted'] as const;
+export const KEEPINGS = ['kept', 'refused', 'wanted', 'records-wanted'] as const;
 export const KEPT = 0;
 export const NOT_KEPT = 1;
 export const WANTED = 2;
+/** It has the same versions: what is new is who has used them. */
+export const RECORDS_WANTED = 3;
 export const podKeptBody = record({
   pod: podId,
   revision: integer,
@@ -141,17 +198,25 @@ export const podKeptBody = record({
   /** What the sender should know. */
   law: optional(podLawShape),
 });
-export const podLawBody = record({ law: podLawShape });
+export const podLawBody = record({
+  law: podLawShape,
+  /** The sender's own count of what it has said of laws: comes back. */
+  seq: integer,
+});
 export const podLawKeptBody = record({
   pod: podId,
   version: integer,
   isDeleted: flag,
+  /** What its sender has said up to there is on disk. */
+  seq: integer,
   /** Whom the confirmer knows as pod hosts: they must confirm, too. */
   circle: list(peer, MAX_CIRCLE),
 });
 export type Lease = Readonly<Of<typeof leaseBody>>;
 export type Leased = Readonly<Of<typeof leasedBody>>;
 export type PodWrite = Readonly<Of<typeof podWriteBody>>;
+export type PodConsent = Readonly<Of<typeof podConsentBody>>;
+export type PodConsented = Readonly<Of<typeof podConsentedBody>>;
 export type PodRead = Readonly<Of<typeof podReadBody>>;
 export type PodDelete = Readonly<Of<typeof podDeleteBody>>;
 export type PodRule = Readonly<Of<typeof podPolicyBody>>;

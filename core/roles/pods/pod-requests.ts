@@ -1,34 +1,30 @@
 import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { POD_FOUND, POD_WRITTEN, REFUSED } from '../../machine/kinds.ts';
+import { POD_FOUND, POD_WRITTEN } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
-import { countRefusal, REFUSAL_UNADMITTED } from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
-import { findConsentFault } from '../../policy/consent.ts';
 import { allowsStorage, isDurablePlace, type PlaceRule } from '../../policy/location-policy.ts';
-import { findPodPolicyFault, podIdOf, readingHash } from '../../policy/pod-documents.ts';
+import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
 import type { PodPolicy } from '../../policy/pod-terms.ts';
 import {
-  CONSENT_REQUIRED,
   DEADLINE_EXCEEDED,
   NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
   NOT_ADMITTED,
-  NOT_READY,
   OVERLOADED,
-  type ErrorCode,
 } from '../../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
-import { isSealed, joinCopies } from './pod-copies.ts';
-import { hasLease } from './pod-lease.ts';
-import { isOver, learnLaw, queueTask, save } from './pod-law.ts';
+import { EMPTY_COPY, isSealed, joinCopies } from './pod-copies.ts';
+import { fault, GONE, refuse, type Fault } from './pod-faults.ts';
+import { findUseFault, judgeUse, receiptOf } from './pod-giving.ts';
+import { isOver, learnLaw, NO_BOOK } from './pod-law.ts';
 import { eligiblePlaces, isAlive, mayHold, mayLead, ownPlace, placesOf } from './pod-placement.ts';
 import type { PodCopy, PodDelete, PodLaw, PodRead, PodRule, PodWrite } from './pod-records.ts';
+import { addUse } from './pod-receipts.ts';
 import {
   bytesOf,
   DELETING,
-  GO_ON,
   READING,
   ruleOf,
   RULING,
@@ -39,24 +35,7 @@ import {
   type Work,
 } from './pod-state.ts';
 import { MAX_OPEN_SIBLINGS, MAX_VECTOR, nextDot, vectorOf, type Version } from './pod-version.ts';
-import { createWork, proceedWork } from './pod-works.ts';
-
-/** Why a request is refused. */
-interface Fault {
-  readonly code: ErrorCode;
-  readonly detail: string;
-}
-
-function fault(code: ErrorCode, detail: string): Fault {
-  return { code, detail };
-}
-
-const GONE = fault(NO_ELIGIBLE_NODE, 'the pod has been deleted');
-
-function refuse(node: Node, out: Outbox, envelope: Envelope, { code, detail }: Fault): void {
-  if (code === NOT_ADMITTED) countRefusal(node, REFUSAL_UNADMITTED);
-  reply(node, out, envelope, REFUSED, { code, retryAfterUs: 500_000, detail, struck: [] });
-}
+import { createWork, goOnWhenStored } from './pod-works.ts';
 
 /** An owner writes: a new version, after all that the owner has seen of the pod (R6.1-6). */
 export function onPodWrite(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
@@ -72,6 +51,7 @@ export function onPodWrite(node: Node, pods: PodHost, now: Now, out: Outbox, env
     pod,
     policy: write.policy as PodLaw['policy'],
     deletion: null,
+    book: NO_BOOK,
   });
   const rule = entry === null ? null : ruleOf(entry.law);
   const blocked =
@@ -188,7 +168,7 @@ function versionOf(
 
 function withVersion(node: Node, copy: PodCopy | null, version: Version): PodCopy {
   const { writer, writerBoot, n } = version;
-  const added = { versions: [version], recent: [{ writer, writerBoot, n }], accesses: [] };
+  const added = { ...EMPTY_COPY, versions: [version], recent: [{ writer, writerBoot, n }] };
   return joinCopies(node, copy, added as unknown as PodCopy);
 }
 
@@ -197,48 +177,34 @@ export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const read = envelope.body as PodRead;
   const pod = podIdOf(node.pure, read.owner, read.number);
   const entry = pods.entries.get(pod);
-  const wrong = findReadFault(node, pods, now, read, envelope, pod, entry);
-  if (wrong !== null || entry === undefined || entry.copy === null) {
-    refuse(node, out, envelope, wrong ?? fault(NO_CAPABLE_NODE, 'there is no copy of the pod here'));
+  // Who asks again for the same is given the same, under the receipt that there is.
+  const isKnown = entry !== undefined && hasReceipt(entry, node.self, envelope);
+  const wrong = findUseFault(node, pods, now, read, envelope, entry, isKnown);
+  if (wrong !== null || entry === undefined) {
+    refuse(node, out, envelope, wrong ?? GONE);
     return;
   }
   if (envelope.origin === read.owner) {
-    reply(node, out, envelope, POD_FOUND, { policy: entry.law.policy!, copy: entry.copy });
+    reply(node, out, envelope, POD_FOUND, { policy: entry.law.policy!, copy: entry.copy!, leftUs: 0 });
     return;
   }
-  // What somebody else has read is on the owner's list before it is given out.
-  const { origin: reader, originBoot: readerBoot, n } = envelope;
-  const { authorisation } = read.consent!;
-  const access = { reader, readerBoot, n, authorisation, wallUs: now.wallUs };
-  const listed = joinCopies(node, entry.wanted, { versions: [], recent: [], accesses: [access] } as PodCopy);
-  entry.wanted = listed as PodEntry['wanted'];
+  const verdict = judgeUse(node, now, entry, read, envelope.origin, isKnown);
+  if (!isKnown && verdict.shut === 0) {
+    // What somebody else is given is on the owner's list before it is given out.
+    const receipt = receiptOf(node, now, entry, read, envelope, verdict);
+    const counted = addUse(node.pure, entry.wanted!, receipt, verdict.limits);
+    entry.wanted = { ...entry.wanted, ...counted } as PodEntry['wanted'];
+  }
   const work = createWork(pods, now, envelope, READING, pod, read);
+  work.read = read as Work['read'];
   goOnWhenStored(node, pods, entry, work, now, out);
 }
 
-function findReadFault(
-  node: Node,
-  pods: PodHost,
-  now: Now,
-  { owner, consent, region, notAfterWallUs }: PodRead,
-  { origin }: Envelope,
-  pod: string,
-  entry: PodEntry | undefined,
-): Fault | null {
-  if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
-    return fault(DEADLINE_EXCEEDED, 'it was to be read earlier');
-  if (entry === undefined) return fault(NO_CAPABLE_NODE, 'nothing is known of the pod here');
-  if (isOver(entry, now)) return GONE;
-  const rule = ruleOf(entry.law);
-  if (rule === null || entry.copy === null || entry.wanted === null)
-    return fault(NO_CAPABLE_NODE, 'there is no copy of the pod here');
-  if (!allowsStorage(rule, region))
-    return fault(NO_ELIGIBLE_NODE, 'the gateway lies where the policy of the pod allows nothing');
-  if (origin === owner) return null;
-  const refusal = findConsentFault(node.pure, now, consent, owner, readingHash(node.pure, pod, origin));
-  if (refusal !== null) return fault(CONSENT_REQUIRED, refusal);
-  if (!hasLease(node, pods, now)) return fault(NOT_READY, 'this host cannot be sure of the policy just now');
-  return null;
+function hasReceipt({ wanted }: PodEntry, host: Peer, { origin, originBoot, n }: Envelope): boolean {
+  return (wanted?.receipts ?? []).some(
+    ({ dot, asker, askerBoot, n: of }) =>
+      dot.host === host && asker === origin && askerBoot === originBoot && of === n,
+  );
 }
 
 /** An owner deletes a pod: for good, and everywhere (R6.2-2). Who asks again is told how far it has come. */
@@ -255,7 +221,8 @@ export function onPodDelete(node: Node, pods: PodHost, now: Now, out: Outbox, en
       envelope,
       fault(NO_ELIGIBLE_NODE, 'a legal hold keeps the pod: nothing is deleted while it holds'),
     );
-  else establish(node, pods, now, out, envelope, { pod, policy: null, deletion }, DELETING, time);
+  else
+    establish(node, pods, now, out, envelope, { pod, policy: null, deletion, book: NO_BOOK }, DELETING, time);
 }
 
 /** An owner sets another policy (R6.1-6): it is in force when no host can act on the old one any more. */
@@ -265,7 +232,8 @@ export function onPodRule(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const entry = pods.entries.get(pod);
   const wrong = findRuleFault(node, pods, now, policy, envelope.origin, entry);
   if (wrong !== null) refuse(node, out, envelope, wrong);
-  else establish(node, pods, now, out, envelope, { pod, policy, deletion: null }, RULING, time);
+  else
+    establish(node, pods, now, out, envelope, { pod, policy, deletion: null, book: NO_BOOK }, RULING, time);
 }
 
 function findRuleFault(
@@ -290,7 +258,7 @@ function findRuleFault(
     );
   if (terms.policy.encryptionRequired && !isSealed(entry?.wanted ?? null))
     return fault(NO_ELIGIBLE_NODE, 'the pod has open contents: write sealed ones in their place first');
-  const rule = ruleOf({ pod: '', policy, deletion: null } as PodEntry['law'])!;
+  const rule = ruleOf({ pod: '', policy, deletion: null, book: NO_BOOK } as PodEntry['law'])!;
   if (!placesOf(node, pods.fellows, now).some(({ region }) => isDurablePlace(rule, region)))
     return fault(NO_ELIGIBLE_NODE, 'no pod host of this cluster lies where the policy allows it');
   return null;
@@ -319,12 +287,4 @@ function establish(
   const work = createWork(pods, now, envelope, what, law.pod, time);
   work.lawVersion = law.policy?.terms.version ?? 0;
   goOnWhenStored(node, pods, entry, work, now, out);
-}
-
-function goOnWhenStored(node: Node, pods: PodHost, entry: PodEntry, work: Work, now: Now, out: Outbox): void {
-  const isStored = entry.storing === 0 && entry.storedLawSeq === entry.lawSeq && entry.wanted === entry.copy;
-  if (isStored) proceedWork(node, pods, work, now, out);
-  else if (queueTask(entry, { what: GO_ON, key: work.key, to: node.self, boot: 0, n: 0, revision: 0 }))
-    save(node, entry, out);
-  else pods.works.deadlines.set(work.key, now.monoUs);
 }

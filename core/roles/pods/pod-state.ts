@@ -20,7 +20,7 @@ import {
 } from '../../machine/shape.ts';
 import { compilePolicy, type PlaceRule } from '../../policy/location-policy.ts';
 import { podId } from '../../policy/pod-terms.ts';
-import { MAX_CIRCLE, podCopyShape, podLawShape, type PodCopy } from './pod-records.ts';
+import { MAX_CIRCLE, podCopyShape, podLawShape, podReadBody, type PodCopy } from './pod-records.ts';
 import { versionShape } from './pod-version.ts';
 
 /** What to do when a pod's STORE is done: tell another host, go on with a request, or release what was read. */
@@ -63,7 +63,9 @@ export const podEntryShape = record({
   isChanged: flag,
   /** Counts the copies that were on disk here in this boot. */
   revision: integer,
+  /** Hashes of what is on disk: of all, and of the versions alone. */
   print: text(128),
+  contents: text(128),
   /** What waits for the STORE under way, and for the next. */
   flying: list(taskShape, MAX_TASKS),
   queued: list(taskShape, MAX_TASKS),
@@ -102,6 +104,8 @@ export const WRITING = 0;
 export const RULING = 1;
 export const DELETING = 2;
 export const READING = 3;
+/** Somebody says something of consent, which is to be in force. */
+export const CONSENTING = 4;
 
 /** A request of an owner that this host is at work on. */
 const workShape = record({
@@ -111,14 +115,16 @@ const workShape = record({
   n: integer,
   attempt: integer,
   asker: peer,
-  what: upTo(READING),
+  what: upTo(CONSENTING),
   pod: podId,
   /** A write: what it made, and the revision that has it. */
   version: optional(shared(versionShape)),
   revision: integer,
+  /** Somebody else reads: what was asked. */
+  read: optional(shared(podReadBody)),
   /** Who has confirmed, this host apart. */
   heard: list(peer, MAX_CIRCLE),
-  /** The version of the law that is to hold. */
+  /** The version of the policy that is to hold; of what is said of consent, up to where laws here are to be known elsewhere. */
   lawVersion: integer,
   majorityUs: integer,
   dueUs: integer,
@@ -186,6 +192,7 @@ export function createEntry(pods: PodHost, law: PodEntry['law']): PodEntry {
     isChanged: false,
     revision: 0,
     print: '',
+    contents: '',
     flying: [],
     queued: [],
     others: new Map(),
@@ -220,11 +227,18 @@ export function usedBytes({ entries }: PodHost): number {
   return bytes;
 }
 
-const printedShape = record({ versions: list(versionShape, 64) });
+const printedShape = podCopyShape;
+const contentsShape = record({ versions: list(versionShape, 64) });
 
-/** Two holders with the same print hold the same versions. */
+/** Two holders with the same print hold the same, and with the same print of contents the same versions. */
 export function printOf(node: Node, copy: PodCopy | null): string {
   if (copy === null) return '';
+  const told = { ...copy, recent: [] } as Of<typeof podCopyShape>;
+  return hashDocument(node.pure, printedShape, told);
+}
+
+export function contentsPrintOf(node: Node, copy: PodCopy | null): string {
+  if (copy === null) return '';
   const { versions } = copy as Of<typeof podCopyShape>;
-  return hashDocument(node.pure, printedShape, { versions });
+  return hashDocument(node.pure, contentsShape, { versions });
 }

@@ -8,7 +8,7 @@ export const MAX_OPEN_SIBLINGS = 8;
 export const MAX_SIBLINGS = 64;
 
 /** The n-th write that a host has taken. A host whose disk was wiped has another epoch, and so counts anew. */
-const dotShape = record({ host: peer, epoch: integer, n: integer });
+export const dotShape = record({ host: peer, epoch: integer, n: integer });
 export type Dot = Readonly<Of<typeof dotShape>>;
 /** The last write of each host that is known of. Sorted by rank and epoch. */
 export const vectorShape = list(dotShape, MAX_VECTOR);
@@ -30,12 +30,13 @@ export type Version = Readonly<Of<typeof versionShape>>;
 
 type Order = Pick<Pure, 'rank'>;
 
-function compareDots(pure: Order, left: Dot, right: Dot): number {
+export function compareDots(pure: Order, left: Dot, right: Dot): number {
   if (left.host !== right.host) return pure.rank(left.host) - pure.rank(right.host);
   return left.epoch !== right.epoch ? left.epoch - right.epoch : left.n - right.n;
 }
 
-function countOf(vector: Vector, { host, epoch }: Dot): number {
+/** Up to which of its writes a vector knows of a host. */
+export function countOf(vector: Vector, { host, epoch }: Dot): number {
   for (const dot of vector) if (dot.host === host && dot.epoch === epoch) return dot.n;
   return 0;
 }
@@ -56,9 +57,15 @@ export function vectorOf(pure: Order, versions: readonly Version[]): Dot[] {
 
 /** The next write of a host: unlike every one that it has taken. */
 export function nextDot(context: Vector, versions: readonly Version[], host: Peer, epoch: number): Dot {
+  const known = versions.flatMap(({ context: seen, dot }) => [...seen, dot]);
+  return nextDotOf(context, known, host, epoch);
+}
+
+/** The next number of a host above all that are known of it. */
+export function nextDotOf(vector: Vector, dots: readonly Dot[], host: Peer, epoch: number): Dot {
   const own = { host, epoch, n: 0 };
-  let n = countOf(context, own);
-  for (const { context: seen, dot } of versions) n = Math.max(n, countOf(seen, own), countOf([dot], own));
+  let n = countOf(vector, own);
+  for (const dot of dots) n = Math.max(n, countOf([dot], own));
   return { host, epoch, n: n + 1 };
 }
 

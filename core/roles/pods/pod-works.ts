@@ -3,6 +3,7 @@ import type { Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import {
   NOTE_POD_DELETED,
+  POD_CONSENTED,
   POD_DELETED,
   POD_FOUND,
   POD_LAW,
@@ -18,15 +19,18 @@ import { isDurablePlace } from '../../policy/location-policy.ts';
 import { certificateHash } from '../../policy/pod-documents.ts';
 import { UNKNOWN_OUTCOME, type ErrorCode } from '../../routing/outcomes.ts';
 import { pushEntry } from './pod-copies.ts';
-import { versionOf } from './pod-law.ts';
+import { consentedFor, findUseFault, foundFor } from './pod-giving.ts';
+import { queueTask, save, versionOf } from './pod-law.ts';
 import { graceOf, isMajority } from './pod-lease.ts';
 import { notePending } from './pod-notes.ts';
 import { eligiblePlaces, isAlive } from './pod-placement.ts';
-import type { PodDeleted, PodFound, PodLawTold } from './pod-records.ts';
+import type { PodDeleted, PodLawKept, PodLawTold, PodRead } from './pod-records.ts';
 import { seenAfter, type Version } from './pod-version.ts';
 import {
+  CONSENTING,
   DELETING,
   entriesInOrder,
+  GO_ON,
   READING,
   RULING,
   ruleOf,
@@ -57,6 +61,7 @@ export function createWork(
     pod,
     version: null,
     revision: 0,
+    read: null,
     heard: [],
     lawVersion: 0,
     majorityUs: 0,
@@ -95,12 +100,13 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
       finishWrite(node, pods, work, entry, now, out);
       return;
     case READING: {
-      if (entry.copy === null || entry.law.policy === null) {
-        refuseWork(node, pods, work, out, UNKNOWN_OUTCOME, 'the copy went meanwhile');
-        return;
-      }
-      const body: PodFound = { policy: entry.law.policy, copy: { ...entry.copy, accesses: [], recent: [] } };
-      end(node, pods, work, out, POD_FOUND, body);
+      // The disk may have been slow: what was decided before is decided again.
+      const read = work.read as PodRead;
+      const wrong = findUseFault(node, pods, now, read, work, entry, true);
+      if (wrong !== null) refuseWork(node, pods, work, out, wrong.code, wrong.detail);
+      else end(node, pods, work, out, POD_FOUND, foundFor(node, pods, now, entry, read));
+      // Its other holders are told of the receipt.
+      pushEntry(node, pods, entry, now, out);
       return;
     }
     default:
@@ -136,7 +142,7 @@ export function finishWrite(
 
 /** Tells every pod host that has not confirmed it what the owner has said. */
 function spreadLaw(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: Outbox): void {
-  const body: PodLawTold = { law: entry.law };
+  const body: PodLawTold = { law: entry.law, seq: entry.lawSeq };
   const heard = work.what === DELETING ? entry.confirmed : work.heard;
   for (const peer of pods.circle) {
     if (peer !== node.self && !heard.includes(peer))
@@ -176,7 +182,9 @@ export function finishLaw(
   if (work.majorityUs === 0) return;
   const haveAll = pods.circle.every((peer) => heard.includes(peer));
   if (!haveAll && now.monoUs < work.majorityUs + graceOf(node)) return;
-  end(node, pods, work, out, POD_RULED, { pod: work.pod, version: work.lawVersion });
+  if (work.what === CONSENTING)
+    end(node, pods, work, out, POD_CONSENTED, consentedFor(node, entry, work.origin));
+  else end(node, pods, work, out, POD_RULED, { pod: work.pod, version: work.lawVersion });
 }
 
 /** The certificate is signed. False if it is none of these. */
@@ -220,7 +228,9 @@ function giveUp(node: Node, pods: PodHost, work: Work, out: Outbox): void {
   const entry = pods.entries.get(work.pod);
   if (work.what !== DELETING || entry === undefined) {
     const detail =
-      work.what === RULING ? 'too few pod hosts have confirmed' : 'no second holder has confirmed';
+      work.what === RULING || work.what === CONSENTING
+        ? 'too few pod hosts have confirmed'
+        : 'no second holder has confirmed';
     refuseWork(node, pods, work, out, UNKNOWN_OUTCOME, detail);
     return;
   }
@@ -242,27 +252,46 @@ export function hearConfirmation(
   node: Node,
   pods: PodHost,
   entry: PodEntry,
-  peer: Peer,
-  version: number,
-  isDeleted: boolean,
+  { from: peer, originBoot, body }: Envelope,
   now: Now,
   out: Outbox,
 ): void {
+  const { version, isDeleted, seq } = body as PodLawKept;
   if (isDeleted && entry.law.deletion !== null && !entry.confirmed.includes(peer)) entry.confirmed.push(peer);
   for (const work of pods.works.entries()) {
-    if (work.pod !== entry.pod || (work.what !== RULING && work.what !== DELETING)) continue;
-    const isHeard = work.what === RULING && (isDeleted || version >= work.lawVersion);
+    if (work.pod !== entry.pod || work.what === WRITING || work.what === READING) continue;
+    const isHeard =
+      isDeleted ||
+      (work.what === RULING && version >= work.lawVersion) ||
+      (work.what === CONSENTING && originBoot === node.bootCount && seq >= work.lawVersion);
     if (isHeard && !work.heard.includes(peer)) work.heard.push(peer);
     finishLaw(node, pods, work, entry, now, out);
   }
 }
 
-/** What this host can confirm of a pod. */
-export function confirmationOf(pods: PodHost, entry: PodEntry) {
+/** What this host can confirm of a pod, and up to which of the asker's words. */
+export function confirmationOf(pods: PodHost, entry: PodEntry, seq: number) {
   return {
     pod: entry.pod,
     version: versionOf(entry.law),
     isDeleted: entry.law.deletion !== null && entry.copy === null,
+    seq,
     circle: [...pods.circle],
   };
+}
+
+/** Has the disk take what has changed of a pod, and goes on with a request when that is done. */
+export function goOnWhenStored(
+  node: Node,
+  pods: PodHost,
+  entry: PodEntry,
+  work: Work,
+  now: Now,
+  out: Outbox,
+): void {
+  const isStored = entry.storing === 0 && entry.storedLawSeq === entry.lawSeq && entry.wanted === entry.copy;
+  if (isStored) proceedWork(node, pods, work, now, out);
+  else if (queueTask(entry, { what: GO_ON, key: work.key, to: node.self, boot: 0, n: 0, revision: 0 }))
+    save(node, entry, out);
+  else pods.works.deadlines.set(work.key, now.monoUs);
 }

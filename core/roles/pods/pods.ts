@@ -1,6 +1,6 @@
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { LEASED, POD_RULE, POD_RULED, POD_WRITE, POD_WRITTEN } from '../../machine/kinds.ts';
+import { ERRANDS, LEASED, POD_CONSENTED, POD_READ, POD_WRITTEN } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import {
   createPodDesk,
@@ -18,14 +18,15 @@ import { nextPodHostUs, onPodHostAlarm, onPods } from './pod-host.ts';
 export function receivePods(node: Node, now: Now, out: Outbox, envelope: Envelope): boolean {
   const { pods, gateway, podDesk } = node;
   const { kind, from, origin } = envelope;
-  if (gateway !== null && from === origin && kind >= POD_WRITE && kind <= POD_RULE) {
+  const isErrand = from === node.self ? isOwnReading(node, envelope) : gateway !== null;
+  if (isErrand && from === origin && ERRANDS.includes(kind)) {
     onPodErrand(node, (node.podDesk ??= createPodDesk()), now, out, envelope);
     return true;
   }
   if (podDesk !== null) {
     if (kind === LEASED && onPodDeskLeased(node, podDesk, now, envelope)) return true;
     // Of a gateway that is a pod host, too, the errand itself comes by here on its way from the one to the other.
-    const isAnswer = kind >= POD_WRITTEN && kind <= POD_RULED;
+    const isAnswer = kind >= POD_WRITTEN && kind <= POD_CONSENTED;
     if (isAnswer && onPodAnswer(node, podDesk, now, out, envelope)) return true;
   }
   return pods !== null && onPods(node, pods, now, out, envelope);
@@ -44,4 +45,9 @@ export function wakePods(node: Node, now: Now, out: Outbox): void {
 export function nextPodsUs({ pods, podDesk }: Node): number {
   const hostUs = pods === null ? NEVER_US : nextPodHostUs(pods);
   return podDesk === null ? hostUs : Math.min(hostUs, nextPodDeskUs(podDesk));
+}
+
+/** A compute node fetches what a request may use as a gateway would, for itself: its first word goes to its own desk. */
+function isOwnReading({ self, compute }: Node, { kind, from, attempt }: Envelope): boolean {
+  return compute !== null && kind === POD_READ && from === self && attempt === 0;
 }

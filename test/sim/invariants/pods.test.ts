@@ -29,7 +29,7 @@ function setPods() {
   const last = writes[writes.length - 1];
   const { pod } = last;
   const version = { content: last.content };
-  const copy = { versions: [version], accesses: [] };
+  const copy = { versions: [version], receipts: [] };
   const policy = pod.policies[0].document;
   return { world, lineage, say, requests, last, pod, copied: { policy, copy }, copy };
 }
