@@ -84,7 +84,7 @@ const isGranted = (i: number, book: ConsentBook): boolean =>
 
 describe('laws of consent', () => {
   law(
-    'what was said of consent is joined alike in whatever order it is heard, and however often',
+    'R6.2-4: what was said of consent is joined alike in whatever order it is heard, and however often',
     fc.tuple(sayings, sayings, sayings),
     ([one, two, three]) => {
       const [a, b, c] = [all(one), all(two), all(three)];
@@ -98,7 +98,7 @@ describe('laws of consent', () => {
   );
 
   law(
-    'no decision changes by replaying, reordering or doubling what was said',
+    'R6.2-4: no decision changes by replaying, reordering or doubling what was said',
     fc.tuple(sayings, fc.infiniteStream(fc.nat(1_000)), fc.nat(permissions.length - 1)),
     ([said, order, i]) => {
       const shuffled = said
@@ -113,7 +113,7 @@ describe('laws of consent', () => {
   );
 
   law(
-    'what was refused is allowed by nothing but a later word of the owner’s or of the delegate’s',
+    'R6.2-4: what was refused is allowed by nothing but a later word of the owner’s or of the delegate’s',
     fc.tuple(sayings, saying, fc.nat(permissions.length - 1)),
     ([said, more, i]) => {
       const before = isGranted(i, all(said));
@@ -126,7 +126,7 @@ describe('laws of consent', () => {
   );
 
   law(
-    'whoever wants it changed never authorises what was proposed before, whatever was said earlier',
+    'R6.2-4: whoever wants it changed never authorises what was proposed before, whatever was said earlier',
     fc.tuple(sayings, fc.integer({ min: 1, max: 3 }), fc.nat(PROPOSALS.length - 1)),
     ([said, version, of]) => {
       const proposal = PROPOSALS[of]!;
@@ -144,7 +144,7 @@ describe('laws of consent', () => {
   );
 
   law(
-    'what is withdrawn stays withdrawn, and what is forgotten has run out',
+    'R6.2-4: what is withdrawn stays withdrawn, and what is forgotten has run out',
     fc.tuple(sayings, fc.nat(PROPOSALS.length - 1), fc.nat(400)),
     ([said, of, days]) => {
       const withdrawal = signWithdrawal(cast, ann, pod, TARGETS[of]!, NOW + 5);
@@ -167,7 +167,7 @@ describe('laws of consent', () => {
   });
 
   law(
-    'no receipt is lost that its owner has not taken over, whichever holders meet in whatever order',
+    'R6.2-1: no receipt is lost that its owner has not taken over, whichever holders meet in whatever order',
     moves,
     (script) => {
       const held = [NOTHING, NOTHING, NOTHING];
