@@ -153,7 +153,13 @@ describe('§6 Data sovereignty', () => {
     expect(found.copy.receipts, 'of what others do only the owner is told').to.deep.equal([]);
     const [receipt, ...rest] = bodyOf<PodFound>(ann.read()).copy.receipts;
     expect(rest).to.deep.equal([]);
-    expect(receipt).to.include({ reader: ben.peer, asker: ben.peer, purpose: 'care', use: 0, authorisation: 0 });
+    expect(receipt).to.include({
+      reader: ben.peer,
+      asker: ben.peer,
+      purpose: 'care',
+      use: 0,
+      authorisation: 0,
+    });
     expect(receipt.versions).to.deep.equal(found.copy.versions.map(({ dot }) => dot));
   });
 
