@@ -3,9 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { DEFAULT_PARAMETERS } from '../core/machine/parameters.ts';
 import { recordOf } from '../core/machine/disk-records.ts';
+import { EMPTY_BOOK } from '../core/policy/consent-documents.ts';
 import { compilePolicy, type DataLocationPolicy } from '../core/policy/location-policy.ts';
 import { podIdOf, policyHash } from '../core/policy/pod-documents.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
+import { EMPTY_COPY } from '../core/roles/pods/pod-copies.ts';
 import { rankPlaces } from '../core/roles/pods/pod-placement.ts';
 import { CIRCLE_KEY, lawKey, podKey, type PodCopy } from '../core/roles/pods/pod-records.ts';
 import { WALL_EPOCH_US } from '../sim/clocks.ts';
@@ -103,7 +105,7 @@ function placePod(world: World, hosts: readonly Machine[], number: number): stri
     terms,
     signature: world.identities.mint(owner, policyHash(pure, terms as PodPolicy['terms'])),
   };
-  const law = recordOf({ podLaw: { pod, policy, deletion: null } as never });
+  const law = recordOf({ podLaw: { pod, policy, deletion: null, book: EMPTY_BOOK } as never });
   for (const { platter } of hosts) platter.records.set(lawKey(pod), law);
   const places = hosts.map(({ peer, spec: { region } }) => ({ peer, region, level: 4 }));
   const holders = rankPlaces(node, pod, places).slice(0, COPIES);
@@ -116,7 +118,7 @@ function placePod(world: World, hosts: readonly Machine[], number: number): stri
     ...request,
     wallUs: WALL_EPOCH_US,
   };
-  const copy: PodCopy = { versions: [version], recent: [request], accesses: [] };
+  const copy: PodCopy = { ...EMPTY_COPY, versions: [version], recent: [request] };
   const record = recordOf({ pod: { pod, copy } as never });
   for (const { peer, platter } of hosts)
     if (holders.some((holder) => holder.peer === peer)) {

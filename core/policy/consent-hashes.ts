@@ -1,5 +1,5 @@
 import type { Pure } from '../base/peers.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument } from '../machine/codec.ts';
 import { integer, peer, record, text } from '../machine/shape.ts';
 import {
   FIRST_LOCK,
@@ -32,7 +32,7 @@ const signedWithdrawalShape = record({ what: text(32), pod: podId, target: hash,
 
 /** What a proposer signs, and what owners are asked about: another purpose, pod or date is another proposal. */
 export function proposedHash(pure: Pure, terms: Proposed): string {
-  return pure.hash(new Encoder(pure).document(proposedShape, terms));
+  return hashDocument(pure, proposedShape, terms);
 }
 
 const LOCKS = ['', 'understanding of proposal', 'decision on proposal'];
@@ -46,17 +46,17 @@ export function wordHash(
   { by, version, said, authorisation, detail, untilWallUs, wallUs }: Omit<Word, 'signature'>,
 ): string {
   const spoken = { what: LOCKS[lock], pod, proposal, by, version, said, authorisation };
-  return pure.hash(new Encoder(pure).document(spokenShape, { ...spoken, detail, untilWallUs, wallUs }));
+  return hashDocument(pure, spokenShape, { ...spoken, detail, untilWallUs, wallUs });
 }
 
 export function patternHash(pure: Pure, terms: PatternTerms): string {
-  return pure.hash(new Encoder(pure).document(patternTermsShape, terms));
+  return hashDocument(pure, patternTermsShape, terms);
 }
 
 /** What an owner signs of a pattern at one of the locks. */
 export function lockedPatternHash(pure: Pure, lock: Lock, pattern: string): string {
   const what = lock === FIRST_LOCK ? 'understanding of pattern' : 'authorisation of pattern';
-  return pure.hash(new Encoder(pure).document(lockedPatternShape, { what, pattern }));
+  return hashDocument(pure, lockedPatternShape, { what, pattern });
 }
 
 export function withdrawalHash(
@@ -65,5 +65,5 @@ export function withdrawalHash(
   { target, wallUs }: Omit<Withdrawal, 'signature'>,
 ): string {
   const document = { what: 'withdrawal of consent', pod, target, wallUs };
-  return pure.hash(new Encoder(pure).document(signedWithdrawalShape, document));
+  return hashDocument(pure, signedWithdrawalShape, document);
 }
