@@ -25,11 +25,11 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '56922259ab901ee0', verdict: 'pass' },
   'slow-bridge.yaml': { digest: 'c1a46361ca288347', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: 'ae789000c293ca03', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: 'c266176be3069d74', verdict: 'pass' },
-  'pods-at-home.yaml': { digest: '65207188ecaf650e', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'e0bf471d6505620b', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '7dd1cb47f3d65457', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: 'b84e0927e52ba7a9', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '26f7767d21ff6392', verdict: 'pass' },
+  'pods-at-home.yaml': { digest: 'b68d898011ecc2bf', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '43cdbca0ca81ea60', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '05f27f16cb13cfd0', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '14b0ad9a5433e43e', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
