@@ -1,6 +1,9 @@
 /** The verbs of `watershed pod`, for the one table of commands. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
+/** Here rather than imported, so that no other command loads libraries of RDF. */
+const FORM_NAMES = ['turtle', 'json-ld', 'n-quads'];
+
 interface Where {
   readonly at?: string;
   readonly owner: string;
@@ -78,6 +81,39 @@ export function addPodCommands(program: Command): void {
   );
   add('certificate <name>', 'whether it is gone everywhere, or who has not confirmed').action(
     (name: string, where: Where) => run('delete', where, name),
+  );
+  addCarryingCommands(add, run);
+}
+
+type Add = (usage: string, description: string) => Command;
+type Run = (verb: string, where: Where, ...words: readonly unknown[]) => Promise<void>;
+
+/** Verbs by which pods leave and come. */
+function addCarryingCommands(add: Add, run: Run): void {
+  const solid = (command: Command): Command =>
+    command.option('--header <line...>', 'says who asks, as "Authorization: Bearer …"; the server’s affair');
+  add('export <name> [file]', 'take it along: a signed archive that you can open, and import elsewhere')
+    .addOption(new Option('--form <form>', 'of what is RDF').choices(FORM_NAMES).default('turtle'))
+    .option('--version <hash>', 'one of several versions, by the beginning of its hash')
+    .option('--grant <grant...>', 'take along what `grant` printed')
+    .action((name: string, file: string | undefined, options: Where) =>
+      run('export', options, name, file, options),
+    );
+  add('import <name> <file>', 'bring what an archive holds to a federation, for good or as a second place')
+    .option('--home <region>', 'another home than it had')
+    .action((name: string, file: string, options: Where) => run('import', options, name, file, options));
+  add('show <file>', 'check an archive and list what is in it').action((file: string, where: Where) =>
+    run('show', where, file),
+  );
+  add('pack <folder> [file]', 'make the contents of a pod of a folder, for `write`').action(
+    (folder: string, file: string | undefined, where: Where) => run('pack', where, folder, file),
+  );
+  solid(add('carry <file> <url>', 'put an archive on a Solid server, where nothing is yet'))
+    .option('--web-id <url>', 'yours there')
+    .option('--reader <id=url...>', 'whose key has which WebID: they read there what you let them read here')
+    .action((file: string, url: string, options: Where) => run('carry', options, file, url, options));
+  solid(add('fetch <url> <file>', 'take a pod back from a Solid server')).action(
+    (url: string, file: string, options: Where) => run('fetch', options, url, file, options),
   );
 }
 

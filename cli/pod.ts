@@ -8,6 +8,17 @@ import { openIdentity } from '../live/identity.ts';
 import { fieldsOf, JsonFault } from '../live/json-shape.ts';
 import { PodBook, type BookedPod } from '../live/pod-book.ts';
 import { PodOwner, PodRefused, type PodContents } from '../live/pod-owner.ts';
+import type { FormName } from '../portability/forms.ts';
+import {
+  carryArchive,
+  exportArchive,
+  fetchArchive,
+  importArchive,
+  packFolder,
+  refusing,
+  showArchive,
+  type SolidOptions,
+} from './pod-archives.ts';
 import { USAGE } from './usage.ts';
 
 interface PolicyOptions {
@@ -19,12 +30,20 @@ interface PolicyOptions {
   readonly hold?: boolean;
 }
 
+interface ExportOptions {
+  readonly form: FormName;
+  readonly version?: string;
+  readonly grant?: readonly string[];
+}
+
 const RUNS = 'runs';
 const DAY_US = 86_400_000_000;
 /** What was asked was refused; or may be tried again (EX_TEMPFAIL). */
 const REFUSED = 1;
 const AGAIN = 75;
 const HASH_DIGITS = 12;
+/** Verbs for which no gateway of a federation is asked. */
+const ALONE: readonly string[] = ['key', 'pack', 'show', 'carry', 'fetch'];
 
 /** `watershed pod VERB`: returns the exit code. */
 export async function runPodVerb(
@@ -33,7 +52,7 @@ export async function runPodVerb(
   words: readonly unknown[],
 ): Promise<number> {
   try {
-    const gateways = verb === 'key' ? [] : gatewaysAt(where.at);
+    const gateways = ALONE.includes(verb) ? [] : gatewaysAt(where.at);
     const owner = new PodOwner(openIdentity(where.owner), gateways);
     const desk = new PodDesk(owner, new PodBook(where.owner, owner));
     const act = desk[verb as keyof PodDesk] as (...words: readonly unknown[]) => Promise<number> | number;
@@ -218,6 +237,35 @@ class PodDesk {
     return AGAIN;
   }
 
+  export(name: string, file: string | undefined, options: ExportOptions): Promise<number> {
+    const patterns = (options.grant ?? []).map((grant) => this.patternOf(readGrant(grant)));
+    return refusing(() => exportArchive(this.owner, this.book, name, file, { ...options, patterns }));
+  }
+
+  import(name: string, file: string, options: { readonly home?: string }): Promise<number> {
+    return refusing(() => importArchive(this.owner, this.book, name, file, options));
+  }
+
+  show(file: string): Promise<number> {
+    return refusing(() => showArchive(this.owner, file));
+  }
+
+  pack(folder: string, file: string | undefined): Promise<number> {
+    return refusing(() => packFolder(folder, file));
+  }
+
+  carry(file: string, url: string, options: SolidOptions): Promise<number> {
+    return refusing(() => carryArchive(this.owner, file, url, options));
+  }
+
+  fetch(url: string, file: string, options: SolidOptions): Promise<number> {
+    return refusing(() => fetchArchive(this.owner, url, file, options));
+  }
+
+  private patternOf({ consent }: Record<string, unknown>): Pattern {
+    return this.owner.fromJson(patternShape, consent, 'grant.consent') as Pattern;
+  }
+
   private async contentsOf(name: string): Promise<PodContents> {
     const pod = this.book.pods.find((one) => one.name === name);
     if (pod !== undefined) {
@@ -229,8 +277,8 @@ class PodDesk {
     // A grant is long, and no name of a pod is like one.
     const grant = name.length > 256 ? readGrant(name) : null;
     if (grant === null) return this.owner.read(this.book.find(name).number);
-    const { owner, number, regions, consent } = grant;
-    const pattern = this.owner.fromJson(patternShape, consent, 'grant.consent') as Pattern;
+    const { owner, number, regions } = grant;
+    const pattern = this.patternOf(grant);
     const places = Array.isArray(regions) ? regions.map(String) : [];
     return this.owner.read(Number(number), String(owner), this.owner.readingUnder(pattern, places));
   }

@@ -14,6 +14,8 @@ export type AccessLanguage = 'wac' | 'acp';
 export interface Consented {
   readonly id: string;
   readonly untilWallUs: number;
+  /** What else the consent says that no Solid server would heed; null: nothing. */
+  readonly limit: string | null;
 }
 
 /** A reader whom a Solid server can tell, as it does not know our keys. */
@@ -45,11 +47,12 @@ export function accessOf(
 ): SolidAccess {
   const readers: Reader[] = [];
   const notCarried: NotCarried[] = [];
-  for (const { id, untilWallUs } of consented) {
+  for (const { id, untilWallUs, limit } of consented) {
     const webId = webIds.get(id);
     const untilMs = Math.floor(untilWallUs / 1_000);
     const until = new Date(Math.min(untilMs, MAX_DATE_MS)).toISOString();
     if (untilMs <= nowMs) notCarried.push({ id, reason: `the consent ran out on ${until}` });
+    else if (limit !== null) notCarried.push({ id, reason: limit });
     else if (webId === undefined) notCarried.push({ id, reason: 'no WebID is known of this key' });
     else readers.push({ id, webId, until });
   }

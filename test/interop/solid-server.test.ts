@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { readArchive, writeArchive, type PodArchive } from '../../portability/archive.ts';
 import { FORM_NAMES } from '../../portability/forms.ts';
 import { quadsOf } from '../../portability/n-quads.ts';
+import { consentedIn } from '../../portability/owner-documents.ts';
 import { POD_ROOT } from '../../portability/resource-path.ts';
 import { accessOf, type AccessLanguage } from '../../portability/solid-access.ts';
 import {
@@ -13,7 +14,7 @@ import {
   type SolidPlace,
 } from '../../portability/solid-server.ts';
 import { createTree, hashOfTree, type ResourceTree } from '../../portability/tree.ts';
-import { drawnTrees, graphAt, Owners, podOfAnn, treeOf } from '../portability/some-pods.ts';
+import { drawnTrees, graphAt, Owners, POD_NUMBER, podOfAnn, treeOf } from '../portability/some-pods.ts';
 import { as, isInstalled, SolidServer } from './solid-servers.ts';
 
 const ANN = 'https://ann.example/profile/card#me';
@@ -50,8 +51,8 @@ for (const language of LANGUAGES)
       url: `${server.url}pod-${++pods}/`,
       headers: as(webId),
     });
-    /** Bob may read until 2100. */
-    const consented = [{ id: bob.id, untilWallUs: 4_102_444_800_000_000 }];
+    const owner = owners.ids.peerOf(ann.id);
+    const consented = consentedIn(owners.documents(ann), owners.ids, owner, POD_NUMBER);
     const access = accessOf(consented, ANN, new Map([[bob.id, BOB]]), NOW_MS);
 
     /** Carries a tree to a place of its own. */
@@ -129,7 +130,7 @@ for (const language of LANGUAGES)
       const late = accessOf(consented, ANN, new Map([[bob.id, BOB]]), 5e12);
       expect(late.readers).to.deep.equal([]);
       expect(late.notCarried).to.deep.equal([
-        { id: bob.id, reason: 'the consent ran out on 2100-01-01T00:00:00.000Z' },
+        { id: bob.id, reason: 'the consent ran out on 2027-01-01T00:00:00.000Z' },
       ]);
       const unknown = accessOf(consented, ANN, new Map(), NOW_MS);
       expect(unknown.notCarried).to.deep.equal([{ id: bob.id, reason: 'no WebID is known of this key' }]);

@@ -10,7 +10,11 @@ import { bytesOfJson, contentOfTree, treeOfContent } from '../../portability/pod
 import { iriOfPath } from '../../portability/resource-path.ts';
 import { createTree, type Resource } from '../../portability/tree.ts';
 import { hashBytes, signHash, type Identity } from '../../live/identity.ts';
-import { graphAt, Owners, podOfAnn } from './some-pods.ts';
+import { consentedIn } from '../../portability/owner-documents.ts';
+import type { Consented } from '../../portability/solid-access.ts';
+import type { ConsentBook } from '../../core/policy/consent-documents.ts';
+import { patternHash } from '../../core/policy/consent-hashes.ts';
+import { graphAt, Owners, POD_NUMBER, podOfAnn } from './some-pods.ts';
 
 /** The fault that something is refused for. */
 async function faultOf(tried: Promise<unknown> | (() => unknown)): Promise<ArchiveFault> {
@@ -103,7 +107,7 @@ describe('archives that are not as they should be', function () {
   it('R6.2-3: is of one pod: policy, deletion and contents', async () => {
     const other = { ...owners.policy(eve) };
     const foreign = await writeArchive(
-      owners.archive(ann, createTree([]), { documents: { policy: other, deletion: null } }),
+      owners.archive(ann, createTree([]), { documents: { ...owners.documents(ann), policy: other } }),
       ann,
       owners.ids,
     );
@@ -113,7 +117,7 @@ describe('archives that are not as they should be', function () {
     const { policy } = owners.documents(ann);
     const changed = { ...policy!, terms: { ...policy!.terms, homeRegion: 'us' } };
     const moved = await writeArchive(
-      owners.archive(ann, createTree([]), { documents: { policy: changed, deletion: null } }),
+      owners.archive(ann, createTree([]), { documents: { ...owners.documents(ann), policy: changed } }),
       ann,
       owners.ids,
     );
@@ -128,6 +132,35 @@ describe('archives that are not as they should be', function () {
         )
       ).message,
     ).to.equal(`${MANIFEST}.contents: a pod that is deleted has no contents, and no other has none`);
+  });
+
+  it('R6.2-3: has consent of its owner only, and what was taken back stays so', async () => {
+    const documents = owners.documents(ann);
+    const who = (changes: Partial<ConsentBook>): Consented[] => {
+      const consent = { ...documents.consent, ...changes };
+      return consentedIn({ ...documents, consent }, owners.ids, owners.ids.peerOf(ann.id), POD_NUMBER);
+    };
+    const bob = owners.of('bob').id;
+    expect(who({})).to.deep.equal([{ id: bob, untilWallUs: Date.UTC(2027, 0, 1) * 1_000, limit: null }]);
+    const [pattern] = documents.consent.patterns;
+    const one = { withdrawals: [owners.withdrawal(ann, patternHash(owners.ids, pattern!.terms))] };
+    const all = { all: owners.withdrawal(ann, '') };
+    expect([who(one), who(all)]).to.deep.equal([[], []]);
+    for (const taken of [one, all]) {
+      const consent = { ...documents.consent, ...taken };
+      const archive = owners.archive(ann, createTree([]), { documents: { ...documents, consent } });
+      expect(await readArchive(await writeArchive(archive, ann, owners.ids), owners.ids)).to.deep.equal(
+        archive,
+      );
+    }
+    const forged = { ...documents.consent, patterns: [owners.pattern(eve, eve)] };
+    const archive = owners.archive(ann, createTree([]), { documents: { ...documents, consent: forged } });
+    const fault = await faultOf(
+      writeArchive(archive, ann, owners.ids).then((packed) => readArchive(packed, owners.ids)),
+    );
+    expect(fault.message).to.equal(
+      `${MANIFEST}.documents.consent: not all of it is signed by whom it is of, for this pod`,
+    );
   });
 
   it('R6.2-3: a deletion goes with the archive of what is left of a pod, which is nothing', async () => {

@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import type { BaseQuad } from '@rdfjs/types';
 import fc from 'fast-check';
 import { DataFactory } from 'n3';
-import { deletionHash, policyHash } from '../../core/policy/pod-documents.ts';
+import {
+  EMPTY_BOOK,
+  FIRST_LOCK,
+  READING_USE,
+  SECOND_LOCK,
+  STANDING,
+  type Pattern,
+  type Withdrawal,
+} from '../../core/policy/consent-documents.ts';
+import { lockedPatternHash, patternHash, withdrawalHash } from '../../core/policy/consent-hashes.ts';
+import { deletionHash, podIdOf, policyHash } from '../../core/policy/pod-documents.ts';
 import type { PodPolicy } from '../../core/policy/pod-terms.ts';
 import { LiveIds, openIdentity, signHash, type Identity } from '../../live/identity.ts';
 import type { PodArchive } from '../../portability/archive.ts';
@@ -49,15 +59,38 @@ export class Owners {
     return { terms, signature: signHash(owner, policyHash(this.ids, terms)) };
   }
 
+  /** That somebody may read a pod until 2027, signed by its owner at both locks. */
+  pattern(owner: Identity, reader: Identity): Pattern {
+    const { ids } = this;
+    const of = ids.peerOf(owner.id);
+    const terms = {
+      ...{ owner: of, number: 1, authorisation: STANDING, proposer: ids.peerOf(reader.id), delegate: of },
+      ...{ use: READING_USE, purpose: 'to read it', pods: [podIdOf(ids, of, POD_NUMBER)] },
+      ...{ untilWallUs: Date.UTC(2027, 0, 1) * 1_000, uses: 0, wallUs: Date.UTC(2026, 0, 30) * 1_000 },
+    };
+    const hash = patternHash(ids, terms);
+    const understood = signHash(owner, lockedPatternHash(ids, FIRST_LOCK, hash));
+    return { terms, understood, authorised: signHash(owner, lockedPatternHash(ids, SECOND_LOCK, hash)) };
+  }
+
+  /** What an owner takes back: one thing by its hash, or all. */
+  withdrawal(owner: Identity, target: string): Withdrawal {
+    const terms = { target, wallUs: Date.UTC(2026, 0, 31) * 1_000 };
+    const pod = podIdOf(this.ids, this.ids.peerOf(owner.id), POD_NUMBER);
+    return { ...terms, signature: signHash(owner, withdrawalHash(this.ids, pod, terms)) };
+  }
+
+  /** What an owner has said of a pod that Bob may read. */
   documents(owner: Identity): OwnerDocuments {
-    return { policy: this.policy(owner), deletion: null };
+    const consent = { ...EMPTY_BOOK, patterns: [this.pattern(owner, this.of('bob'))] };
+    return { policy: this.policy(owner), deletion: null, consent, receipts: [] };
   }
 
   deleted(owner: Identity): OwnerDocuments {
     const of = this.ids.peerOf(owner.id);
     const signature = signHash(owner, deletionHash(this.ids, of, POD_NUMBER));
     const deletion = { owner: of, number: POD_NUMBER, signature };
-    return { policy: null, deletion };
+    return { policy: null, deletion, consent: EMPTY_BOOK, receipts: [] };
   }
 
   archive(owner: Identity, tree: ResourceTree, changes: Partial<PodArchive> = {}): PodArchive {
