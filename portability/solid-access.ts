@@ -88,24 +88,37 @@ function writeWac(container: string, agents: readonly Agent[]): string {
   return `@prefix acl: <http://www.w3.org/ns/auth/acl#>.\n${rules.join('')}`;
 }
 
+/** What is allowed above holds below, too, so whatever is allowed to nobody here is denied. */
 function writeAcp(container: string, agents: readonly Agent[]): string {
-  const controls = agents.map(({ name }) => `<#${name}>`).join(', ');
-  const rules = agents.map(
-    ({ name, webId, modes }) => `
-<#${name}> a acp:AccessControl;
-    acp:apply [
-        a acp:Policy;
-        acp:allow ${modes};
-        acp:anyOf [ a acp:Matcher; acp:agent <${webId}> ]
-    ].
-`,
+  const names = agents.map(({ name }) => name);
+  const matchers = agents.map(
+    ({ name, webId }) => `\n<#${name}> a acp:Matcher;\n    acp:agent <${webId}>.\n`,
   );
+  const allowed = agents.map(({ name, modes }) => policyOf('allow', modes, `<#${name}>`));
+  const denied = [
+    policyOf(
+      'deny',
+      'acl:Read',
+      `<#anybody>;\n    acp:noneOf ${names.map((name) => `<#${name}>`).join(', ')}`,
+    ),
+    policyOf('deny', 'acl:Append, acl:Write, acl:Control', `<#anybody>;\n    acp:noneOf <#${names[0]}>`),
+  ];
   return `@prefix acl: <http://www.w3.org/ns/auth/acl#>.
 @prefix acp: <http://www.w3.org/ns/solid/acp#>.
 
 <#access> a acp:AccessControlResource;
     acp:resource <${container}>;
-    acp:accessControl ${controls};
-    acp:memberAccessControl ${controls}.
-${rules.join('')}`;
+    acp:accessControl <#control>;
+    acp:memberAccessControl <#control>.
+
+<#control> a acp:AccessControl;
+    acp:apply ${[...allowed, ...denied].join(', ')}.
+
+<#anybody> a acp:Matcher;
+    acp:agent acp:PublicAgent.
+${matchers.join('')}`;
+}
+
+function policyOf(effect: 'allow' | 'deny', modes: string, whom: string): string {
+  return `[\n    a acp:Policy;\n    acp:${effect} ${modes};\n    acp:anyOf ${whom}\n]`;
 }
