@@ -13,8 +13,6 @@ import {
   type Refused,
 } from '../core/machine/kinds.ts';
 import type { Ref } from '../core/machine/shape.ts';
-import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
-import type { Consent } from '../core/policy/documents.ts';
 import type {
   AgentsFound,
   AgentState,
@@ -24,7 +22,7 @@ import type {
   StepResult,
   StopAgent,
 } from '../core/roles/agents/agent-plan.ts';
-import { proposalHash } from '../core/roles/agents/agent-proposal.ts';
+import { locksOf } from '../core/roles/agents/agent-proposal.ts';
 import { OVERLOADED } from '../core/routing/outcomes.ts';
 import type { AgentRequest } from './agent-request.ts';
 import type { IdempotencyKeys } from './idempotency-keys.ts';
@@ -231,19 +229,10 @@ export class AgentOwner {
       // A host that was down meanwhile has as long again.
       untilWallUs: beginByWallUs + 2 * budgetMs * 1_000,
     };
-    return { plan, consent: this.consentTo(plan), beginByWallUs };
-  }
-
-  /** Both locks, signed with the owner’s own key. */
-  private consentTo(plan: ProposedPlan): Consent {
-    const { ids } = this.live;
-    const proposal = proposalHash(ids, plan);
-    const terms = { owner: this.self, proposal, authorisation: 0, untilWallUs: plan.untilWallUs };
-    return {
-      ...terms,
-      understood: signHash(this.identity, understandingHash(ids, this.self, proposal)),
-      authorised: signHash(this.identity, authorisationHash(ids, terms)),
-    };
+    const { terms, understanding, authorisation } = locksOf(this.live.ids, plan, this.self);
+    const understood = signHash(this.identity, understanding);
+    const consent = { ...terms, understood, authorised: signHash(this.identity, authorisation) };
+    return { plan, consent, beginByWallUs };
   }
 
   private countResult({ originBoot, n }: Envelope, { step, answer }: StepResult): void {

@@ -25,8 +25,13 @@ const BODY_LIMIT = '512kb';
 
 const PHASES = ['down', 'loading', 'storing', 'signing', 'ready'];
 
-/** The application of a node; `user` and `visitors` are null unless it is a gateway. */
-export function createHttp(live: LiveNode, user: GatewayUser | null, visitors: PodVisitors | null): Express {
+/** The application of a node; `user` and `visitors` are null unless it is a gateway. `onFault` is told what breaks in it. */
+export function createHttp(
+  live: LiveNode,
+  user: GatewayUser | null,
+  visitors: PodVisitors | null,
+  onFault: (error: unknown) => void,
+): Express {
   const app = express();
   app.disable('x-powered-by');
   const metrics = new Metrics(live, user, visitors);
@@ -57,7 +62,7 @@ export function createHttp(live: LiveNode, user: GatewayUser | null, visitors: P
         : 'there are /v1/ask, /v1/agents, /v1/pods/OWNER/NUMBER, /v1/health, /v1/node, /metrics';
     sendFault(response, 404, 'NOT_FOUND', detail);
   });
-  app.use(onError);
+  app.use(answerFault(onFault));
   return app;
 }
 
@@ -136,17 +141,15 @@ const refuseOtherSites: RequestHandler = (request, response, next) => {
   else sendFault(response, 403, 'OTHER_SITE', 'pages of other sites may not ask here');
 };
 
-/** What express itself refuses: a body that is no JSON, or too large. */
-const onError: ErrorRequestHandler = (
-  error: { status?: number; type?: string },
-  _request,
-  response,
-  next,
-) => {
-  if (response.headersSent) return next(error);
-  const status = error.status ?? 500;
-  if (error.type === 'entity.too.large')
-    sendFault(response, 413, 'TOO_LARGE', `a body has at most ${BODY_LIMIT}`);
-  else if (status < 500) sendFault(response, status, 'BAD_REQUEST', 'the body is no JSON');
-  else sendFault(response, 500, 'INTERNAL', 'the gateway failed');
-};
+/** What express itself refuses: a body that is no JSON, or too large. What is our own fault is told to `onFault`, not to who asked. */
+function answerFault(onFault: (error: unknown) => void): ErrorRequestHandler {
+  return (error: { status?: number; type?: string }, _request, response, next) => {
+    const status = error.status ?? 500;
+    if (status >= 500) onFault(error);
+    if (response.headersSent) return next(error);
+    if (error.type === 'entity.too.large')
+      sendFault(response, 413, 'TOO_LARGE', `a body has at most ${BODY_LIMIT}`);
+    else if (status < 500) sendFault(response, status, 'BAD_REQUEST', 'the body is no JSON');
+    else sendFault(response, 500, 'INTERNAL', 'the gateway failed');
+  };
+}

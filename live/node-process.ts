@@ -67,7 +67,9 @@ async function open(path: string): Promise<void> {
     live.user = user;
     live.visitors = visitors = new PodVisitors(live);
   }
-  live.handler = createHttp(live, user, visitors);
+  live.handler = createHttp(live, user, visitors, (error) =>
+    log.error({ error: String((error as Error).stack) }, 'a request over HTTP failed'),
+  );
   const { port } = live;
   log.info({ port, bootCount: live.bootCount, provider: config.provider }, 'listening');
   tell({ type: 'listening', port });

@@ -13,7 +13,6 @@ import {
   type Refused,
 } from '../core/machine/kinds.ts';
 import type { Ref } from '../core/machine/shape.ts';
-import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
 import type {
   AgentsFound,
   AgentState,
@@ -21,7 +20,7 @@ import type {
   ProposedPlan,
   StepResult,
 } from '../core/roles/agents/agent-plan.ts';
-import { proposalHash } from '../core/roles/agents/agent-proposal.ts';
+import { locksOf } from '../core/roles/agents/agent-proposal.ts';
 import { UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';
@@ -249,13 +248,9 @@ export class Owners {
 
   private consentTo(owner: Peer, plan: ProposedPlan): Plan['consent'] {
     const { identities } = this.world;
-    const proposal = proposalHash(identities, plan);
-    const terms = { owner, proposal, authorisation: 0, untilWallUs: plan.untilWallUs };
-    return {
-      ...terms,
-      understood: identities.mint(owner, understandingHash(identities, owner, proposal)),
-      authorised: identities.mint(owner, authorisationHash(identities, terms)),
-    };
+    const { terms, understanding, authorisation } = locksOf(identities, plan, owner);
+    const understood = identities.mint(owner, understanding);
+    return { ...terms, understood, authorised: identities.mint(owner, authorisation) };
   }
 
   private hear(agent: OwnedAgent, state: AgentState): void {

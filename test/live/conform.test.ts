@@ -32,11 +32,11 @@ async function openTown(guise: Guise | null): Promise<{
   const models = new Map([[MODEL, path]]);
   const nodes: LiveNode[] = [];
   for (const { folder: own, config } of layOut(scenario, folder, { folder }, models)) {
-    const failed = (error: Error): never => {
+    const failed = (error: unknown): never => {
       throw error;
     };
     const node = await LiveNode.open(own, config, { onNoted: () => undefined, onFailed: failed });
-    node.handler = createHttp(node, null, null);
+    node.handler = createHttp(node, null, null, failed);
     nodes.push(node);
   }
   if (guise !== null) disguise(nodes[0]!, guise);

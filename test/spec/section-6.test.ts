@@ -258,6 +258,18 @@ describe('§6 Data sovereignty', () => {
     expect(bodyOf<kinds.Refused>(refused).detail).to.match(/wants two copies in eu\/fr/);
   });
 
+  it('R6.1-1: where no pod host lies where data may be, that is said, and nobody is shown them', () => {
+    const { rig, ann } = stage(['eu/fr', 'eu/de']);
+    const home = signPolicy(rig.cast, ann.peer, 1, 1, {}, 'asia-pac/japan');
+    const refused = ann.write(home, 'one', [], 11 * SECOND_US);
+    expect(bodyOf<kinds.Refused>(refused)).to.deep.include({
+      code: NO_ELIGIBLE_NODE,
+      detail: 'no pod host of this cluster lies where its policy wants its primary',
+    });
+    expect(rig.mail.some(({ kind }) => kind === kinds.POD_COPY)).to.equal(false);
+    expect(holdersOf(rig, ann.podId())).to.deep.equal([]);
+  });
+
   it('R6.1-1: a policy that contradicts itself is refused with the reason', () => {
     const { rig, ann } = stage(['eu/fr', 'eu/fr']);
     const refused = ann.write(signPolicy(rig.cast, ann.peer, 1, 1, { requiredRegion: 'asia' }), 'one');

@@ -2,12 +2,23 @@ import type { Peer, Pure } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import { hashDocument } from '../../machine/codec.ts';
 import { MAX_DEADLINE_US, type Want } from '../../routing/want.ts';
-import { findConsentFault } from '../../policy/consent.ts';
+import { authorisationHash, findConsentFault, understandingHash } from '../../policy/consent.ts';
 import { proposedShape, type Plan, type ProposedPlan } from './agent-plan.ts';
 
 /** The hash that a consent to a plan names: another step, budget or region is another proposal. */
 export function proposalHash(pure: Pure, plan: ProposedPlan): string {
   return hashDocument(pure, proposedShape, plan);
+}
+
+/** What an owner signs to have just this plan carried out, and as long as it may last: the terms, and both locks as hashes. */
+export function locksOf(pure: Pure, plan: ProposedPlan, owner: Peer) {
+  const proposal = proposalHash(pure, plan);
+  const terms = { owner, proposal, authorisation: 0, untilWallUs: plan.untilWallUs };
+  return {
+    terms,
+    understanding: understandingHash(pure, owner, proposal),
+    authorisation: authorisationHash(pure, terms),
+  };
 }
 
 /** Why an agent may not act, or null: its owner has opened both locks for just this plan, and they are open today. */

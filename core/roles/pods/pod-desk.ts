@@ -207,8 +207,13 @@ function explainNobody({ fellows }: PodDesk, errand: Errand, body: unknown): voi
   if (errand.kind !== kinds.POD_WRITE) return;
   const { homeRegion, policy } = (body as PodWrite).policy.terms;
   const rule = compilePolicy(homeRegion, policy);
-  const near = [...fellows.values()].filter(({ region }) => region !== '' && isDurablePlace(rule, region));
-  if (near.length === 0) return;
+  const known = [...fellows.values()].filter(({ region }) => region !== '');
+  const near = known.filter(({ region }) => isDurablePlace(rule, region));
+  if (near.length === 0) {
+    if (known.length > 0)
+      errand.detail = 'no pod host of this cluster lies where its policy wants its primary';
+    return;
+  }
   errand.code = TRUST_TOO_LOW;
   errand.detail = `of ${near.length} pod hosts where its policy wants its primary none is verified`;
 }
