@@ -41,7 +41,7 @@ export function lanCluster(
       types: i === 0 ? ['gateway', 'index'] : ['pod-host'],
       claimedTrust: 1,
       attestedTrust: 1,
-      podStorage: i === 0 ? null : { availableBytes: 1e12, maxPodBytes: 1e9 },
+      podStorage: i === 0 ? null : { availableBytes: 1e12, maxPodBytes: 1e9, encryption: true },
       compute: null,
       installedModels: [],
       slots: 1,

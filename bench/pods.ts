@@ -78,7 +78,7 @@ function hostOf(cluster: string, i: number): ResolvedNode {
     types: i === 0 ? ['pod-host', 'index'] : ['pod-host'],
     claimedTrust: 4,
     attestedTrust: 4,
-    podStorage: { availableBytes: 1e12, maxPodBytes: 1e9 },
+    podStorage: { availableBytes: 1e12, maxPodBytes: 1e9, encryption: true },
     compute: null,
     installedModels: [],
     slots: 0,
@@ -107,7 +107,7 @@ function placePod(world: World, hosts: readonly Machine[], number: number): stri
   };
   const law = recordOf({ podLaw: { pod, policy, deletion: null, book: EMPTY_BOOK } as never });
   for (const { platter } of hosts) platter.records.set(lawKey(pod), law);
-  const places = hosts.map(({ peer, spec: { region } }) => ({ peer, region, level: 4 }));
+  const places = hosts.map(({ peer, spec: { region } }) => ({ peer, region, level: 4, seals: true }));
   const holders = rankPlaces(node, pod, places).slice(0, COPIES);
   const hash = `content of ${pod}`;
   const request = { writer: owner, writerBoot: 1, n: number };

@@ -1,6 +1,7 @@
 import type { Ref } from '../core/machine/shape.ts';
 import type { ContentFiles } from './content-files.ts';
 import { hashBytes } from './identity.ts';
+import { SEALING_BYTES } from './sealing.ts';
 
 /** All contents of a node together are at most so large, and each is forgotten so long after it was last needed. */
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
@@ -59,7 +60,7 @@ export class Contents {
       this.touch(content.hash, known);
       return true;
     }
-    if (bytes.length > MAX_CONTENT_BYTES || !this.makeRoom(bytes.length)) return false;
+    if (bytes.length > MAX_CONTENT_BYTES + SEALING_BYTES || !this.makeRoom(bytes.length)) return false;
     this.held.set(content.hash, { bytes, usedMs: performance.now() });
     this.totalBytes += bytes.length;
     return true;

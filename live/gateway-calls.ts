@@ -43,6 +43,8 @@ export interface Call {
   readonly path: string;
   readonly body?: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What is for one gateway alone. */
+  readonly headersFor?: (gateway: Gateway) => Readonly<Record<string, string>>;
   /** The Idempotency-Key; whatever changes something has one, so that asking again does no harm. */
   readonly key?: string;
   /** So long gateways are asked again and again, in ms. */
@@ -107,7 +109,8 @@ export class GatewayCalls {
       untilMs: Date.now() + GOOD_FOR_MS,
       bodyHash: hashBytes(body),
     });
-    const headers: Record<string, string> = { ...call.headers, Authorization: authorization };
+    const own = call.headersFor?.(gateway) ?? {};
+    const headers: Record<string, string> = { ...call.headers, ...own, Authorization: authorization };
     if (call.key !== undefined) headers['Idempotency-Key'] = call.key;
     const response = await reach(url, `${url}${target}`, waitMs + WAY_MS, {
       method: call.method,

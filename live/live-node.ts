@@ -131,7 +131,7 @@ export class LiveNode {
     });
     this.boot = boot;
     this.disk = new Disk(folder, this.ids, this.contents, (error) => this.fail(error));
-    this.keys = new Keys(this.identity);
+    this.keys = new Keys(folder, this.identity, this.contents, (error) => this.fail(error));
     this.acceleratorDevice = accelerator === null ? null : new AcceleratorDevice(accelerator, this.contents);
     this.driver = new Driver(createNode(self, nodeConfig, this.ids), {
       journal: this.journal,

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Peer } from '../core/base/peers.ts';
 import type { Shape } from '../core/machine/shape.ts';
+import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
+import { consentShape, type Consent } from '../core/policy/documents.ts';
 import {
   consentBookShape,
   FIRST_LOCK,
@@ -25,6 +27,7 @@ import {
   certificateHash,
   deletionHash,
   findPodPolicyFault,
+  openingHash,
   podIdOf,
   policyHash,
 } from '../core/policy/pod-documents.ts';
@@ -97,6 +100,8 @@ export interface PodOwnerOptions {
 const DEFAULT_PATIENCE_MS = 20_000;
 /** A host that has not said by then what it has is told of as silent, in ms. */
 const LOOK_MS = 2_000;
+/** So long a gateway that was let may have contents opened. */
+const OPEN_FOR_MS = 120_000;
 const MAX_CONTENTS_BYTES = 64 * 4 * 1024 * 1024;
 
 export class PodOwner {
@@ -172,6 +177,7 @@ export class PodOwner {
       body: packParcel(head, [bytes]),
       key,
       patienceMs: this.patienceMs,
+      headersFor: (gateway) => (places.encryptionRequired ? this.openingHeader(number, gateway) : {}),
       findFault: ({ name, region }: Gateway) =>
         allowsStorage(rule, region)
           ? null
@@ -187,6 +193,7 @@ export class PodOwner {
       method: 'GET',
       path: `${this.pathOf(number, owner)}/contents`,
       headers: this.consentHeader(permission),
+      headersFor: (gateway) => (owner === this.id ? this.openingHeader(number, gateway) : {}),
       patienceMs: this.patienceMs,
     });
     const { head, content } = await readParcel(chunksOf(answer), MAX_CONTENTS_BYTES);
@@ -207,6 +214,7 @@ export class PodOwner {
       method: 'GET',
       path: this.pathOf(number, owner),
       headers: this.consentHeader(permission),
+      headersFor: (gateway) => (owner === this.id ? this.openingHeader(number, gateway) : {}),
       patienceMs: this.patienceMs,
     });
     return this.describe(JSON.parse(Buffer.from(answer).toString('utf8')));
@@ -332,6 +340,20 @@ export class PodOwner {
 
   fromJson<T>(shape: Shape<T>, json: unknown, place: string): T {
     return fromJson(shape, json, this.ids, place);
+  }
+
+  /** Both locks opened for a gateway to seal and to open a pod, for the time that it takes (R6.1-4). */
+  private openingHeader(number: number, gateway: Gateway): Record<string, string> {
+    const proposal = openingHash(this.ids, this.podId(number), this.ids.peerOf(gateway.id));
+    const untilWallUs = (Date.now() + OPEN_FOR_MS) * 1_000;
+    const terms = { owner: this.peer, proposal, authorisation: 0, untilWallUs };
+    const opening: Consent = {
+      ...terms,
+      understood: signHash(this.identity, understandingHash(this.ids, this.peer, proposal)),
+      authorised: signHash(this.identity, authorisationHash(this.ids, terms)),
+    };
+    const json = JSON.stringify(this.toJson(consentShape, opening));
+    return { 'Watershed-Opening': Buffer.from(json).toString('base64url') };
   }
 
   private consentHeader(permission: Permission | null): Record<string, string> {

@@ -10,8 +10,8 @@ import {
   permissionShape,
   READING_USE,
   type ConsentBook,
-  type Permission,
 } from '../core/policy/consent-documents.ts';
+import { consentShape, type Consent } from '../core/policy/documents.ts';
 import { allowsStorage, compilePolicy } from '../core/policy/location-policy.ts';
 import { podPolicyShape, type PodPolicy } from '../core/policy/pod-terms.ts';
 import * as records from '../core/roles/pods/pod-records.ts';
@@ -70,7 +70,7 @@ class PodCounter {
   async write(request: Request, response: Response): Promise<void> {
     const visit = this.door.admit(request, response);
     if (visit === null) return;
-    let head: { policy: PodPolicy; context: Vector; keyId: number } | null = null;
+    let head: { policy: PodPolicy; context: Vector } | null = null;
     try {
       const announced = Number(request.headers['content-length'] ?? 0);
       if (announced > MAX_CONTENT_BYTES + DOCUMENT_LIMIT) throw tooLarge(MAX_CONTENT_BYTES);
@@ -80,7 +80,8 @@ class PodCounter {
         head = this.readWriteHead(json);
       });
       if (hash !== visit.bodyHash) throw new Unsigned(OTHER_BODY);
-      await this.take(visit, head!, content, response);
+      const opening = this.readPapers(request, 'Watershed-Opening', consentShape);
+      await this.take(visit, head!, content, opening, response);
     } catch (error) {
       request.resume();
       sendWrong(this.live, response, visit, error);
@@ -169,18 +170,12 @@ class PodCounter {
   }
 
   /** What comes first of a write. Throws before anything of it is taken where it may not lie, not even in passing (R6.1-2). */
-  private readWriteHead(json: unknown): { policy: PodPolicy; context: Vector; keyId: number } {
-    const { policy, context, keyId } = fieldsOf(json, 'write');
+  private readWriteHead(json: unknown): { policy: PodPolicy; context: Vector } {
+    const { policy, context } = fieldsOf(json, 'write');
     const ids = this.live.ids.forStrangers;
     const read = {
       policy: fromJson(podPolicyShape, policy, ids, 'write.policy') as PodPolicy,
       context: fromJson(vectorShape, context, ids, 'write.context') as Vector,
-      keyId: fromJson(
-        { tag: 'integer', least: 0, most: Number.MAX_SAFE_INTEGER },
-        keyId ?? 0,
-        ids,
-        'write.keyId',
-      ) as number,
     };
     const { homeRegion, policy: places } = read.policy.terms;
     const { region } = this.live.driver.node.config.manifest;
@@ -194,17 +189,19 @@ class PodCounter {
 
   private async take(
     visit: PodVisit,
-    { policy, context, keyId }: { policy: PodPolicy; context: Vector; keyId: number },
+    { policy, context }: { policy: PodPolicy; context: Vector },
     bytes: Uint8Array,
+    opening: Consent | null,
     response: Response,
   ): Promise<void> {
     this.findOtherPod(visit, policy.terms.owner, policy.terms.number);
     const { contents } = this.live;
-    const content: Ref = { hash: hashBytes(bytes), sizeBytes: bytes.length, keyId };
+    const content: Ref = { hash: hashBytes(bytes), sizeBytes: bytes.length, keyId: 0 };
     if (!contents.keep(content, bytes))
       throw new Refusal(OVERLOADED, 'the gateway holds as many contents as it may');
     this.brought.set(content.hash, (this.brought.get(content.hash) ?? 0) + 1);
-    const said = await this.ask(visit, kinds.POD_WRITE, { policy, content, context, ...timeOf(visit) });
+    const body = { policy, content, context, opening, ...timeOf(visit) };
+    const said = await this.ask(visit, kinds.POD_WRITE, body);
     const left = this.brought.get(content.hash)! - 1;
     if (left > 0) this.brought.set(content.hash, left);
     else {
@@ -220,10 +217,11 @@ class PodCounter {
     response: Response,
   ): Promise<records.PodFound | null> {
     try {
-      const permission = this.readPermission(request);
+      const permission = this.readPapers(request, 'Watershed-Consent', permissionShape);
+      const opening = this.readPapers(request, 'Watershed-Opening', consentShape);
       const { owner, number } = visit;
-      // Where it is read the gateway itself says.
-      const use = { permission, use: READING_USE, plan: '' };
+      // Where it is read, and how keys are wrapped for it, the gateway itself says.
+      const use = { permission, use: READING_USE, plan: '', opening, agreement: '' };
       const body = { owner, number, ...use, region: '', ...timeOf(visit) };
       const said = await this.ask(visit, kinds.POD_READ, body);
       if (said !== null && 'body' in said) return said.body as records.PodFound;
@@ -234,16 +232,17 @@ class PodCounter {
     return null;
   }
 
-  private readPermission(request: Request): Permission | null {
-    const header = request.get('Watershed-Consent');
+  /** What an owner has signed of consent, for whoever asks. */
+  private readPapers<T>(request: Request, name: string, shape: Shape<T>): T | null {
+    const header = request.get(name);
     if (header === undefined) return null;
     let json: unknown;
     try {
       json = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
     } catch {
-      throw new JsonFault('Watershed-Consent: JSON in base64url is expected');
+      throw new JsonFault(`${name}: JSON in base64url is expected`);
     }
-    return fromJson(permissionShape, json, this.live.ids.forStrangers, 'consent') as Permission;
+    return fromJson(shape, json, this.live.ids.forStrangers, 'consent');
   }
 
   private async readDocument(request: Request, { bodyHash }: PodVisit): Promise<unknown> {

@@ -5,6 +5,7 @@ import {
   ASK,
   INFER,
   INFERRED,
+  KEYS_DESTROYED,
   KINDS,
   POD_WRITE,
   NOTES,
@@ -155,6 +156,8 @@ export class Checker implements Watcher {
       else if (code > 0) count(ERROR_CODES[code], 1);
     }
     for (const { certifiedUs } of world.podOwners.pods) if (certifiedUs < Infinity) count('pod-certified', 1);
+    count('pod-sealed', sealedCopies(world));
+    count('pod-key-destroyed', world.tally.handled[KEYS_DESTROYED]);
     NOTES.forEach((note, i) => count(`noted-${note}`, this.noteCounts[i]));
     for (const truth of TRUTHS) count(`given-up-${truth}`, this.attendance.dead[truth]);
     return seen;
@@ -258,4 +261,13 @@ export class Checker implements Watcher {
       return watching.length === 0 ? null : watching;
     });
   }
+}
+
+/** Contents that lie sealed on a disk, each disk counted. */
+function sealedCopies({ machines, vault }: World): number {
+  let copies = 0;
+  if (vault.sealed.size === 0) return copies;
+  for (const { platter } of machines)
+    for (const hash of platter.contents.keys()) if (vault.sealed.has(hash)) copies++;
+  return copies;
 }

@@ -1,4 +1,4 @@
-import { ACCELERATOR, type Peer } from '../core/base/peers.ts';
+import { ACCELERATOR, KEYS, type Peer } from '../core/base/peers.ts';
 import type { Envelope } from '../core/machine/envelope.ts';
 import {
   AGENT,
@@ -7,15 +7,19 @@ import {
   INFER,
   INFERRED,
   POD_WRITE,
+  SEALED,
+  WRAPPED,
   type Candidate,
   type Found,
   type Infer,
   type Inferred,
+  type Sealed,
+  type Wrapped,
 } from '../core/machine/kinds.ts';
 import type { Want } from '../core/routing/want.ts';
 import { refsIn } from './invariants/contents.ts';
 import type { Machine } from './machine.ts';
-import type { OwnedPod } from './owned-pod.ts';
+import type { OwnedPod, PodRequest } from './owned-pod.ts';
 import type { UserRequest } from './users.ts';
 import type { World } from './world.ts';
 
@@ -59,12 +63,18 @@ export class Lineage {
   readonly told = new Map<number, Map<Peer, Candidate>>();
   private readonly contents = new Map<string, Content>();
   private readonly ofPods = new Map<string, OwnedPod>();
+  private readonly writes = new Map<string, PodRequest>();
   /** Prompts that devices are at work on, by node and number of the job. */
   private readonly jobs = new Map<number, { readonly life: number; readonly prompt: string }>();
 
   /** The pod that a content was written to; undefined: none. */
   podOf(hash: string): OwnedPod | undefined {
     return this.ofPods.get(hash);
+  }
+
+  /** The request by which an owner wrote a content, as it is and not as it was sealed; undefined: none. */
+  writeOf(hash: string): PodRequest | undefined {
+    return this.writes.get(hash);
   }
 
   isMinted(hash: string): boolean {
@@ -114,7 +124,7 @@ export class Lineage {
       if (task !== null) for (const { hash } of refsIn(kind, envelope.body)) this.mintPrompt(hash, task);
     } else if (kind === POD_WRITE && from >= world.machines.length) {
       const request = world.podOwners.requestOf(envelope);
-      if (request !== null && request.content !== null) this.mintPod(request.content.hash, request.pod);
+      if (request !== null && request.content !== null) this.mintPod(request.content.hash, request);
     } else if (kind === INFER) {
       const { lives: life } = world.machines[from];
       this.jobs.set(jobOf(world, from, envelope), { life, prompt: (envelope.body as Infer).prompt.hash });
@@ -125,6 +135,7 @@ export class Lineage {
   onHandled(world: World, envelope: Envelope): void {
     const { kind, to } = envelope;
     if (kind === INFERRED && envelope.from === ACCELERATOR) this.propagate(world, envelope);
+    if ((kind === SEALED || kind === WRAPPED) && envelope.from === KEYS) this.mintOfKeys(world, envelope);
     if (to >= world.machines.length) return;
     if (kind === FOUND) this.hear(to, envelope.body as Found);
     for (const { hash } of refsIn(kind, envelope.body)) {
@@ -140,10 +151,22 @@ export class Lineage {
   }
 
   /** An owner writes to a pod. */
-  mintPod(hash: string, pod: OwnedPod): void {
+  mintPod(hash: string, request: PodRequest): void {
     if (this.contents.has(hash)) return;
     this.contents.set(hash, createContent([]));
-    this.ofPods.set(hash, pod);
+    this.ofPods.set(hash, request.pod);
+    this.writes.set(hash, request);
+  }
+
+  /** KEYS has sealed a content of a pod, or wrapped a key: both are of that pod, wherever they go. */
+  private mintOfKeys({ vault, podOwners }: World, { kind, to, body }: Envelope): void {
+    const made = kind === SEALED ? (body as Sealed).content : (body as Wrapped).wrapped;
+    if (made === null) return;
+    const sealed = vault.sealed.get(made.hash);
+    const id = sealed?.pod ?? vault.wrapped.get(made.hash)?.pod ?? '';
+    this.mintMade(made.hash, sealed === undefined ? [] : [sealed.plain.hash], to);
+    const pod = podOwners.podOf(id);
+    if (pod !== undefined) this.ofPods.set(made.hash, pod);
   }
 
   /** A device makes a content from others, whatever it made of them. */

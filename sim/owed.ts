@@ -1,4 +1,5 @@
 import { allows, standing } from './invariants/pods-at-home.ts';
+import { canRead } from './invariants/pod-remains.ts';
 import { lastSafeWrite } from './invariants/writes-survive.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Now } from '../core/base/time.ts';
@@ -184,8 +185,14 @@ function owedByPodHosts(world: World, machines: readonly Machine[]): string[] {
     if (write === null || pod.deletedUs < Infinity) return [];
     const cluster = world.podOwners.clusterOf(pod.owner);
     const [policy, ...others] = standing(world, pod);
-    const eligible = live.filter((host) => host.cluster === cluster && allows(policy, host.spec.region));
-    const holders = eligible.filter(({ platter }) => platter.holds(write.content!.hash));
+    const { encryptionRequired } = policy.document.terms.policy;
+    const eligible = live.filter(
+      ({ cluster: own, spec }) =>
+        own === cluster &&
+        allows(policy, spec.region) &&
+        (spec.podStorage!.encryption || !encryptionRequired),
+    );
+    const holders = eligible.filter((host) => canRead(world, host, write.content!.hash));
     const least = Math.min(world.scenario.parameters.podCopies, eligible.length);
     if (others.length > 0 || holders.length >= least) return [];
     return [`pod p${pod.index + 1} lies on ${holders.length} disks of hosts that are up, of ${least}`];

@@ -23,6 +23,8 @@ export interface PodRequest {
   readonly askedUs: number;
   readonly dueUs: number;
   gateway: number;
+  /** The gateways to which it has been said. */
+  askedOf: Peer[];
   attempt: number;
   isFragile: boolean;
   /** −1 while it is open. */

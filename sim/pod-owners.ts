@@ -13,8 +13,10 @@ import {
   REFUSED,
   type Refused,
 } from '../core/machine/kinds.ts';
+import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
 import { READING_USE, type Permission } from '../core/policy/consent-documents.ts';
-import { deletionHash, podIdOf, policyHash } from '../core/policy/pod-documents.ts';
+import type { Consent } from '../core/policy/documents.ts';
+import { deletionHash, openingHash, podIdOf, policyHash } from '../core/policy/pod-documents.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
 import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pods/pod-records.ts';
 import { vectorOf, type Dot } from '../core/roles/pods/pod-version.ts';
@@ -234,6 +236,7 @@ export class PodOwners {
       askedUs: nowUs,
       dueUs: nowUs + TIME_US,
       gateway: 0,
+      askedOf: [],
       attempt: 0,
       isFragile: false,
       code: -1,
@@ -253,16 +256,19 @@ export class PodOwners {
     const { document } = act === 'rule' ? pod.policies[pod.policies.length - 1] : known[known.length - 1];
     request.policyVersion = document.terms.version;
     if (act === 'write') {
-      const isSealed = group.pods.policies.some(({ encryptionRequired }) => encryptionRequired);
       const hash = `pod-${hexWord(keyOfName(pod.id))}-${hexWord(request.index)}`;
-      request.content = { hash, sizeBytes: group.pods.sizeBytes, keyId: isSealed ? pod.index + 1 : 0 };
+      request.content = { hash, sizeBytes: group.pods.sizeBytes, keyId: 0 };
       request.kind = POD_WRITE;
-      request.body = { policy: document, content: request.content, context: pod.context, ...time };
+      const { content } = request;
+      request.body = { policy: document, content, context: pod.context, opening: null, ...time };
     } else if (act === 'read') {
       const permission = person === pod.owner || !isConsented ? null : this.permit(pod, person, request.n);
       const { owner, number } = pod;
       request.kind = POD_READ;
-      request.body = { owner, number, permission, use: READING_USE, plan: '', region: '', ...time };
+      request.body = {
+        ...{ owner, number, permission, use: READING_USE, plan: '', region: '' },
+        ...{ opening: null, agreement: '', ...time },
+      };
     } else if (act === 'rule') {
       request.kind = POD_RULE;
       request.body = { policy: document, ...time };
@@ -294,9 +300,19 @@ export class PodOwners {
     return permit(identities, owner, id, proposal, wallUs);
   }
 
+  private consent({ owner }: OwnedPod, proposal: string): Consent {
+    const { identities, nowUs } = this.world;
+    const terms = { owner, proposal, authorisation: 0, untilWallUs: WALL_EPOCH_US + nowUs + CONSENT_US };
+    return {
+      ...terms,
+      understood: identities.mint(owner, understandingHash(identities, owner, proposal)),
+      authorised: identities.mint(owner, authorisationHash(identities, terms)),
+    };
+  }
+
   private say(request: PodRequest): void {
     const { envelope } = this;
-    const { person, n, kind, body, pod } = request;
+    const { person, n, kind, pod } = request;
     const group = this.groups[pod.group];
     const own = (this.world.keyOf(person) >>> 0) % group.gateways.length;
     const gateway = group.gateways[(own + request.gateway) % group.gateways.length];
@@ -307,8 +323,19 @@ export class PodOwners {
     envelope.originBoot = 0;
     envelope.n = n;
     envelope.attempt = request.attempt++;
-    envelope.body = body;
+    envelope.body = this.withOpening(request, gateway.peer);
+    if (!request.askedOf.includes(gateway.peer)) request.askedOf.push(gateway.peer);
     this.world.transport.sendFromUser(person, group.region, gateway, envelope);
+  }
+
+  /** Where its contents are sealed an owner says to the gateway that it may open them: both locks, for just that one. */
+  private withOpening({ act, person, pod, body }: PodRequest, gateway: Peer): unknown {
+    const isSealed = pod.policies.some(({ document }) => document.terms.policy.encryptionRequired);
+    if (!isSealed || person !== pod.owner || (act !== 'write' && act !== 'read')) return body;
+    return {
+      ...(body as object),
+      opening: this.consent(pod, openingHash(this.world.identities, pod.id, gateway)),
+    };
   }
 
   /** Says again what met silence, gives it up in the end, or goes on with what has to be brought to an end. */

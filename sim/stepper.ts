@@ -1,6 +1,6 @@
 import { assert, AssertionFailure } from '../core/base/assert.ts';
 import { Digest } from '../core/base/digest.ts';
-import { DISK, OBSERVER } from '../core/base/peers.ts';
+import { DISK, KEYS, OBSERVER } from '../core/base/peers.ts';
 import { NEVER_US, type Now } from '../core/base/time.ts';
 import { sizeOfEnvelope, sizeOfHead } from '../core/machine/codec.ts';
 import { Outbox, type Envelope } from '../core/machine/envelope.ts';
@@ -12,6 +12,7 @@ import { readClock, restartClock, worldUsAt } from './clocks.ts';
 import { BodySizes } from './body-sizes.ts';
 import { answerOf } from './devices.ts';
 import { completeWrite, losePower } from './devices/disk.ts';
+import { completeKeys } from './devices/keys.ts';
 import { speakAlike } from './faults/node-faults.ts';
 import type { Machine } from './machine.ts';
 import { seedWordsOf } from './seeds.ts';
@@ -116,6 +117,7 @@ export class Stepper {
   private refusalOf(machine: Machine, envelope: Envelope): Fate | null {
     const { world } = this;
     const { from, kind } = envelope;
+    if (from === KEYS) return completeKeys(world, machine, envelope) ? null : 'down';
     if (from < 0)
       return from !== DISK || kind !== STORED || completeWrite(world, machine, envelope) ? null : 'down';
     const isOfNode = from < world.machines.length;

@@ -26,6 +26,7 @@ import { Users } from './users.ts';
 import { reverseMaps } from './wire.ts';
 import { createTally, type Census, type Tally } from './tally.ts';
 import { ARRIVE, ENTER, Transport } from './transport.ts';
+import { Vault } from './vault.ts';
 import type { Fate, Watcher } from './watcher.ts';
 import type { WorldEvent } from './world-events.ts';
 
@@ -63,6 +64,8 @@ export class World {
   readonly users: Users;
   readonly owners: Owners;
   readonly podOwners: PodOwners;
+  /** What has been sealed. */
+  readonly vault = new Vault();
   readonly faults: Faults;
   readonly villains: readonly Villain[];
   readonly tally: Tally;

@@ -12,8 +12,10 @@ import {
   type Proposal,
   type Proposed,
 } from '../core/policy/consent-documents.ts';
+import { authorisationHash, understandingHash } from '../core/policy/consent.ts';
+import type { Consent } from '../core/policy/documents.ts';
 import type { DataLocationPolicy } from '../core/policy/location-policy.ts';
-import { deletionHash, policyHash, podIdOf } from '../core/policy/pod-documents.ts';
+import { deletionHash, openingHash, policyHash, podIdOf } from '../core/policy/pod-documents.ts';
 import type { PodDeletion, PodPolicy } from '../core/policy/pod-terms.ts';
 import type { Vector } from '../core/roles/pods/pod-version.ts';
 import { permit, signProposal } from '../sim/consent-papers.ts';
@@ -94,6 +96,17 @@ export function signConsent(cast: Cast, owner: Peer, number: number, reader: Pee
   return permit(cast, owner, pod, propose(cast, reader, [pod]), WALL_START_US);
 }
 
+/** Both locks opened for a gateway to seal and to open a pod of its owner's. */
+export function signOpening(cast: Cast, owner: Peer, number: number, gateway: Peer): Consent {
+  const proposal = openingHash(cast, podIdOf(cast, owner, number), gateway);
+  const terms = { owner, proposal, authorisation: 0, untilWallUs: WALL_START_US + 1e12 };
+  return {
+    ...terms,
+    understood: cast.sign(owner, understandingHash(cast, owner, proposal)),
+    authorised: cast.sign(owner, authorisationHash(cast, terms)),
+  };
+}
+
 /** What an owner allows beforehand, unsigned; what is left out is the plainest. */
 export function patternOf(
   owner: Peer,
@@ -164,7 +177,8 @@ export class PodOwner {
   }
 
   write(policy: PodPolicy, name: string, context: Vector = [], waitUs?: number): Envelope | null {
-    return this.say(kinds.POD_WRITE, { policy, content: contentOf(name), context }, waitUs);
+    const opening = this.opening(policy.terms.number);
+    return this.say(kinds.POD_WRITE, { policy, content: contentOf(name), context, opening }, waitUs);
   }
 
   read(owner = this.peer, permission: Permission | null = null, number = 1): Envelope | null {
@@ -172,7 +186,14 @@ export class PodOwner {
   }
 
   reading(owner: Peer, permission: Permission | null, number = 1): object {
-    return { owner, number, permission, use: READING_USE, plan: '', region: '' };
+    const opening = owner === this.peer ? this.opening(number) : null;
+    const read = { owner, number, permission, use: READING_USE, plan: '' };
+    return { ...read, region: '', opening, agreement: '' };
+  }
+
+  /** What an owner says to the own gateway. */
+  opening(number: number): Consent {
+    return signOpening(this.rig.cast, this.peer, number, this.rig.peer(this.gateway));
   }
 
   /** Says something of consent to uses of a pod, or asks how it stands. */

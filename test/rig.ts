@@ -14,11 +14,15 @@ import { admissionHash } from '../core/trust/admission.ts';
 import type { Certificate, Genesis } from '../core/trust/documents.ts';
 import { genesisHash } from '../core/trust/genesis.ts';
 import { agreedFor } from './agreements.ts';
+import { Vault } from '../sim/vault.ts';
 import { Cast } from './cast.ts';
 import { pageOf, storeIn } from './sound-disk.ts';
+import { Keyring } from './keyring.ts';
 import { attest, vouchFor, type VouchSpec } from './vouches.ts';
+import { deepFreeze } from './frozen.ts';
 export { attest } from './vouches.ts';
 export { pageOf } from './sound-disk.ts';
+export { deepFreeze } from './frozen.ts';
 
 /** The wall clock at the start, µs. */
 export const WALL_START_US = 2 ** 40;
@@ -36,6 +40,8 @@ export interface NodeSpec {
   readonly publishers?: readonly string[];
   readonly wants?: readonly string[];
   readonly modelDiskBytes?: number;
+  /** Of a pod host: false, it declares no encryption. */
+  readonly encryption?: boolean;
   readonly claimedTrust?: number;
   /** 0: no attestation at all. */
   readonly attestedTrust?: number;
@@ -101,6 +107,7 @@ export interface Station {
   bootedAtUs: number;
   isUp: boolean;
   readonly disk: Map<string, DiskRecord>;
+  readonly keyring: Keyring;
   /** What the accelerator has been asked and has not answered. */
   readonly inferring: Envelope[];
 }
@@ -111,6 +118,8 @@ export interface Station {
  */
 export class Rig {
   readonly cast: Cast;
+  /** What has been sealed. */
+  readonly vault = new Vault();
   readonly stations = new Map<Peer, Station>();
   /** Sent and not yet delivered, in order. */
   readonly wire: Envelope[] = [];
@@ -144,6 +153,7 @@ export class Rig {
         bootedAtUs: 0,
         isUp: false,
         disk: new Map(),
+        keyring: new Keyring(this.vault, spec.name),
         inferring: [],
       });
     }
@@ -316,7 +326,8 @@ export class Rig {
           condition: this.failsToStore(envelope) ?? storeIn(station.disk, envelope.body as kinds.Store),
         });
       case KEYS: {
-        if (envelope.kind !== kinds.SIGN) return;
+        if (envelope.kind !== kinds.SIGN)
+          return this.answerDevice(envelope, ...station.keyring.answer(envelope));
         const signature = this.cast.sign(envelope.from, (envelope.body as kinds.Sign).hash);
         return this.answerDevice(envelope, kinds.SIGNED, { signature });
       }
@@ -418,15 +429,6 @@ export function envelopeOf(
   return Object.assign(new Envelope(), { kind, from, to, body: deepFreeze(body) }, id, changes);
 }
 
-/** Forbids every change of a value from now on: in a module a forbidden change throws. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const item of Object.values(value)) deepFreeze(item);
-  }
-  return value;
-}
-
 export function manifestOf(cast: Cast, spec: NodeSpec): Manifest {
   const isCompute = spec.types.includes('compute');
   const supportedModels = [...(spec.models ?? [])];
@@ -435,7 +437,9 @@ export function manifestOf(cast: Cast, spec: NodeSpec): Manifest {
     types: [...spec.types],
     cluster: spec.cluster,
     region: spec.region,
-    podStorage: spec.types.includes('pod-host') ? { availableBytes: 1e12, maxPodBytes: 1e9 } : null,
+    podStorage: spec.types.includes('pod-host')
+      ? { availableBytes: 1e12, maxPodBytes: 1e9, encryption: spec.encryption ?? true }
+      : null,
     compute: isCompute ? { gpuMemoryBytes: spec.gpuMemoryBytes ?? 24e9, supportedModels } : null,
     claimedTrust: spec.claimedTrust ?? 4,
     unknown: [],

@@ -18,7 +18,14 @@ export const manifestShape = record({
   cluster: name,
   /** A path, `eu/fr`. */
   region: name,
-  podStorage: optional(record({ availableBytes: integer, maxPodBytes: integer })),
+  podStorage: optional(
+    record({
+      availableBytes: integer,
+      maxPodBytes: integer,
+      /** That it keeps data keys, and holds pods whose policies ask for it sealed (R6.1-4). */
+      encryption: flag,
+    }),
+  ),
   compute: optional(
     record({
       gpuMemoryBytes: integer,

@@ -61,6 +61,7 @@ import {
   storedBody,
 } from './device-bodies.ts';
 import { storeShape } from './disk-records.ts';
+import { KEY_ROWS } from './key-kinds.ts';
 import { mayHoldRefs, record, type Of, type Shape } from './shape.ts';
 
 /** The six message types of §5.2, and the devices of a node. kind = type × 32 + operation. */
@@ -127,6 +128,7 @@ export * from './device-bodies.ts';
 export * from '../roles/pods/pod-kinds.ts';
 export * from '../models/model-kinds.ts';
 export * from '../trust/standing-kinds.ts';
+export * from './key-kinds.ts';
 export * from './notes.ts';
 
 export const FIND = DISCOVER * 32;
@@ -309,6 +311,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');
   for (const row of podRows(CHECK_US)) add(...row);
   for (const row of MODEL_ROWS) add(...row);
+  for (const row of KEY_ROWS) add(...row);
   for (const row of standingRows(CHECK_US)) add(...row);
   return entries;
 })();

@@ -25,7 +25,7 @@ import * as gateways from '../roles/gateway.ts';
 import * as indexes from '../roles/index-node.ts';
 import * as podHosts from '../roles/pods/pod-host.ts';
 import { createPodHost } from '../roles/pods/pod-state.ts';
-import { nextPodsUs, receivePodRefusal, receivePods, wakePods } from '../roles/pods/pods.ts';
+import { nextPodsUs, receiveKeys, receivePodRefusal, receivePods, wakePods } from '../roles/pods/pods.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
 import type { Envelope, Outbox } from './envelope.ts';
@@ -236,6 +236,8 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       if (models.onModels(node, now, out, envelope)) return true;
       return node.pods !== null && podHosts.onPodSigned(node, node.pods, out, envelope);
     default:
+      if (kinds.isOfKeys(envelope.kind))
+        return envelope.from === KEYS && receiveKeys(node, now, out, envelope);
       if (kinds.isOfModels(envelope.kind)) return models.onModels(node, now, out, envelope);
       return kinds.isOfPods(envelope.kind) && receivePods(node, now, out, envelope);
   }

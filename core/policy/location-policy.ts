@@ -30,7 +30,7 @@ export interface PlaceRule {
   readonly selectors: readonly string[];
   /** Null: wherever they are allowed. */
   readonly required: string | null;
-  /** Holders have only what nobody can read without a key (R6.1-4). */
+  /** Whether only hosts that declare encryption may hold them, and only sealed (R6.1-4). */
   readonly isSealed: boolean;
 }
 

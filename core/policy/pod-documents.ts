@@ -46,3 +46,18 @@ export function certificateHash(pure: Pure, pod: string, atWallUs: number): stri
   const document = { what: 'pod is deleted', pod, atWallUs };
   return hashDocument(pure, certificateShape, document);
 }
+
+const openingShape = record({ what: text(32), pod: podId, gateway: peer });
+
+/** What an owner consents to who has contents of a pod sealed, and opened again, by a gateway (R6.1-4). */
+export function openingHash(pure: Pure, pod: string, gateway: Peer): string {
+  return hashDocument(pure, openingShape, { what: 'opening of pod', pod, gateway });
+}
+
+const boundShape = record({ what: text(32), pod: podId, writer: peer, writerBoot: integer, n: integer });
+
+/** What a sealed content is bound to: the write that brought it. In the place of another version it does not open. */
+export function sealingHash(pure: Pure, pod: string, writer: Peer, writerBoot: number, n: number): string {
+  const document = { what: 'sealing of pod', pod, writer, writerBoot, n };
+  return hashDocument(pure, boundShape, document);
+}

@@ -17,7 +17,7 @@ import type { DeviceAnswer } from './device-answer.ts';
 import { Shelf } from './shelf.ts';
 
 /** Assumed: an NVMe disk that syncs in a millisecond and reads in a fifth of one, and writes and reads contents at 500 MB/s. */
-const SYNC_US = 1_000;
+export const SYNC_US = 1_000;
 const READ_US = 200;
 const CONTENT_BYTES_PER_US = 500;
 
@@ -40,6 +40,8 @@ class Rest {
   readonly contents = new Map<string, number>();
   readonly rotten = new Set<string>();
   readonly unflushed = new Map<string, Before>();
+  readonly keys = new Map<number, string>();
+  readonly unflushedKeys = new Map<number, string | null>();
 }
 
 /** A disk: what is on it, and how it does. Of a million most hold two records and never fail: the rest is made when it is needed. */
@@ -72,6 +74,16 @@ export class Platter {
   /** By key: what a loss of power would bring back, if the disk says that it has synced what it has not. */
   get unflushed(): Map<string, Before> {
     return this.rest.unflushed;
+  }
+
+  /** Files of KEYS: names of keys, and the pods that they are of. */
+  get keys(): Map<number, string> {
+    return this.rest.keys;
+  }
+
+  /** By name of the key: what a loss of power would bring back. */
+  get unflushedKeys(): Map<number, string | null> {
+    return this.rest.unflushedKeys;
   }
 
   private get rest(): Rest {
@@ -150,6 +162,11 @@ export function losePower(machine: Machine): void {
   const { platter } = machine;
   for (const [key, { record, isRotten }] of platter.unflushed) put(platter, key, record, isRotten);
   platter.unflushed.clear();
+  for (const [keyId, pod] of platter.unflushedKeys) {
+    if (pod === null) platter.keys.delete(keyId);
+    else platter.keys.set(keyId, pod);
+  }
+  platter.unflushedKeys.clear();
   const [torn] = platter.writes;
   for (const fault of torn === undefined ? [] : actingOn(machine, 'tornWrite')) {
     // Half of a new record over half of the old one.
@@ -165,6 +182,8 @@ export function wipeDisk({ platter }: Machine): void {
   platter.contents.clear();
   platter.rotten.clear();
   platter.unflushed.clear();
+  platter.keys.clear();
+  platter.unflushedKeys.clear();
   platter.writes = NONE;
 }
 
@@ -219,7 +238,7 @@ function countContents(platter: Platter, record: DiskRecord | null, by: 1 | -1):
 const MAY_HOLD_CONTENTS = mayHoldRefs(diskRecordShape as Shape);
 
 /** Whether a fault waits for just this moment; it then takes the power, once. */
-function isTrapped(world: World, machine: Machine, point: 'before-sync' | 'before-ack'): boolean {
+export function isTrapped(world: World, machine: Machine, point: 'before-sync' | 'before-ack'): boolean {
   const trap = actingOn(machine, 'crash').find(({ fault }) => fault.point === point);
   if (trap === undefined) return false;
   trap.affected++;
@@ -229,7 +248,7 @@ function isTrapped(world: World, machine: Machine, point: 'before-sync' | 'befor
   return true;
 }
 
-function delayOf(machine: Machine, us: number): number {
+export function delayOf(machine: Machine, us: number): number {
   let delayUs = us;
   for (const stall of actingOn(machine, 'stalledDisk')) {
     stall.affected++;

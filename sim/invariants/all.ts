@@ -12,6 +12,7 @@ import { CutsRespected } from './cuts-respected.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { DeletionTrue } from './deletion-true.ts';
 import { PodsAtHome } from './pods-at-home.ts';
+import { SealedPods } from './sealed-pods.ts';
 import { WritesSurvive } from './writes-survive.ts';
 import { ExportsHonoured } from './exports-honoured.ts';
 import { LastCopyKept } from './last-copy-kept.ts';
@@ -65,6 +66,7 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new WritesSurvive(lineage),
     new DeletionTrue(lineage),
     new AccessConsented(lineage),
+    new SealedPods(lineage),
     new ModelsWhole(lineage),
     new MemoryReserved(lineage),
     new LastCopyKept(lineage),

@@ -5,6 +5,7 @@ import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';
+import { hasCopy, hasKey } from './pod-remains.ts';
 import { nameOf } from './pods-at-home.ts';
 
 /** A disk that has lied about what it synced may bring back what was erased; a host that runs has it erased again within so long. */
@@ -14,7 +15,7 @@ const AGAIN_US = 60_000_000;
 export class DeletionTrue extends Invariant {
   readonly name = 'deletion-true';
   readonly promise =
-    'a certificate of deletion is true of every disk, running or not, and nothing deleted returns';
+    'a certificate of deletion is true of every disk and every key, running or not, and nothing deleted returns';
   readonly watches = { sent: [POD_DELETED, POD_FOUND], ticks: true } as const;
   private readonly certified = new Set<OwnedPod>();
   private readonly since = new Map<string, number>();
@@ -45,21 +46,26 @@ export class DeletionTrue extends Invariant {
   }
 
   private look(world: World, pod: OwnedPod, what: string): void {
-    for (const { content } of pod.requests) {
-      if (content === null) continue;
-      this.checked++;
-      for (const machine of world.machines) {
-        const { platter, spec, villain } = machine;
-        if (villain !== null || !platter.holds(content.hash)) continue;
-        if (!hasLied(world, spec.name) || this.staysFor(world, machine, content.hash) > AGAIN_US)
-          this.violate(world, `${nameOf(pod)} ${what}, and ${content.hash} lies on ${spec.name}`);
+    for (const machine of world.machines) {
+      if (machine.villain !== null) continue;
+      if (hasKey(machine, pod)) this.see(world, pod, machine, what, 'a key of it');
+      for (const { content } of pod.requests) {
+        if (content === null) continue;
+        this.checked++;
+        if (hasCopy(world, machine, content.hash)) this.see(world, pod, machine, what, content.hash);
       }
     }
   }
 
+  private see(world: World, pod: OwnedPod, machine: Machine, what: string, remains: string): void {
+    const { name } = machine.spec;
+    if (!hasLied(world, name) || this.staysFor(world, machine, `${pod.id} ${remains}`) > AGAIN_US)
+      this.violate(world, `${nameOf(pod)} ${what}, and ${remains} lies on ${name}`);
+  }
+
   /** How long a host that runs has had what it must not have. */
-  private staysFor(world: World, { index, lives, isUp }: Machine, hash: string): number {
-    const key = `${index} ${lives} ${hash}`;
+  private staysFor(world: World, { index, lives, isUp }: Machine, remains: string): number {
+    const key = `${index} ${lives} ${remains}`;
     if (!isUp) return 0;
     const sinceUs = this.since.get(key) ?? world.nowUs;
     this.since.set(key, sinceUs);

@@ -1,5 +1,5 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
-import { POD_COPY, POD_FOUND, POD_WRITE } from '../../core/machine/kinds.ts';
+import { POD_COPY, POD_FOUND, POD_KEY_COPY, POD_KEY_GIVEN, POD_WRITE } from '../../core/machine/kinds.ts';
 import type { OwnedPod, OwnedPolicy } from '../owned-pod.ts';
 import type { World } from '../world.ts';
 import { refsIn } from './contents.ts';
@@ -15,7 +15,10 @@ const MOVE_US = 600_000_000;
 export class PodsAtHome extends Invariant {
   readonly name = 'pods-at-home';
   readonly promise = 'nothing of a pod is sent to, or lies, where the policy in force forbids it';
-  readonly watches = { sent: [POD_COPY, POD_FOUND, POD_WRITE], ticks: true } as const;
+  readonly watches = {
+    sent: [POD_COPY, POD_FOUND, POD_WRITE, POD_KEY_COPY, POD_KEY_GIVEN],
+    ticks: true,
+  } as const;
   /** Disks in forbidden places, and since when they can be reached: by machine and content. */
   private readonly stays = new Map<string, number>();
 

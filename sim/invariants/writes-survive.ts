@@ -1,6 +1,7 @@
 import type { OwnedPod, PodRequest } from '../owned-pod.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';
+import { isReadable } from './pod-remains.ts';
 import { nameOf } from './pods-at-home.ts';
 
 const OK = 0;
@@ -9,7 +10,7 @@ const OK = 0;
 export class WritesSurvive extends Invariant {
   readonly name = 'writes-survive';
   readonly promise =
-    'what was acknowledged as safe is on a disk, until its owner has written after it or deleted it';
+    'what was acknowledged as safe is on a disk, and the key to it if it is sealed, until its owner has written after it or deleted it';
   readonly watches = { ticks: true } as const;
 
   override onTick(world: World): void {
@@ -19,8 +20,8 @@ export class WritesSurvive extends Invariant {
       if (last === null || pod.deletedUs < Infinity || isKept(pod)) continue;
       this.checked++;
       const { hash } = last.content!;
-      if (!world.machines.some(({ platter }) => platter.holds(hash)))
-        this.violate(world, `${nameOf(pod)}: ${hash} was acknowledged, and is on no disk any more`);
+      if (!isReadable(world, hash))
+        this.violate(world, `${nameOf(pod)}: ${hash} was acknowledged, and no disk has it any more`);
     }
   }
 }

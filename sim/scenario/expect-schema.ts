@@ -25,7 +25,9 @@ export const WITNESSES: readonly string[] = [
   ...NOTES.map((note) => `noted-${note}`),
   ...AGENT_STATES.map((state) => `agent-${state}`),
   ...TRUTHS.map((truth) => `given-up-${truth}`),
-  ...['write', 'fragile', 'read', 'rule', 'delete', 'certified'].map((what) => `pod-${what}`),
+  ...['write', 'fragile', 'read', 'rule', 'delete', 'certified', 'sealed', 'key-destroyed'].map(
+    (what) => `pod-${what}`,
+  ),
 ];
 
 const unwanted = choiceField('An error code, a note, or how a member was given up.', [

@@ -151,7 +151,11 @@ function resolveNode(fields: Fields, shelf: Shelf): Kind | null {
     attestedTrust: trustOf(attested),
     ...(all.runBy === undefined ? {} : { runBy: all.runBy }),
     podStorage: types.includes('pod-host')
-      ? { availableBytes, maxPodBytes: all.maxPod ?? Math.floor(availableBytes / 10) }
+      ? {
+          availableBytes,
+          maxPodBytes: all.maxPod ?? Math.floor(availableBytes / 10),
+          encryption: all.encryption ?? true,
+        }
       : null,
     compute: types.includes('compute')
       ? { gpuMemoryBytes, supportedModels: supported.map(({ name }) => name) }
@@ -200,6 +204,8 @@ function checkTypes(fields: Fields, types: readonly string[], problems: Problems
     );
   if (all.maxPod !== undefined && all.podStorage === undefined)
     problems.addOfKey(fields.placeOf('maxPod'), 'maxPod without podStorage', 'podStorage');
+  if (all.encryption !== undefined && all.podStorage === undefined)
+    problems.addOfKey(fields.placeOf('encryption'), 'encryption without podStorage', 'podStorage');
   if (all.maxPod !== undefined && all.podStorage !== undefined && all.maxPod > all.podStorage)
     problems.add(fields.placeOf('maxPod'), 'maxPod is larger than podStorage', 'at most podStorage');
 }

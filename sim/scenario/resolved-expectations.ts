@@ -30,6 +30,7 @@ export const INVARIANTS = [
   'writes-survive',
   'deletion-true',
   'access-consented',
+  'sealed-pods',
   'models-whole',
   'memory-reserved',
   'last-copy-kept',

@@ -164,7 +164,12 @@ export interface ResolvedNode {
   readonly attestedTrust: number;
   /** The organisation that runs it, as its attestor says; absent: not told. */
   readonly runBy?: string;
-  readonly podStorage: { readonly availableBytes: number; readonly maxPodBytes: number } | null;
+  readonly podStorage: {
+    readonly availableBytes: number;
+    readonly maxPodBytes: number;
+    /** Whether its manifest declares encryption (R6.1-4). */
+    readonly encryption: boolean;
+  } | null;
   readonly compute: { readonly gpuMemoryBytes: number; readonly supportedModels: readonly string[] } | null;
   readonly installedModels: readonly string[];
   /** Models that move: those of which the first version lies on its disk from the start, and those that it is to have; absent: none. */

@@ -151,6 +151,9 @@ const nodeFields = {
   queue: countField('Requests that may wait. Default 16.', 0, 4_096).optional(),
   podStorage: sizeField('Room for pods; every pod host has some.', 1).optional(),
   maxPod: sizeField('The largest pod. Default a tenth of podStorage.', 1).optional(),
+  encryption: flagField(
+    'Whether it keeps keys, and so may hold pods that must be sealed. Default true.',
+  ).optional(),
   bandwidth: bandwidthField('Of its network. Default 1Gb/s.').optional(),
   speed: shareField(
     'How fast it is; 100% by default.',

@@ -136,13 +136,14 @@ describe('laws of pods', () => {
       const policy = { ...AT_HOME, ...said };
       const rule = compilePolicy(home, policy);
       const { node } = rig.station('host-1');
-      const none = { freeBytes: 1, maxPodBytes: 1, boot: 1, seen: 0, grantedUs: 0, askedUs: 0, askedN: 0 };
+      const none = { freeBytes: 1, maxPodBytes: 1, agreement: 'one', boot: 1, seen: 0, grantedUs: 0 };
       const fellows: Fellows = new Map();
       for (const [i, region] of places.entries()) {
         const peer = 100 + i;
         const signed = { subject: peer, level: levels[i], issuer: 1, runBy: '', signature: '' };
         const attestations = [{ ...signed, fromWallUs: 0, untilWallUs: 1 }];
-        fellows.set(peer, { ...none, region, heardUs: heardUs[i] * SECOND_US, trust: 4, attestations });
+        const heard = { heardUs: heardUs[i] * SECOND_US, askedUs: 0, askedN: 0 };
+        fellows.set(peer, { ...none, ...heard, region, trust: 4, attestations });
       }
       const rankless = {
         ...node,

@@ -188,7 +188,8 @@ describe('the devices of a live node', function () {
     const ids = new LiveIds([entry]);
     const self = ids.peerOf(identity.id);
     const document = hashBytes('a document');
-    const { body } = await askDevice(new Keys(identity), SIGN, { hash: document });
+    const keys = new Keys(folder, identity, new Contents(), (error) => expect.fail(error.message));
+    const { body } = await askDevice(keys, SIGN, { hash: document });
     const { signature } = body as Signed;
     expect(ids.verify(self, document, signature)).to.equal(true);
     expect(ids.verify(self, hashBytes('another'), signature)).to.equal(false);

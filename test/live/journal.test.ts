@@ -203,7 +203,7 @@ describe('the journal of a live node', function () {
     let broken: unknown = null;
     const [disk, keys] = [
       new Disk(nodeFolder, ids, new Contents(), (error) => (broken = error)),
-      new Keys(identity),
+      new Keys(nodeFolder, identity, new Contents(), (error) => (broken = error)),
     ];
     const node = createNode(ids.peerOf(identity.id), readNodeConfig(config.node, ids), ids);
     const driver = new Driver(node, {

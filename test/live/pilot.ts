@@ -28,7 +28,9 @@ export function pilotNode(
     claimedTrust: 4,
     // Only who is audited leads pods (R8.1-2).
     attestedTrust: types.includes('pod-host') ? 4 : 3,
-    podStorage: types.includes('pod-host') ? { availableBytes: 1e9, maxPodBytes: 16e6 } : null,
+    podStorage: types.includes('pod-host')
+      ? { availableBytes: 1e9, maxPodBytes: 16e6, encryption: true }
+      : null,
     compute: types.includes('compute') ? { gpuMemoryBytes: 24e9, supportedModels: models } : null,
     installedModels: models,
     slots: 4,

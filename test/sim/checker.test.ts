@@ -33,6 +33,7 @@ const IDLE = [
   'writes-survive',
   'deletion-true',
   'access-consented',
+  'sealed-pods',
   'models-whole',
   'memory-reserved',
   'last-copy-kept',

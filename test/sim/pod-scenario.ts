@@ -20,7 +20,7 @@ export function podScenario(
 ): ResolvedScenario {
   const host = (name: string, region = 'eu/fr') => ({
     ...tinyNode(`france/${name}`, 'france', region, ['pod-host']),
-    podStorage: { availableBytes: 1e9, maxPodBytes: 1e7 },
+    podStorage: { availableBytes: 1e9, maxPodBytes: 1e7, encryption: true },
   });
   return tinyScenario({
     durationUs: 60 * SECOND_US,

@@ -91,7 +91,7 @@ describe('a resolved scenario', () => {
   it('gives a pod host its room, and a tenth of it for the largest pod', () => {
     const nodes = 'front: 1, helper: 2, pods: { types: [pod-host], podStorage: 2TB }';
     const [, , , pods] = load(changed('front: 1, helper: 2', nodes)).nodes;
-    expect(pods.podStorage).to.deep.equal({ availableBytes: 2e12, maxPodBytes: 2e11 });
+    expect(pods.podStorage).to.deep.equal({ availableBytes: 2e12, maxPodBytes: 2e11, encryption: true });
     expect(pods.compute).to.equal(null);
   });
 

@@ -9,7 +9,7 @@ import {
   findPolicyFault,
   isDurablePlace,
 } from '../../core/policy/location-policy.ts';
-import { AT_HOME, contentOf, holdersOf, podCluster, PodOwner, signConsent, signPolicy } from '../pods.ts';
+import { AT_HOME, holdersOf, podCluster, PodOwner, signConsent, signPolicy } from '../pods.ts';
 import { Rig, SECOND_US } from '../rig.ts';
 
 function stage(regions: readonly string[]) {
@@ -161,23 +161,6 @@ describe('§6 Data sovereignty', () => {
       authorisation: 0,
     });
     expect(receipt.versions).to.deep.equal(found.copy.versions.map(({ dot }) => dot));
-  });
-
-  it('R6.1-4: where the policy asks for sealed contents no open one is taken, nor a write of another or under a stale policy', () => {
-    const { rig, ann, home } = stage(['eu/fr', 'eu/fr']);
-    const ben = new PodOwner(rig, 'ben');
-    expect(ben.write(home, 'mine')?.kind).to.equal(kinds.REFUSED);
-    const first = bodyOf<PodWritten>(ann.write(home, 'one'));
-    const sealed = signPolicy(rig.cast, ann.peer, 1, 2, { encryptionRequired: true });
-    expect(bodyOf<kinds.Refused>(ann.rule(sealed)).detail).to.match(/open contents/);
-    const content = contentOf('sealed', 7);
-    ann.say(kinds.POD_WRITE, { policy: home, content, context: first.vector });
-    expect(ann.rule(sealed, 8 * SECOND_US)?.kind).to.equal(kinds.POD_RULED);
-    expect(bodyOf<kinds.Refused>(ann.write(home, 'two')).detail).to.match(/newer policy/);
-    expect(bodyOf<kinds.Refused>(ann.write(sealed, 'open')).detail).to.match(/sealed/);
-    expect(ann.say(kinds.POD_WRITE, { policy: sealed, content, context: [] })?.kind).to.equal(
-      kinds.POD_WRITTEN,
-    );
   });
 
   it('R6.1-3: a node whose lease has run out exports nothing', () => {

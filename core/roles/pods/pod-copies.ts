@@ -1,21 +1,24 @@
 import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { POD_COPY, POD_KEPT, POD_OFFER } from '../../machine/kinds.ts';
+import { POD_COPY, POD_KEPT, POD_OFFER, type KeysDestroyed } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_LATE } from '../../machine/refusals.ts';
 import { reply } from '../../machine/speech.ts';
 import { allowsStorage } from '../../policy/location-policy.ts';
 import { podIdOf } from '../../policy/pod-documents.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
+import { isSealed, mayExport, waitingUntil } from './pod-exports.ts';
+import { keysOf, pushKeys } from './pod-keys.ts';
 import { hasLease } from './pod-lease.ts';
-import { isOver, learnLaw, NO_BOOK, queueTask, save, tellTask } from './pod-law.ts';
+import { isOver, learnLaw, letGo, NO_BOOK, queueTask, save, tellTask } from './pod-law.ts';
 import { noteDeclined, notePlacement } from './pod-notes.ts';
 import {
   desiredHolders,
   eligiblePlaces,
   fellowPlaces,
   isAlive,
+  mayHaveKey,
   mayHold,
   ownPlace,
   type Place,
@@ -68,53 +71,37 @@ export function joinCopies(node: Pick<Node, 'pure'>, left: PodCopy | null, right
   };
 }
 
-/** Whether nobody can read it without a key. */
-export function isSealed(copy: PodCopy | null): boolean {
-  return (copy?.versions ?? []).every(({ content }) => content.keyId !== 0);
-}
-
-/** R6.1-2, R6.1-3: whether a copy may go there now. Where an owner waits for a write that copy is the owner's own doing. */
-export function mayExport(
-  node: Node,
-  pods: PodHost,
-  entry: PodEntry,
-  now: Now,
-  place: Place | undefined,
-  byWallUs: number,
-): boolean {
-  const rule = ruleOf(entry.law);
-  if (rule === null || place === undefined || isOver(entry, now) || !pods.isCircleStored) return false;
-  if (!mayHold(rule, place)) return false;
-  // Under-replicate rather than send what was to be sealed (R6.1-4).
-  if (entry.law.policy!.terms.policy.encryptionRequired && !isSealed(entry.copy)) return false;
-  return hasLease(node, pods, now) || now.wallUs < byWallUs;
-}
-
-/** Until when an owner waits for something that this pod holds only here. */
-function waitingUntil(pods: PodHost, entry: PodEntry): number {
-  let byWallUs = 0;
-  for (const work of pods.works.entries())
-    if (work.pod === entry.pod && work.version !== null) byWallUs = Math.max(byWallUs, work.byWallUs);
-  return byWallUs;
-}
-
 /** Brings the pod to those who are to hold it and have not said that they do. */
 export function pushEntry(node: Node, pods: PodHost, entry: PodEntry, now: Now, out: Outbox): void {
   const rule = ruleOf(entry.law);
-  if (rule === null || entry.copy === null) return;
+  if (rule === null || (entry.copy === null && entry.keys.length === 0)) return;
   const byWallUs = waitingUntil(pods, entry);
   const holders = desiredHolders(node, pods.fellows, now, entry.pod, rule);
   const isAway = ({ peer }: Place): boolean => peer !== node.self && isAlive(node, peer);
   const alive = eligiblePlaces(node, pods.fellows, now, entry.pod, rule).filter(isAway);
   const targets =
     byWallUs === 0 ? holders.filter(isAway) : alive.slice(0, node.config.parameters.podCopies - 1);
+  if (entry.copy !== null) pushCopy(node, pods, entry, now, out, targets, byWallUs);
+  pushKeys(node, pods, entry, now, out, targets, byWallUs);
+}
+
+function pushCopy(
+  node: Node,
+  pods: PodHost,
+  entry: PodEntry,
+  now: Now,
+  out: Outbox,
+  targets: readonly Place[],
+  byWallUs: number,
+): void {
   for (const place of targets) {
     const { peer } = place;
     const other = entry.others.get(peer);
     if (other !== undefined && (other.revision >= entry.revision || now.monoUs - other.toldUs < AGAIN_US))
       continue;
     if (!mayExport(node, pods, entry, now, place, byWallUs)) continue;
-    entry.others.set(peer, { revision: other?.revision ?? 0, toldUs: now.monoUs });
+    const none = { revision: 0, keys: [], keyToldUs: 0 };
+    entry.others.set(peer, { ...(other ?? none), toldUs: now.monoUs });
     if (byWallUs > 0) sendCopy(node, entry, out, peer, byWallUs);
     else {
       const { pod, revision, print, contents } = entry;
@@ -161,7 +148,7 @@ export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   }
   const joined = joinCopies(node, entry.wanted, copy);
   if (entry.copy !== null && entry.storing === 0 && printOf(node, joined) === entry.print) {
-    answer(node, out, envelope, pod, revision, KEPT, null);
+    answer(node, out, envelope, pod, revision, KEPT, entry);
     return;
   }
   const { availableBytes, maxPodBytes } = node.config.manifest.podStorage!;
@@ -171,7 +158,7 @@ export function onPodCopy(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   if (!isRoom || !queueTask(entry, task)) {
     const why = isRoom ? 'too much waits for its disk' : `${bytesOf(joined)} bytes find no room`;
     noteDeclined(node, out, pod, envelope.from, why);
-    answer(node, out, envelope, pod, revision, NOT_KEPT, null);
+    answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
     return;
   }
   entry.wanted = joined as PodEntry['wanted'];
@@ -189,8 +176,9 @@ function reasonNotKept(node: Node, entry: PodEntry, now: Now): string {
   const rule = ruleOf(entry.law);
   if (rule === null || isOver(entry, now)) return 'it is no more';
   const { region } = node.config.manifest;
-  if (allowsStorage(rule, region) && !mayHold(rule, ownPlace(node, now)))
-    return 'it is not trusted enough to hold it';
+  const own = ownPlace(node, now);
+  if (rule.isSealed && !own.seals) return 'it declares no encryption';
+  if (allowsStorage(rule, region) && !mayHold(rule, own)) return 'it is not trusted enough to hold it';
   return allowsStorage(rule, region)
     ? 'no majority of pod hosts assures this one that it knows the newest policy'
     : `its policy does not allow ${region}`;
@@ -201,10 +189,10 @@ export function onPodOffer(node: Node, pods: PodHost, now: Now, out: Outbox, env
   const { pod, revision, print, contents } = envelope.body as PodOffer;
   const entry = pods.entries.get(pod);
   if (entry !== undefined && entry.print === print && entry.copy !== null && entry.wanted === entry.copy)
-    answer(node, out, envelope, pod, revision, KEPT, null);
+    answer(node, out, envelope, pod, revision, KEPT, entry);
   else if (entry === undefined || mayKeep(node, pods, entry, now, false)) {
     const hasContents = entry !== undefined && entry.copy !== null && entry.contents === contents;
-    answer(node, out, envelope, pod, revision, hasContents ? RECORDS_WANTED : WANTED, null);
+    answer(node, out, envelope, pod, revision, hasContents ? RECORDS_WANTED : WANTED, entry ?? null);
   } else answer(node, out, envelope, pod, revision, NOT_KEPT, entry);
 }
 
@@ -217,7 +205,8 @@ function answer(
   keeping: number,
   entry: PodEntry | null,
 ): void {
-  reply(node, out, envelope, POD_KEPT, { pod, revision, keeping, law: entry?.law ?? null });
+  const law = keeping === NOT_KEPT ? (entry?.law ?? null) : null;
+  reply(node, out, envelope, POD_KEPT, { pod, revision, keeping, keys: [...(entry?.keys ?? [])], law });
 }
 
 /** What another host says to a copy or to an offer of this boot. Returns the pod if that one holds it. */
@@ -228,7 +217,7 @@ export function onPodKept(
   out: Outbox,
   envelope: Envelope,
 ): PodEntry | null {
-  const { pod, revision, keeping, law } = envelope.body as PodKept;
+  const { pod, revision, keeping, keys, law } = envelope.body as PodKept;
   const entry = pods.entries.get(pod);
   if (entry === undefined || envelope.origin !== node.self || envelope.originBoot !== node.bootCount) {
     countRefusal(node, REFUSAL_LATE);
@@ -237,12 +226,15 @@ export function onPodKept(
   if (law !== null && law.pod === pod) learnLaw(node, pods, now, out, law);
   const other = entry.others.get(envelope.from);
   if (other === undefined) return null;
-  if (keeping === KEPT) {
-    entry.others.set(envelope.from, { revision: Math.max(other.revision, revision), toldUs: other.toldUs });
-    return entry;
-  }
+  const isSure = keeping === KEPT;
+  const surely = isSure ? Math.max(other.revision, revision) : other.revision;
+  entry.others.set(envelope.from, { ...other, revision: surely, keys: [...keys] });
   const place = fellowPlaces(pods.fellows, now).find(({ peer }) => peer === envelope.from);
   const byWallUs = waitingUntil(pods, entry);
+  if (isSure) {
+    if (place !== undefined) pushKeys(node, pods, entry, now, out, [place], byWallUs);
+    return entry;
+  }
   const isWanted = keeping === WANTED || keeping === RECORDS_WANTED;
   if (isWanted && entry.copy !== null && mayExport(node, pods, entry, now, place, byWallUs))
     sendCopy(node, entry, out, envelope.from, byWallUs, keeping === WANTED);
@@ -259,9 +251,10 @@ export function onRepairAlarm(node: Node, pods: PodHost, now: Now, out: Outbox):
   pods.repairedTo = isLast ? '' : some[some.length - 1].pod;
   pods.nextRepairUs = now.monoUs + (isLast ? podRepairUs : podPushUs);
   for (const entry of some) {
-    if (entry.wanted !== null && isOver(entry, now)) entry.wanted = null;
-    else if (entry.copy !== null && entry.wanted === entry.copy && isToLetGo(node, pods, entry, now))
-      entry.wanted = null;
+    const isHeld = entry.wanted !== null || entry.keys.length > 0;
+    if (isHeld && isOver(entry, now)) letGo(node, pods, entry, out);
+    else if (entry.wanted === entry.copy && isHeld && isToLetGo(node, pods, entry, now))
+      letGo(node, pods, entry, out);
     else pushEntry(node, pods, entry, now, out);
     const rule = ruleOf(entry.law);
     if (entry.copy !== null && rule !== null)
@@ -271,14 +264,34 @@ export function onRepairAlarm(node: Node, pods: PodHost, now: Now, out: Outbox):
   }
 }
 
-/** A copy in excess goes when all who are to hold it do; one that may not be here any more as soon as another has it. */
+/** The keys of a pod are destroyed: what is left of it here is noise, and goes, if it is still to go. */
+export function onKeysDestroyed(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const { pod, isDone } = envelope.body as KeysDestroyed;
+  const entry = pods.entries.get(pod);
+  if (entry === undefined || entry.destroying !== envelope.n) return;
+  entry.destroying = 0;
+  if (!isDone) return;
+  entry.keys = [];
+  if (!isOver(entry, now) && !pods.isLongGone && !isToLetGo(node, pods, entry, now)) return;
+  entry.wanted = null;
+  save(node, entry, out);
+}
+
+/** A copy in excess goes when all who are to hold it do, with its keys; one that may not be here any more as soon as another has it. */
 function isToLetGo(node: Node, pods: PodHost, entry: PodEntry, now: Now): boolean {
-  const rule = ruleOf(entry.law)!;
+  const rule = ruleOf(entry.law);
+  if (rule === null) return false;
   const holders = desiredHolders(node, pods.fellows, now, entry.pod, rule);
   if (holders.some(({ peer }) => peer === node.self)) return false;
   if (pods.works.entries().some(({ pod }) => pod === entry.pod)) return false;
-  const haveIt = holders.filter(({ peer }) => entry.others.get(peer)?.revision === entry.revision);
-  if (haveIt.length < holders.length || holders.length === 0) return false;
+  const needed = keysOf(entry.copy);
+  const hasKeys = ({ peer }: Place): boolean =>
+    needed.every((key) => entry.others.get(peer)?.keys.includes(key) === true);
+  const haveIt = holders.filter((place) => {
+    const { revision = -1 } = entry.others.get(place.peer) ?? {};
+    return entry.copy === null || (revision === entry.revision && (hasKeys(place) || !mayHaveKey(place)));
+  });
+  if (haveIt.length < holders.length || !holders.some(hasKeys)) return false;
   const mayStay = mayHold(rule, ownPlace(node, now));
   return !mayStay || (holders.length >= node.config.parameters.podCopies && hasLease(node, pods, now));
 }

@@ -1,10 +1,11 @@
-import { NOBODY } from '../../base/peers.ts';
+import { KEYS, NOBODY } from '../../base/peers.ts';
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import * as kinds from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { RequestTable } from '../../machine/request-table.ts';
-import { flag, integer, list, own, peer, record, text, upTo, type Of } from '../../machine/shape.ts';
+import { agreementKey } from '../../machine/key-kinds.ts';
+import { flag, integer, list, own, peer, record, ref, text, upTo, type Of } from '../../machine/shape.ts';
 import { reply } from '../../machine/speech.ts';
 import { compilePolicy, isDurablePlace } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
@@ -34,11 +35,21 @@ import {
   type Leased,
   type PodConsent,
   type PodDelete,
+  type PodFound,
+  type PodKeyGiven,
   type PodRead,
   type PodRule,
   type PodWrite,
 } from './pod-records.ts';
+import { askToOpen, askToSeal, isToSeal, nextVersion, withOpened } from './pod-sealing.ts';
+import { MAX_SIBLINGS } from './pod-version.ts';
 import { fellowsShape } from './pod-state.ts';
+
+/** How far a request has come: a host has it; a host is asked for a key; KEYS seals with it; KEYS opens what was found. */
+const AT_HOST = 0;
+const KEYING = 1;
+const SEALING = 2;
+const OPENING = 3;
 
 /** A request about a pod that a gateway has taken to a pod host, or is about to. */
 const errandShape = record({
@@ -56,6 +67,10 @@ const errandShape = record({
   /** Whether somebody may have done it without saying so. */
   isDoubtful: flag,
   dueUs: integer,
+  stage: upTo(OPENING),
+  /** The question to KEYS under way, and what has been opened, in the order of versions. */
+  asking: integer,
+  opened: list(ref, MAX_SIBLINGS),
   /** Why it was last refused. */
   code: upTo(ERROR_CODES.length - 1),
   detail: text(256),
@@ -68,6 +83,11 @@ export const podDeskShape = record({
   errands: own(() => new RequestTable(errandShape)),
   /** What was asked, by key: a body. */
   bodies: own(() => new Bodies()),
+  /** What was found and is being opened. */
+  found: own(() => new Bodies()),
+  /** What keys are wrapped with for this gateway; '': KEYS has not said so yet. */
+  agreement: agreementKey,
+  isAgreeing: flag,
   nextRenewUs: integer,
 });
 export type PodDesk = Of<typeof podDeskShape>;
@@ -94,7 +114,15 @@ const ROUND_US = 500_000;
 const WAY_BACK_US = 300_000;
 
 export function createPodDesk(): PodDesk {
-  return { fellows: new Map(), errands: new RequestTable(errandShape), bodies: new Bodies(), nextRenewUs: 0 };
+  return {
+    fellows: new Map(),
+    errands: new RequestTable(errandShape),
+    bodies: new Bodies(),
+    found: new Bodies(),
+    agreement: '',
+    isAgreeing: false,
+    nextRenewUs: 0,
+  };
 }
 
 /** An owner, or somebody who reads with an owner's consent, comes to the gateway. */
@@ -137,10 +165,17 @@ export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, en
     tries: 0,
     isDoubtful: false,
     dueUs: now.monoUs + Math.min(timeLeftUs, MAX_DEADLINE_US),
+    stage: AT_HOST,
+    asking: 0,
+    opened: [],
     code: NO_ELIGIBLE_NODE,
     detail: 'this cluster has no pod host',
   };
   desk.bodies.byKey.set(errand.key, body);
+  if (!desk.isAgreeing) {
+    desk.isAgreeing = true;
+    out.send(kinds.AGREE, node.self, KEYS, node.self, node.bootCount, node.nextN++, 0, {});
+  }
   desk.errands.add(errand, errand.dueUs);
   if (desk.nextRenewUs <= now.monoUs) renew(node, desk, now, out);
   askNext(node, desk, errand, now, out);
@@ -149,6 +184,8 @@ export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, en
 /** What no host would take: that is said at once, and before anything is shown to anybody. */
 function findFault(node: Node, kind: number, body: unknown): string | null {
   if (kind !== kinds.POD_WRITE && kind !== kinds.POD_RULE) return null;
+  if (kind === kinds.POD_WRITE && (body as PodWrite).content.keyId !== 0)
+    return 'contents are sealed by the gateway: bring it as it is';
   return findPodPolicyFault(node.pure, (body as PodWrite | PodRule).policy);
 }
 
@@ -167,22 +204,49 @@ function askNext(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbo
   const body = desk.bodies.byKey.get(errand.key);
   const places = candidatesFor(node, desk, now, errand, body);
   const next = places.find(({ peer }) => !errand.tried.includes(peer));
-  if (next === undefined) {
+  errand.stage = AT_HOST;
+  errand.asking = 0;
+  if (next === undefined || desk.agreement === '') {
     if (places.length === 0) explainNobody(desk, errand, body);
     errand.tried = [];
     errand.asked = NOBODY;
     desk.errands.deadlines.set(errand.key, Math.min(errand.dueUs, now.monoUs + ROUND_US));
     return;
   }
-  const timeLeftUs = Math.max(1, errand.dueUs - now.monoUs - WAY_BACK_US);
   errand.tried.push(next.peer);
   errand.asked = next.peer;
+  const { agreement } = desk;
+  if (isToSeal(errand.kind, body)) {
+    const { policy, opening, notAfterWallUs } = body as PodWrite;
+    const { region } = node.config.manifest;
+    errand.stage = KEYING;
+    say(node, desk, errand, now, out, kinds.POD_KEY, { policy, opening, agreement, region, notAfterWallUs });
+  } else {
+    const isReading = errand.kind === kinds.POD_READ;
+    say(node, desk, errand, now, out, errand.kind, {
+      ...(body as object),
+      ...(isReading ? { agreement } : {}),
+    });
+  }
+}
+
+/** Says something to the host that has the errand, and waits for it for a while. */
+function say(
+  node: Node,
+  desk: PodDesk,
+  errand: Errand,
+  now: Now,
+  out: Outbox,
+  kind: number,
+  body: object,
+): void {
+  const timeLeftUs = Math.max(1, errand.dueUs - now.monoUs - WAY_BACK_US);
   errand.tries++;
   // Who waits for others is silent meanwhile, as is who is gone: another is asked for the same, which does no harm.
   const silentAtUs = Math.min(errand.dueUs, now.monoUs + node.config.parameters.podSilenceUs);
   desk.errands.deadlines.set(errand.key, silentAtUs);
-  const { kind, origin, originBoot, n, tries } = errand;
-  out.send(kind, node.self, next.peer, origin, originBoot, n, tries, { ...(body as object), timeLeftUs });
+  const { asked, origin, originBoot, n, tries } = errand;
+  out.send(kind, node.self, asked, origin, originBoot, n, tries, { ...body, timeLeftUs });
 }
 
 /** Whom to ask, in order. A content is shown to nobody who may not have it (R6.1-3). */
@@ -223,6 +287,21 @@ export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, en
   const { origin, originBoot, n, from, kind, body } = envelope;
   const errand = desk.errands.get(origin, originBoot, n);
   if (errand === undefined || (from !== node.self && !desk.fellows.has(from))) return false;
+  if (errand.stage === SEALING || errand.stage === OPENING) return true;
+  if (kind === kinds.POD_KEY_GIVEN) {
+    if (errand.stage === KEYING && errand.asked === from) {
+      const { content } = desk.bodies.byKey.get(errand.key) as PodWrite;
+      errand.stage = SEALING;
+      errand.asking = askToSeal(node, out, errand, content, body as PodKeyGiven);
+    }
+    return true;
+  }
+  if (kind === kinds.POD_FOUND) {
+    errand.opened = [];
+    desk.found.byKey.set(errand.key, body);
+    openNext(node, desk, errand, now, out);
+    return true;
+  }
   if (kind !== kinds.REFUSED) {
     finish(node, desk, errand, out, kind, body);
     return true;
@@ -242,20 +321,78 @@ export function onPodAnswer(node: Node, desk: PodDesk, now: Now, out: Outbox, en
   return true;
 }
 
+/** Has the next of the contents that were found opened, or gives them out. */
+function openNext(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbox): void {
+  const found = desk.found.byKey.get(errand.key) as PodFound;
+  let version = nextVersion(found, errand.opened);
+  for (; version !== null && version.content.keyId === 0; version = nextVersion(found, errand.opened))
+    errand.opened.push(version.content);
+  if (version === null) {
+    finish(node, desk, errand, out, kinds.POD_FOUND, withOpened(found, errand.opened));
+    return;
+  }
+  errand.stage = OPENING;
+  errand.asking = askToOpen(node, out, errand.pod, found, version);
+  if (errand.asking === 0) passOver(node, desk, errand, now, out, 'there is no key to what a host gave');
+}
+
+/** What a host gave was of no use: another is asked. */
+function passOver(node: Node, desk: PodDesk, errand: Errand, now: Now, out: Outbox, detail: string): void {
+  errand.code = NO_ELIGIBLE_NODE;
+  errand.detail = detail;
+  desk.found.byKey.delete(errand.key);
+  askNext(node, desk, errand, now, out);
+}
+
+/** What KEYS answers: how keys are wrapped for this gateway, and what it has sealed or opened. */
+export function onPodDeskKeys(
+  node: Node,
+  desk: PodDesk,
+  now: Now,
+  out: Outbox,
+  { kind, n, body }: Envelope,
+): void {
+  if (kind === kinds.AGREED) {
+    desk.agreement = (body as kinds.Agreed).agreement;
+    wakeWaiting(desk, now);
+    return;
+  }
+  if (kind !== kinds.SEALED && kind !== kinds.OPENED) return;
+  const errand = desk.errands.entries().find(({ asking }) => asking === n);
+  if (errand === undefined) return;
+  errand.asking = 0;
+  const { content } = body as kinds.Sealed;
+  if (content === null)
+    passOver(node, desk, errand, now, out, 'what a host gave does not open what it is for');
+  else if (kind === kinds.SEALED) {
+    const write = desk.bodies.byKey.get(errand.key) as PodWrite;
+    errand.stage = AT_HOST;
+    say(node, desk, errand, now, out, kinds.POD_WRITE, { ...write, content, opening: null });
+  } else {
+    errand.opened.push(content);
+    openNext(node, desk, errand, now, out);
+  }
+}
+
 export function onPodDeskLeased(node: Node, desk: PodDesk, now: Now, envelope: Envelope): boolean {
   const fellow = hearFellow(node, desk.fellows, now, envelope);
   if (fellow === null) return false;
   fellow.boot = (envelope.body as Leased).boot;
-  // Who waits for somebody to turn to need not wait for the next round.
-  for (const { key, asked } of desk.errands.entries())
-    if (asked === NOBODY) desk.errands.deadlines.set(key, now.monoUs);
+  wakeWaiting(desk, now);
   return true;
+}
+
+/** Who waits for somebody to turn to need not wait for the next round. */
+function wakeWaiting({ errands }: PodDesk, now: Now): void {
+  for (const { key, asked } of errands.entries())
+    if (asked === NOBODY) errands.deadlines.set(key, now.monoUs);
 }
 
 function finish(node: Node, desk: PodDesk, errand: Errand, out: Outbox, kind: number, body: unknown): void {
   const { origin, originBoot, n, attempt } = errand;
   desk.errands.delete(errand);
   desk.bodies.byKey.delete(errand.key);
+  desk.found.byKey.delete(errand.key);
   out.send(kind, node.self, origin, origin, originBoot, n, attempt, body);
 }
 
@@ -264,16 +401,21 @@ export function onPodDeskAlarm(node: Node, desk: PodDesk, now: Now, out: Outbox)
   for (let due = errands.firstDue(now.monoUs); due !== undefined; due = errands.firstDue(now.monoUs)) {
     if (now.monoUs < due.dueUs) {
       // Silence: whoever has it may have done it.
-      if (due.asked !== NOBODY && due.kind !== kinds.POD_READ) due.isDoubtful = true;
+      if (mayBeDone(due)) due.isDoubtful = true;
       askNext(node, desk, due, now, out);
       continue;
     }
-    const isDoubtful = due.isDoubtful || (due.asked !== NOBODY && due.kind !== kinds.POD_READ);
+    const isDoubtful = due.isDoubtful || mayBeDone(due);
     const code = isDoubtful ? UNKNOWN_OUTCOME : due.asked === NOBODY ? due.code : DEADLINE_EXCEEDED;
     const detail = isDoubtful || due.asked !== NOBODY ? 'no answer in time' : due.detail;
     finish(node, desk, due, out, kinds.REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
   }
   if (now.monoUs >= desk.nextRenewUs) renew(node, desk, now, out);
+}
+
+/** Whether a host has it, and may have done what is asked. */
+function mayBeDone({ asked, kind, stage }: Errand): boolean {
+  return asked !== NOBODY && kind !== kinds.POD_READ && stage === AT_HOST;
 }
 
 function renew(node: Node, desk: PodDesk, now: Now, out: Outbox): void {

@@ -144,7 +144,7 @@ function versionsFor({ versions }: PodCopy, { permission }: PodRead): Version[] 
 export function foundFor(node: Node, pods: PodHost, now: Now, entry: PodEntry, read: PodRead): PodFound {
   const versions = versionsFor(entry.copy!, read);
   const copy = { versions, recent: [], receipts: [], taken: [], spent: [] } as PodFound['copy'];
-  return { policy: entry.law.policy!, copy, leftUs: leaseLeftUs(node, pods, now) };
+  return { policy: entry.law.policy!, copy, keys: [], leftUs: leaseLeftUs(node, pods, now) };
 }
 
 /** How it stands with consent to uses of a pod, for somebody who asks. */

@@ -8,15 +8,17 @@ import * as kinds from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { reply } from '../../machine/speech.ts';
 import { NOT_READY, OVERLOADED } from '../../routing/outcomes.ts';
-import { onPodCopy, onPodKept, onPodOffer, onRepairAlarm } from './pod-copies.ts';
+import { onKeysDestroyed, onPodCopy, onPodKept, onPodOffer, onRepairAlarm, pushEntry } from './pod-copies.ts';
+import { onKeyed, onKeysListed, onPodKey, onPodKeyCopy, onWrapped, startKeys } from './pod-keys.ts';
 import { isFellow, meetHosts, onLease, onLeased, onRenewAlarm } from './pod-lease.ts';
-import { learnLaw, NO_BOOK, onEntryStored, queueTask, save, tellTask } from './pod-law.ts';
+import { isClean, learnLaw, NO_BOOK, onEntryStored, queueTask, save, tellTask } from './pod-law.ts';
 import { CIRCLE_KEY, KEPT, podKey, type PodLawKept, type PodLawTold } from './pod-records.ts';
 import { onPodConsent } from './pod-consents.ts';
 import { onPodDelete, onPodRead, onPodRule, onPodWrite } from './pod-requests.ts';
 import {
   contentsPrintOf,
   createEntry,
+  DELETING,
   GO_ON,
   MAX_ROTTEN,
   printOf,
@@ -29,6 +31,7 @@ import {
 } from './pod-state.ts';
 import {
   confirmationOf,
+  finishLaw,
   finishWrite,
   hearConfirmation,
   onCertificateSigned,
@@ -75,9 +78,11 @@ export function noteRotten(pods: PodHost, keys: readonly string[]): void {
 export function startPods(node: Node, pods: PodHost, now: Now, out: Outbox): void {
   const { podAwayUs, podWarmUs, podRepairUs } = node.config.parameters;
   const isLongGone = pods.seenWallUs > 0 && now.wallUs - pods.seenWallUs > podAwayUs;
+  pods.isLongGone = isLongGone;
   for (const entry of pods.entries.values()) {
     if (isLongGone) entry.wanted = null;
   }
+  startKeys(node, out);
   for (let i = 0; i < pods.rotten.length; i += MAX_DISK_WRITES) {
     const writes = pods.rotten
       .slice(i, i + MAX_DISK_WRITES)
@@ -122,6 +127,9 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
         if (work.pod === entry.pod && work.what === WRITING) finishWrite(node, pods, work, entry, now, out);
       return true;
     }
+    case kinds.POD_KEY_COPY:
+      onPodKeyCopy(node, pods, now, out, envelope);
+      return true;
     case kinds.POD_LAW:
       onPodLaw(node, pods, now, out, envelope);
       return true;
@@ -139,10 +147,14 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
 }
 
 function isRequest(kind: number): boolean {
-  return kinds.ERRANDS.includes(kind);
+  return kinds.ERRANDS.includes(kind) || kind === kinds.POD_KEY;
 }
 
 function onRequest(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  if (envelope.kind === kinds.POD_KEY) {
+    onPodKey(node, pods, now, out, envelope);
+    return;
+  }
   const work = pods.works.get(envelope.origin, envelope.originBoot, envelope.n);
   if (work !== undefined) {
     // The same request, perhaps through another gateway: it is told when it is done.
@@ -170,10 +182,12 @@ function onPodLaw(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: En
   const { law, seq } = envelope.body as PodLawTold;
   const entry = learnLaw(node, pods, now, out, law);
   if (entry === null) return;
-  const isDone = entry.storing === 0 && entry.storedLawSeq === entry.lawSeq && entry.wanted === entry.copy;
+  const isStored = entry.storing === 0 && entry.storedLawSeq === entry.lawSeq;
+  const isDone =
+    isStored && entry.wanted === entry.copy && (entry.law.deletion === null || isClean(pods, entry));
   const task = tellTask(TELL_LAW, envelope.from, envelope.originBoot, envelope.n, seq);
   if (isDone) act(node, pods, entry, task, true, now, out);
-  else if (queueTask(entry, task)) save(node, entry, out);
+  else if (queueTask(entry, task) && entry.destroying === 0) save(node, entry, out);
 }
 
 /** Of the answers of the disk: false if it is to no STORE of pods. */
@@ -187,11 +201,40 @@ export function onPodStored(node: Node, pods: PodHost, now: Now, out: Outbox, en
   }
   for (const entry of pods.entries.values()) {
     if (entry.storing !== n) continue;
-    for (const task of onEntryStored(node, entry, now, out, isFine))
+    for (const task of onEntryStored(node, pods, entry, now, out, isFine))
       act(node, pods, entry, task, isFine, now, out);
+    if (isFine && entry.law.deletion !== null) finishDeletions(node, pods, entry, now, out);
     return true;
   }
   return false;
+}
+
+/** What is gone from here may be the last that somebody waits for. */
+function finishDeletions(node: Node, pods: PodHost, entry: PodEntry, now: Now, out: Outbox): void {
+  for (const work of pods.works.entries())
+    if (work.pod === entry.pod && work.what === DELETING) finishLaw(node, pods, work, entry, now, out);
+}
+
+/** Of the answers of KEYS on the keys of pods. */
+export function onPodKeys(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
+  switch (envelope.kind) {
+    case kinds.AGREED:
+      pods.agreement = (envelope.body as kinds.Agreed).agreement;
+      return;
+    case kinds.KEYS_LISTED:
+      onKeysListed(node, pods, now, out, envelope.body as kinds.KeysListed);
+      return;
+    case kinds.KEYED: {
+      const entry = onKeyed(node, pods, out, envelope);
+      if (entry !== null) pushEntry(node, pods, entry, now, out);
+      return;
+    }
+    case kinds.WRAPPED:
+      onWrapped(node, pods, now, out, envelope);
+      return;
+    case kinds.KEYS_DESTROYED:
+      onKeysDestroyed(node, pods, now, out, envelope);
+  }
 }
 
 /** Of the answers of KEYS: false if it is to no certificate. */
@@ -219,8 +262,12 @@ function act(
   if (!isFine) return;
   if (task.what === TELL_KEPT) {
     if (entry.copy === null) return;
-    const body = { pod: entry.pod, revision: task.revision, keeping: KEPT, law: null };
+    const { pod, keys } = entry;
+    const body = { pod, revision: task.revision, keeping: KEPT, keys: [...keys], law: null };
     tell(node, out, task, kinds.POD_KEPT, body);
+  } else if (entry.law.deletion !== null && !isClean(pods, entry)) {
+    // Its keys go first: it is told when all has gone.
+    queueTask(entry, task);
   } else tell(node, out, task, kinds.POD_LAW_KEPT, confirmationOf(pods, entry, task.revision));
 }
 

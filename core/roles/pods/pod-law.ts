@@ -1,8 +1,8 @@
-import { DISK, type Peer, type Pure } from '../../base/peers.ts';
+import { DISK, KEYS, type Peer, type Pure } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import { recordOf, type DiskWrite } from '../../machine/disk-records.ts';
 import type { Outbox } from '../../machine/envelope.ts';
-import { STORE } from '../../machine/kinds.ts';
+import { DESTROY_KEYS, STORE } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { isBookSigned, joinBooks, pruneBook } from '../../policy/consent-book.ts';
 import { EMPTY_BOOK } from '../../policy/consent-documents.ts';
@@ -38,7 +38,7 @@ export function learnLaw(node: Node, pods: PodHost, now: Now, out: Outbox, said:
   }
   known.law = joinLaws(node.pure, pruneLaw(known.law, now), told) as PodEntry['law'];
   known.lawSeq = ++pods.lawSeq;
-  if (isOver(known, now)) known.wanted = null;
+  if (isOver(known, now)) letGo(node, pods, known, out);
   save(node, known, out);
   return known;
 }
@@ -98,6 +98,27 @@ export function versionOf({ policy }: PodLaw): number {
   return policy?.terms.version ?? 0;
 }
 
+/**
+ * A pod goes from this host, in an order that no crash turns around: what says so is on disk, then its keys are destroyed, and
+ * with them whatever is left of it anywhere, then the copy is erased (R6.2-2). Who calls it stores what has changed.
+ */
+export function letGo(node: Node, pods: PodHost, entry: PodEntry, out: Outbox): void {
+  if (pods.areKeysListed && entry.keys.length === 0 && entry.minting === 0) {
+    entry.wanted = null;
+    return;
+  }
+  const isSaid = entry.storedLawSeq === entry.lawSeq;
+  if (!pods.areKeysListed || entry.minting !== 0 || entry.destroying !== 0 || !isSaid) return;
+  entry.destroying = node.nextN++;
+  const body = { pod: entry.pod };
+  out.send(DESTROY_KEYS, node.self, KEYS, node.self, node.bootCount, entry.destroying, 0, body);
+}
+
+/** Whether nothing is left here of a pod that can be read, nor of a key. */
+export function isClean(pods: PodHost, { copy, keys, minting, destroying }: PodEntry): boolean {
+  return copy === null && pods.areKeysListed && keys.length === 0 && minting === 0 && destroying === 0;
+}
+
 /** Has the disk take what has changed of a pod; while it is writing, once more after it. Law and copy change together. */
 export function save(node: Node, entry: PodEntry, out: Outbox): void {
   entry.isChanged = entry.storing !== 0;
@@ -120,13 +141,20 @@ export function save(node: Node, entry: PodEntry, out: Outbox): void {
 }
 
 /** What a STORE of a pod has brought: what waits for it and can be done now, or has been in vain. */
-export function onEntryStored(node: Node, entry: PodEntry, now: Now, out: Outbox, isFine: boolean): Task[] {
+export function onEntryStored(
+  node: Node,
+  pods: PodHost,
+  entry: PodEntry,
+  now: Now,
+  out: Outbox,
+  isFine: boolean,
+): Task[] {
   entry.storing = 0;
   const had = entry.copy !== null;
   const tasks = entry.flying.splice(0);
   if (!isFine) {
     // What cannot be written was not taken. Laws are honoured all the same, and are written when there is room.
-    entry.wanted = isOver(entry, now) ? null : entry.copy;
+    entry.wanted = isOver(entry, now) && entry.keys.length === 0 ? null : entry.copy;
     entry.isChanged = false;
     return [...tasks, ...entry.queued.splice(0)];
   }
@@ -137,8 +165,10 @@ export function onEntryStored(node: Node, entry: PodEntry, now: Now, out: Outbox
     entry.print = printOf(node, entry.copy);
     entry.contents = contentsPrintOf(node, entry.copy);
   }
+  const isLeft = isOver(entry, now) && !isClean(pods, entry);
+  if (isLeft) letGo(node, pods, entry, out);
   noteStored(node, entry, had, isOver(entry, now), tasks, out);
-  if (entry.isChanged) save(node, entry, out);
+  if (entry.isChanged || (isLeft && entry.wanted !== entry.copy)) save(node, entry, out);
   return tasks;
 }
 

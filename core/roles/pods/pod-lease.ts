@@ -77,7 +77,7 @@ function fellowOf(fellows: Fellows, peer: Peer): Fellow {
   let fellow = fellows.get(peer);
   if (fellow === undefined) {
     const none = { region: '', freeBytes: 0, maxPodBytes: 0, trust: EXPERIMENTAL, attestations: [] };
-    fellow = { ...none, heardUs: 0, boot: 0, seen: 0, grantedUs: -1, askedUs: 0, askedN: 0 };
+    fellow = { ...none, agreement: '', heardUs: 0, boot: 0, seen: 0, grantedUs: -1, askedUs: 0, askedN: 0 };
     fellows.set(peer, fellow);
   }
   return fellow;
@@ -106,6 +106,7 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
     maxPodBytes: storage.maxPodBytes,
     trust: ownTrust(node, now),
     attestations: boot === node.bootCount ? [] : (node.config.attestations as Leased['attestations']),
+    agreement: storage.encryption ? pods.agreement : '',
   };
   reply(node, out, envelope, LEASED, body);
 }
@@ -114,7 +115,7 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
 export function hearFellow(node: Node, fellows: Fellows, now: Now, envelope: Envelope): Fellow | null {
   const fellow = fellows.get(envelope.from);
   if (fellow === undefined || fellow.askedN !== envelope.n) return null;
-  const { boot, region, freeBytes, maxPodBytes, trust, attestations } = envelope.body as Leased;
+  const { boot, region, freeBytes, maxPodBytes, trust, attestations, agreement } = envelope.body as Leased;
   fellow.askedN = 0;
   fellow.heardUs = now.monoUs;
   fellow.region = region;
@@ -123,6 +124,7 @@ export function hearFellow(node: Node, fellows: Fellows, now: Now, envelope: Env
   fellow.trust = trust;
   // It names them to who has not heard this boot of it yet: they are checked once.
   if (boot !== fellow.boot) fellow.attestations = keepValid(node, { id: envelope.from }, attestations);
+  fellow.agreement = agreement;
   return fellow;
 }
 
@@ -134,6 +136,8 @@ export function onLeased(node: Node, pods: PodHost, now: Now, out: Outbox, envel
     return;
   }
   const { boot, seen, isComplete, laws } = envelope.body as Leased;
+  // Whoever has started anew may have lost what it held: it is asked again.
+  if (fellow.boot !== boot) for (const { others } of pods.entries.values()) others.delete(envelope.from);
   let isAllTaken = true;
   for (const law of laws) if (learnLaw(node, pods, now, out, law) === null) isAllTaken = false;
   // A law that does not hold is its teller's fault; one for which there is no room leaves this host without a lease.

@@ -15,6 +15,8 @@ export interface Place {
   readonly region: string;
   /** What it is worth, as far as its attestations show it. */
   readonly level: number;
+  /** Whether it declares encryption. */
+  readonly seals: boolean;
 }
 
 /** Every pod draws an order of hosts of its own, which hosts that come and go do not change (rendezvous hashing). */
@@ -24,7 +26,11 @@ export function weightOf(node: Node, pod: string, host: Peer): number {
 }
 
 /** Orders hosts by the pod's own order. */
-export function rankPlaces<P extends Place>(node: Node, pod: string, places: readonly P[]): P[] {
+export function rankPlaces<P extends Pick<Place, 'peer'>>(
+  node: Node,
+  pod: string,
+  places: readonly P[],
+): P[] {
   return [...places].sort((left, right) => {
     const difference = weightOf(node, pod, right.peer) - weightOf(node, pod, left.peer);
     return difference !== 0 ? difference : node.pure.rank(left.peer) - node.pure.rank(right.peer);
@@ -32,15 +38,17 @@ export function rankPlaces<P extends Place>(node: Node, pod: string, places: rea
 }
 
 export function ownPlace(node: Node, now: Now): Place {
-  return { peer: node.self, region: node.config.manifest.region, level: ownTrust(node, now) };
+  const { region, podStorage } = node.config.manifest;
+  return { peer: node.self, region, level: ownTrust(node, now), seals: podStorage?.encryption === true };
 }
 
 /** The pod hosts that have said where they lie. What they say of their worth counts as far as attestors have signed it (R4-4). */
 export function fellowPlaces(fellows: Fellows, now: Now): Place[] {
   const places: Place[] = [];
-  for (const [peer, { region, trust, attestations }] of fellows)
-    if (region !== '')
-      places.push({ peer, region, level: effectiveTrust(now, { claimedTrust: trust }, attestations) });
+  for (const [peer, { region, trust, attestations, agreement }] of fellows) {
+    const level = effectiveTrust(now, { claimedTrust: trust }, attestations);
+    if (region !== '') places.push({ peer, region, level, seals: agreement !== '' });
+  }
   return places;
 }
 
@@ -49,10 +57,15 @@ export function placesOf(node: Node, fellows: Fellows, now: Now): Place[] {
   return [ownPlace(node, now), ...fellowPlaces(fellows, now)];
 }
 
-/** Whether a copy may be there: by the policy, and by what the host is worth (R6.1-1, R8.1-2). */
-export function mayHold(rule: PlaceRule, { region, level }: Place): boolean {
+/** Whether a copy may be there: by the policy, and by what the host is worth and declares (R6.1-1, R6.1-4, R8.1-2). */
+export function mayHold(rule: PlaceRule, { region, level, seals }: Place): boolean {
   const operation = rule.isSealed ? 'hold-sealed-replica' : 'process-personal';
-  return allowsStorage(rule, region) && mayDo(level, operation);
+  return allowsStorage(rule, region) && mayDo(level, operation) && (seals || !rule.isSealed);
+}
+
+/** Whether a host may have the key to what it holds sealed: with it the data are as open as others are (R8.1-2). */
+export function mayHaveKey({ level, seals }: Place): boolean {
+  return seals && mayDo(level, 'process-personal');
 }
 
 /** Whether a host that may hold it may be its primary, too. */

@@ -11,8 +11,9 @@ import {
   upTo,
   type Of,
 } from '../../machine/shape.ts';
+import { agreementKey, MAX_POD_KEYS } from '../../machine/key-kinds.ts';
 import { consentBookShape, permissionShape, USES } from '../../policy/consent-documents.ts';
-import { AUTHORISATIONS } from '../../policy/documents.ts';
+import { AUTHORISATIONS, consentShape } from '../../policy/documents.ts';
 import { podDeletionShape, podId, podPolicyShape } from '../../policy/pod-terms.ts';
 import { MAX_DEADLINE_US } from '../../routing/want.ts';
 import { dotShape, MAX_SIBLINGS, vectorShape, versionShape } from './pod-version.ts';
@@ -109,12 +110,16 @@ export const leasedBody = record({
   /** What the host holds itself to be worth (R8.1-2), and what shows it to who has not heard this boot yet. */
   trust: upTo(4),
   attestations: list(attestationShape, MAX_ATTESTATIONS),
+  /** What keys of pods are wrapped with for this host; '': it declares no encryption. */
+  agreement: agreementKey,
 });
 export const podWriteBody = record({
   policy: podPolicyShape,
   content: ref,
   /** What the writer has seen: the write comes after it. */
   context: vectorShape,
+  /** Where contents are to be sealed: that the owner lets the gateway do it. For the gateway; hosts are not shown it. */
+  opening: optional(consentShape),
   ...time,
 });
 export const podReadBody = record({
@@ -126,6 +131,9 @@ export const podReadBody = record({
   plan: text(128),
   /** Where the gateway lies through which it is read, or the node that is given it; said by that one. */
   region: name,
+  /** Where contents are sealed: that the owner lets the gateway open them; and what keys are wrapped with for it. */
+  opening: optional(consentShape),
+  agreement: agreementKey,
   ...time,
 });
 /** Somebody says something of consent to uses of a pod, or, saying nothing, asks how it stands (R6.2-4). */
@@ -153,12 +161,27 @@ export const podWrittenBody = record({
   isFragile: flag,
   primary: peer,
 });
+/** A key of a pod, wrapped for one KEYS. */
+export const wrappedKeyShape = record({ keyId: integer, wrapped: ref });
+export type WrappedKey = Readonly<Of<typeof wrappedKeyShape>>;
 export const podFoundBody = record({
   policy: podPolicyShape,
   copy: podCopyShape,
+  /** For the gateway: the keys that the contents are sealed with. */
+  keys: list(wrappedKeyShape, MAX_POD_KEYS),
   /** Who was given it for a use has to begin within so long after asking, or ask again; 0: its owner has all time. */
   leftUs: integer,
 });
+/** A gateway asks for a key of the pod, to seal what its owner writes: what it asks is what a write asks, and the owner's word for it. */
+export const podKeyBody = record({
+  policy: podPolicyShape,
+  opening: optional(consentShape),
+  agreement: agreementKey,
+  region: name,
+  ...time,
+});
+export const podKeyGivenBody = record({ pod: podId, key: wrappedKeyShape });
+export const podKeyCopyBody = record({ policy: podPolicyShape, key: wrappedKeyShape, byWallUs: integer });
 export const podDeletedBody = record({
   pod: podId,
   /** Whether every pod host has confirmed; otherwise who is missing. */
@@ -195,6 +218,8 @@ export const podKeptBody = record({
   pod: podId,
   revision: integer,
   keeping: upTo(KEEPINGS.length - 1),
+  /** Names of the keys of the pod that are on disk there. */
+  keys: list(integer, MAX_POD_KEYS),
   /** What the sender should know. */
   law: optional(podLawShape),
 });
@@ -228,4 +253,7 @@ export type PodCopied = Readonly<Of<typeof podCopyBody>>;
 export type PodOffer = Readonly<Of<typeof podOfferBody>>;
 export type PodKept = Readonly<Of<typeof podKeptBody>>;
 export type PodLawTold = Readonly<Of<typeof podLawBody>>;
+export type PodKeyWanted = Readonly<Of<typeof podKeyBody>>;
+export type PodKeyGiven = Readonly<Of<typeof podKeyGivenBody>>;
+export type PodKeyCopied = Readonly<Of<typeof podKeyCopyBody>>;
 export type PodLawKept = Readonly<Of<typeof podLawKeptBody>>;

@@ -1,10 +1,10 @@
 import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { POD_FOUND, POD_WRITTEN } from '../../machine/kinds.ts';
+import { POD_WRITTEN } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { reply } from '../../machine/speech.ts';
-import { allowsStorage, isDurablePlace, type PlaceRule } from '../../policy/location-policy.ts';
+import { isDurablePlace } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
 import type { PodPolicy } from '../../policy/pod-terms.ts';
 import {
@@ -15,11 +15,13 @@ import {
   OVERLOADED,
 } from '../../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
-import { EMPTY_COPY, isSealed, joinCopies } from './pod-copies.ts';
-import { fault, GONE, refuse, type Fault } from './pod-faults.ts';
+import { EMPTY_COPY, joinCopies } from './pod-copies.ts';
+import { isSealed } from './pod-exports.ts';
+import { fault, findPlaceFault, GONE, refuse, type Fault } from './pod-faults.ts';
 import { findUseFault, judgeUse, receiptOf } from './pod-giving.ts';
+import { findOpeningFault, giveFound } from './pod-keys.ts';
 import { isOver, learnLaw, NO_BOOK } from './pod-law.ts';
-import { eligiblePlaces, isAlive, mayHold, mayLead, ownPlace, placesOf } from './pod-placement.ts';
+import { mayHold, placesOf, type Place } from './pod-placement.ts';
 import type { PodCopy, PodDelete, PodLaw, PodRead, PodRule, PodWrite } from './pod-records.ts';
 import { addUse } from './pod-receipts.ts';
 import {
@@ -34,7 +36,7 @@ import {
   type PodHost,
   type Work,
 } from './pod-state.ts';
-import { MAX_OPEN_SIBLINGS, MAX_VECTOR, nextDot, vectorOf, type Version } from './pod-version.ts';
+import { MAX_OPEN_SIBLINGS, isSeen, MAX_VECTOR, nextDot, vectorOf, type Version } from './pod-version.ts';
 import { createWork, goOnWhenStored } from './pod-works.ts';
 
 /** An owner writes: a new version, after all that the owner has seen of the pod (R6.1-6). */
@@ -87,7 +89,7 @@ function findWriteFault(
   node: Node,
   _pods: PodHost,
   now: Now,
-  { policy, content, notAfterWallUs }: PodWrite,
+  { policy, content, context, notAfterWallUs }: PodWrite,
   { origin }: Envelope,
   entry: PodEntry | undefined,
 ): Fault | null {
@@ -101,28 +103,11 @@ function findWriteFault(
     return fault(NO_ELIGIBLE_NODE, 'a newer policy of the pod is known: write under that one');
   if (policy.terms.policy.encryptionRequired && content.keyId === 0)
     return fault(NO_ELIGIBLE_NODE, 'the policy asks for sealed contents, and this one is not');
-  return null;
-}
-
-/** Whether this host is the one to take it: the first of those that the policy allows and that are not suspected. */
-function findPlaceFault(node: Node, pods: PodHost, now: Now, pod: string, rule: PlaceRule): Fault | null {
-  const { region } = node.config.manifest;
-  if (!allowsStorage(rule, region))
-    return fault(NO_CAPABLE_NODE, 'its policy does not allow it in this region');
-  if (!isDurablePlace(rule, region))
-    return fault(NO_CAPABLE_NODE, 'its policy wants the primary in another region');
-  const own = ownPlace(node, now);
-  if (!mayHold(rule, own) || !mayLead(rule, own))
-    return fault(NO_CAPABLE_NODE, `a host of level ${own.level} may not be the primary of a pod`);
-  const places = eligiblePlaces(node, pods.fellows, now, pod, rule);
-  const first = places.find(({ peer }) => isAlive(node, peer));
-  if (first !== undefined && first.peer !== node.self)
-    return fault(NO_CAPABLE_NODE, 'another host is the primary of the pod');
-  const hasSecond = places.some(
-    (place) => place.peer !== node.self && isDurablePlace(rule, place.region) && isAlive(node, place.peer),
-  );
-  if (rule.required !== null && !hasSecond)
-    return fault(NO_CAPABLE_NODE, `its policy wants two copies in ${rule.required}, and one host is there`);
+  if (content.keyId !== 0 && !(entry?.keys ?? []).includes(content.keyId))
+    return fault(NO_CAPABLE_NODE, 'this host has not the key that it is sealed with');
+  const open = (entry?.wanted?.versions ?? []).filter((version) => version.content.keyId === 0);
+  if (policy.terms.policy.encryptionRequired && open.some(({ dot }) => !isSeen(context, dot)))
+    return fault(NO_ELIGIBLE_NODE, 'the pod has open contents: read them, and write what is to follow them');
   return null;
 }
 
@@ -185,7 +170,10 @@ export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, enve
     return;
   }
   if (envelope.origin === read.owner) {
-    reply(node, out, envelope, POD_FOUND, { policy: entry.law.policy!, copy: entry.copy!, leftUs: 0 });
+    const hasSealed = entry.copy!.versions.some(({ content }) => content.keyId !== 0);
+    const shut = hasSealed ? findOpeningFault(node, now, read, read.owner, pod, envelope) : null;
+    if (shut === null) giveFound(node, pods, now, out, entry, envelope.from, envelope, read);
+    else refuse(node, out, envelope, shut);
     return;
   }
   const verdict = judgeUse(node, now, entry, read, envelope.origin, isKnown);
@@ -256,10 +244,17 @@ function findRuleFault(
       NO_ELIGIBLE_NODE,
       `version ${known.terms.version} of the policy is known: a new one has a higher number`,
     );
+  const isStricter = terms.policy.encryptionRequired && known?.terms.policy.encryptionRequired === false;
+  if (isStricter && (entry?.wanted ?? null) === null)
+    return fault(
+      NO_CAPABLE_NODE,
+      'there is no copy of the pod here, so nobody can tell whether it is sealed',
+    );
   if (terms.policy.encryptionRequired && !isSealed(entry?.wanted ?? null))
     return fault(NO_ELIGIBLE_NODE, 'the pod has open contents: write sealed ones in their place first');
   const rule = ruleOf({ pod: '', policy, deletion: null, book: NO_BOOK } as PodEntry['law'])!;
-  if (!placesOf(node, pods.fellows, now).some(({ region }) => isDurablePlace(rule, region)))
+  const isPlace = (place: Place): boolean => isDurablePlace(rule, place.region) && mayHold(rule, place);
+  if (!placesOf(node, pods.fellows, now).some(isPlace))
     return fault(NO_ELIGIBLE_NODE, 'no pod host of this cluster lies where the policy allows it');
   return null;
 }

@@ -3,6 +3,7 @@ import { NEVER_US } from '../../base/time.ts';
 import { attestationShape, MAX_ATTESTATIONS, name } from '../../cluster/manifest.ts';
 import { hashDocument } from '../../machine/codec.ts';
 import type { Node } from '../../machine/node-state.ts';
+import { agreementKey, MAX_POD_KEYS } from '../../machine/key-kinds.ts';
 import { RequestTable } from '../../machine/request-table.ts';
 import {
   flag,
@@ -20,7 +21,14 @@ import {
 } from '../../machine/shape.ts';
 import { compilePolicy, type PlaceRule } from '../../policy/location-policy.ts';
 import { podId } from '../../policy/pod-terms.ts';
-import { MAX_CIRCLE, podCopyShape, podLawShape, podReadBody, type PodCopy } from './pod-records.ts';
+import {
+  MAX_CIRCLE,
+  podCopyShape,
+  podLawShape,
+  podReadBody,
+  wrappedKeyShape,
+  type PodCopy,
+} from './pod-records.ts';
 import { versionShape } from './pod-version.ts';
 
 /** What to do when a pod's STORE is done: tell another host, go on with a request, or release what was read. */
@@ -43,7 +51,13 @@ const MAX_TASKS = 256;
 export const MAX_ROTTEN = 1_024;
 
 /** What this host knows of what another host holds of a pod: up to which revision of its own, and when it was last told. */
-const otherShape = record({ revision: integer, toldUs: integer });
+const otherShape = record({
+  revision: integer,
+  toldUs: integer,
+  /** Keys of the pod that it has, and when one was last handed to it. */
+  keys: list(integer, MAX_POD_KEYS),
+  keyToldUs: integer,
+});
 
 /** All of one pod that this host knows: its law, and its copy if there is one. */
 export const podEntryShape = record({
@@ -72,6 +86,10 @@ export const podEntryShape = record({
   others: table(peer, otherShape),
   /** A print of where it is to be, as that was last told to the observer; 0: never. */
   placed: integer,
+  /** Names of the pod's keys that KEYS holds here, and the questions to it under way, 0: none. */
+  keys: list(integer, MAX_POD_KEYS),
+  minting: integer,
+  destroying: integer,
   /** Of a deletion: who has confirmed. */
   confirmed: list(peer, MAX_CIRCLE),
 });
@@ -85,6 +103,8 @@ const fellowShape = record({
   /** What it says that it is worth, and what attestors have really signed of it. */
   trust: upTo(4),
   attestations: list(shared(attestationShape), MAX_ATTESTATIONS),
+  /** What keys are wrapped with for it; '': it declares no encryption. */
+  agreement: agreementKey,
   heardUs: integer,
   /** Its boot, and up to where its laws are known here. */
   boot: integer,
@@ -135,6 +155,33 @@ const workShape = record({
 });
 export type Work = Of<typeof workShape>;
 
+/** Why a key is asked for. WAITING: it is being made. */
+export const WAITING = 0;
+export const GIVING = 1;
+export const FINDING = 2;
+export const HANDING = 3;
+export const TAKING = 4;
+/** A question to KEYS about a key, and for whom. */
+const keyAskShape = record({
+  what: upTo(TAKING),
+  pod: podId,
+  keyId: integer,
+  /** Who gets it, under which request. */
+  to: peer,
+  origin: peer,
+  originBoot: integer,
+  n: integer,
+  attempt: integer,
+  agreement: agreementKey,
+  /** HANDING: see PodKeyCopied. */
+  byWallUs: integer,
+  /** FINDING: those that have been wrapped for it. */
+  wrapped: list(wrappedKeyShape, MAX_POD_KEYS),
+  /** FINDING: what was asked. */
+  read: optional(shared(podReadBody)),
+});
+export type KeyAsk = Of<typeof keyAskShape>;
+
 export const podHostShape = record({
   entries: table(podId, podEntryShape),
   fellows: fellowsShape,
@@ -155,6 +202,14 @@ export const podHostShape = record({
   /** Up to which pod, in their order, this round of repair has come; '': all. */
   repairedTo: podId,
   works: own(() => new RequestTable(workShape)),
+  /** What keys of pods are wrapped with for this host; '': KEYS has not said so yet. */
+  agreement: agreementKey,
+  /** Whether KEYS has named all keys that it holds from before. */
+  areKeysListed: flag,
+  /** Whether it was away for so long that nothing of it counts. */
+  isLongGone: flag,
+  /** By the number of the question. */
+  keyAsks: table(integer, keyAskShape),
 });
 export type PodHost = Of<typeof podHostShape>;
 
@@ -175,6 +230,10 @@ export function createPodHost(node: Pick<Node, 'self'>): PodHost {
     nextPushUs: NEVER_US,
     repairedTo: '',
     works: new RequestTable(workShape),
+    agreement: '',
+    areKeysListed: false,
+    isLongGone: false,
+    keyAsks: new Map(),
   };
 }
 
@@ -197,6 +256,9 @@ export function createEntry(pods: PodHost, law: PodEntry['law']): PodEntry {
     queued: [],
     others: new Map(),
     placed: 0,
+    keys: [],
+    minting: 0,
+    destroying: 0,
     confirmed: [],
   };
   pods.entries.set(law.pod, entry);

@@ -41,6 +41,11 @@ export function countOf(vector: Vector, { host, epoch }: Dot): number {
   return 0;
 }
 
+/** Whether somebody who has seen these writes has seen that one. */
+export function isSeen(vector: Vector, dot: Dot): boolean {
+  return countOf(vector, dot) >= dot.n;
+}
+
 /** The least vector that knows of every write that one of both knows of. */
 export function joinVectors(pure: Order, left: Vector, right: Vector): Dot[] {
   const joined = left.map((dot) => ({ ...dot, n: Math.max(dot.n, countOf(right, dot)) }));

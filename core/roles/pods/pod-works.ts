@@ -5,7 +5,6 @@ import {
   NOTE_POD_DELETED,
   POD_CONSENTED,
   POD_DELETED,
-  POD_FOUND,
   POD_LAW,
   POD_RULED,
   POD_WRITTEN,
@@ -19,11 +18,12 @@ import { isDurablePlace } from '../../policy/location-policy.ts';
 import { certificateHash } from '../../policy/pod-documents.ts';
 import { UNKNOWN_OUTCOME, type ErrorCode } from '../../routing/outcomes.ts';
 import { pushEntry } from './pod-copies.ts';
-import { consentedFor, findUseFault, foundFor } from './pod-giving.ts';
-import { queueTask, save, versionOf } from './pod-law.ts';
+import { consentedFor, findUseFault } from './pod-giving.ts';
+import { giveFound } from './pod-keys.ts';
+import { isClean, queueTask, save, versionOf } from './pod-law.ts';
 import { graceOf, isMajority } from './pod-lease.ts';
 import { notePending } from './pod-notes.ts';
-import { eligiblePlaces, isAlive } from './pod-placement.ts';
+import { eligiblePlaces, isAlive, mayHaveKey } from './pod-placement.ts';
 import type { PodDeleted, PodLawKept, PodLawTold, PodRead } from './pod-records.ts';
 import { seenAfter, type Version } from './pod-version.ts';
 import {
@@ -104,7 +104,10 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
       const read = work.read as PodRead;
       const wrong = findUseFault(node, pods, now, read, work, entry, true);
       if (wrong !== null) refuseWork(node, pods, work, out, wrong.code, wrong.detail);
-      else end(node, pods, work, out, POD_FOUND, foundFor(node, pods, now, entry, read));
+      else {
+        pods.works.delete(work);
+        giveFound(node, pods, now, out, entry, work.asker, work, read);
+      }
       // Its other holders are told of the receipt.
       pushEntry(node, pods, entry, now, out);
       return;
@@ -116,7 +119,7 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
   }
 }
 
-/** R6.1-6: a write is acknowledged when two durable holders have it, or the one that there is. */
+/** R6.1-6: a write is acknowledged when two durable holders have it, with the key to it, or the one that there is. */
 export function finishWrite(
   node: Node,
   pods: PodHost,
@@ -128,8 +131,15 @@ export function finishWrite(
   const rule = ruleOf(entry.law);
   if (rule === null || work.version === null || work.revision === 0) return;
   const places = eligiblePlaces(node, pods.fellows, now, work.pod, rule);
-  const others = places.filter(({ peer, region }) => peer !== node.self && isDurablePlace(rule, region));
-  const isSafe = others.some(({ peer }) => (entry.others.get(peer)?.revision ?? 0) >= work.revision);
+  const { keyId } = work.version.content;
+  const others = places.filter(
+    (place) =>
+      place.peer !== node.self && isDurablePlace(rule, place.region) && (keyId === 0 || mayHaveKey(place)),
+  );
+  const isSafe = others.some(({ peer }) => {
+    const { revision = 0, keys = [] } = entry.others.get(peer) ?? {};
+    return revision >= work.revision && (keyId === 0 || keys.includes(keyId));
+  });
   const isAlone = rule.required === null && !others.some(({ peer }) => isAlive(node, peer));
   if (!isSafe && !isAlone) return;
   const body = {
@@ -152,8 +162,8 @@ function spreadLaw(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: 
 
 /** Whom the owner still waits for. */
 export function missingOf(pods: PodHost, entry: PodEntry, self: Peer): Peer[] {
-  const isClean = entry.copy === null && entry.storedLawSeq === entry.lawSeq;
-  return pods.circle.filter((peer) => (peer === self ? !isClean : !entry.confirmed.includes(peer)));
+  const isDone = isClean(pods, entry) && entry.storedLawSeq === entry.lawSeq;
+  return pods.circle.filter((peer) => (peer === self ? !isDone : !entry.confirmed.includes(peer)));
 }
 
 /**
@@ -274,7 +284,7 @@ export function confirmationOf(pods: PodHost, entry: PodEntry, seq: number) {
   return {
     pod: entry.pod,
     version: versionOf(entry.law),
-    isDeleted: entry.law.deletion !== null && entry.copy === null,
+    isDeleted: entry.law.deletion !== null && isClean(pods, entry),
     seq,
     circle: [...pods.circle],
   };

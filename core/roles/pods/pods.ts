@@ -1,16 +1,17 @@
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { ERRANDS, LEASED, POD_CONSENTED, POD_READ, POD_WRITTEN } from '../../machine/kinds.ts';
+import { ERRANDS, LEASED, POD_KEY_GIVEN, POD_READ, POD_WRITTEN } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import {
   createPodDesk,
   nextPodDeskUs,
   onPodAnswer,
   onPodDeskAlarm,
+  onPodDeskKeys,
   onPodDeskLeased,
   onPodErrand,
 } from './pod-desk.ts';
-import { nextPodHostUs, onPodHostAlarm, onPods } from './pod-host.ts';
+import { nextPodHostUs, onPodHostAlarm, onPodKeys, onPods } from './pod-host.ts';
 
 /** Both sides of pods in a node: the gateway's desk, and the host. */
 
@@ -26,10 +27,18 @@ export function receivePods(node: Node, now: Now, out: Outbox, envelope: Envelop
   if (podDesk !== null) {
     if (kind === LEASED && onPodDeskLeased(node, podDesk, now, envelope)) return true;
     // Of a gateway that is a pod host, too, the errand itself comes by here on its way from the one to the other.
-    const isAnswer = kind >= POD_WRITTEN && kind <= POD_CONSENTED;
+    const isAnswer = kind >= POD_WRITTEN && kind <= POD_KEY_GIVEN;
     if (isAnswer && onPodAnswer(node, podDesk, now, out, envelope)) return true;
   }
   return pods !== null && onPods(node, pods, now, out, envelope);
+}
+
+/** What KEYS answers of the keys of pods. False if nobody here has asked. */
+export function receiveKeys(node: Node, now: Now, out: Outbox, envelope: Envelope): boolean {
+  const { pods, podDesk } = node;
+  if (podDesk !== null) onPodDeskKeys(node, podDesk, now, out, envelope);
+  if (pods !== null) onPodKeys(node, pods, now, out, envelope);
+  return podDesk !== null || pods !== null;
 }
 
 /** Of refusals: false if no errand about a pod waits for it. */

@@ -1,13 +1,25 @@
 import { expect } from 'chai';
+import { DISK, KEYS } from '../../../core/base/peers.ts';
+import { recordOf } from '../../../core/machine/disk-records.ts';
 import { Envelope } from '../../../core/machine/envelope.ts';
-import { POD_COPY, POD_DELETED, POD_FOUND, POD_WRITE } from '../../../core/machine/kinds.ts';
+import {
+  OPENED,
+  POD_COPY,
+  POD_DELETED,
+  POD_FOUND,
+  POD_KEY_GIVEN,
+  POD_WRITE,
+  STORE,
+} from '../../../core/machine/kinds.ts';
 import { AccessConsented } from '../../../sim/invariants/access-consented.ts';
 import { DeletionTrue } from '../../../sim/invariants/deletion-true.ts';
 import { PodsAtHome } from '../../../sim/invariants/pods-at-home.ts';
+import { SealedPods } from '../../../sim/invariants/sealed-pods.ts';
 import { WritesSurvive } from '../../../sim/invariants/writes-survive.ts';
 import { Lineage } from '../../../sim/lineage.ts';
 import { OWED } from '../../../sim/owed.ts';
 import type { PodRequest } from '../../../sim/owned-pod.ts';
+import type { ResolvedPods } from '../../../sim/scenario/resolved-pods.ts';
 import { simulate } from '../../../sim/simulate.ts';
 import { HOME, podScenario } from '../pod-scenario.ts';
 
@@ -15,10 +27,11 @@ const FRONT = 0;
 const HOST_1 = 1;
 const HOST_2 = 2;
 const ABROAD = 4;
+const US_FRONT = 5;
 
 /** A world in which people have used their pods, and an account of what they wrote. */
-function setPods() {
-  const { world } = simulate(podScenario());
+function setPods(pods: Partial<ResolvedPods> = {}) {
+  const { world } = simulate(podScenario(pods));
   const lineage = new Lineage();
   const say = (request: PodRequest, fields: Partial<Envelope>): Envelope =>
     Object.assign(new Envelope(), { origin: request.person, originBoot: 0, n: request.n }, fields);
@@ -133,6 +146,77 @@ describe('the invariants of pods', () => {
     Object.assign(stranger, { isConsented: true });
     give();
     expect(invariant.breaches.at(-1)!.what).to.match(/no disk has it on the owner’s list/);
+  });
+
+  it('sealed-pods sees what is given away, stored or opened as it is, and keys where they may not be', () => {
+    const { world, lineage, say, last, copied, pod } = setPods({
+      policies: [{ ...HOME, encryptionRequired: true }],
+      readsPpm: 0,
+    });
+    const invariant = new SealedPods(lineage);
+    const { vault, machines } = world;
+    const bring = (to: number, kind: number, body: unknown, from = HOST_1) =>
+      invariant.onSent(world, say(last, { kind, from, to, body }));
+    const [hash] = vault.sealsOf(last.content!.hash);
+    const sealed = {
+      ...copied,
+      copy: { ...copied.copy, versions: [{ content: { ...last.content, hash } }] },
+    };
+    bring(HOST_2, POD_COPY, sealed);
+    invariant.onTick(world);
+    expect(invariant.checked).to.be.above(0);
+    expect(invariant.violated).to.equal(0);
+    bring(HOST_2, POD_COPY, copied);
+    expect(invariant.breaches.at(-1)!.what).to.match(/host-1 gives pod-.* to france\/host-2 as it is/);
+    const record = recordOf({ pod: { pod: pod.id, copy: copied.copy as never } });
+    bring(DISK, STORE, { writes: [{ key: 'pod/x', record }] });
+    expect(invariant.breaches.at(-1)!.what).to.match(/to its disk as it is/);
+    const open = (to: number) =>
+      invariant.onHandled(
+        world,
+        say(last, { kind: OPENED, from: KEYS, to, body: { content: last.content } }),
+      );
+    open(FRONT);
+    expect(invariant.violated).to.equal(2);
+    open(HOST_1);
+    expect(invariant.breaches.at(-1)!.what).to.match(/host-1 has opened pod-/);
+    const [key] = [...vault.wrapped].find(([, { pod: id }]) => id === pod.id)!;
+    const handed = { pod: pod.id, key: { keyId: 1, wrapped: { hash: key, sizeBytes: 1, keyId: 0 } } };
+    bring(FRONT, POD_KEY_GIVEN, handed);
+    bring(HOST_2, POD_KEY_GIVEN, handed);
+    expect(invariant.violated).to.equal(3);
+    bring(US_FRONT, POD_KEY_GIVEN, handed);
+    expect(invariant.breaches.at(-1)!.what).to.match(/a key goes to us-east\/front, which may not open it/);
+    machines[HOST_2].platter.contents.set(last.content!.hash, 1);
+    invariant.onTick(world);
+    expect(invariant.breaches.at(-1)!.what).to.match(/lies on france\/host-2 as it is/);
+    machines[HOST_2].platter.contents.delete(last.content!.hash);
+    machines[US_FRONT].platter.keys.set(7, pod.id);
+    invariant.onTick(world);
+    expect(invariant.breaches.at(-1)!.what).to.match(
+      /a key lies on us-east\/front, which declares no encryption/,
+    );
+  });
+
+  it('of what is sealed, writes-survive sees that the last key is gone, deletion-true that one is left', () => {
+    const { world, lineage, say, last, pod } = setPods({ policies: [{ ...HOME, encryptionRequired: true }] });
+    const survive = new WritesSurvive(lineage);
+    survive.onTick(world);
+    expect(survive.checked).to.be.above(0);
+    expect(survive.violated).to.equal(0);
+    const early = new DeletionTrue(lineage);
+    pod.deletedUs = 1;
+    const certify = (invariant: DeletionTrue) =>
+      invariant.onSent(
+        world,
+        say(last, { kind: POD_DELETED, from: HOST_1, to: FRONT, body: { isCertified: true, pod: pod.id } }),
+      );
+    certify(early);
+    expect(early.breaches.map(({ what }) => what).join()).to.match(/a key of it lies on.*pod-.* lies on/s);
+    pod.deletedUs = Infinity;
+    for (const { platter } of world.machines) platter.keys.clear();
+    survive.onTick(world);
+    expect(survive.violated).to.be.above(0);
   });
 
   it('pods-replicated is owed where a copy is missing', () => {

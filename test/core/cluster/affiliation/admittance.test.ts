@@ -32,9 +32,12 @@ const MEMBERS_ONLY = [
   'REQUEST/pod-read *',
   'REQUEST/pod-delete *',
   'REQUEST/pod-policy *',
+  'REQUEST/pod-consent *',
+  'REQUEST/pod-key',
   'REQUEST/model-page',
   'REQUEST/chunk',
   'RESPONSE/lease',
+  'RESPONSE/pod-key',
   'RESPONSE/offered',
   'RESPONSE/agent',
   'RESPONSE/agents',
@@ -45,6 +48,7 @@ const MEMBERS_ONLY = [
   'REPLICATE/pod-kept',
   'REPLICATE/pod-law',
   'REPLICATE/pod-law-kept',
+  'REPLICATE/pod-key',
   'HEARTBEAT/beat',
 ];
 /** What a stranger may say, and who judges it. */
@@ -71,6 +75,7 @@ const OPEN: Readonly<Record<string, string>> = {
   'RESPONSE/pod': 'it answers an errand that the receiver remembers',
   'RESPONSE/pod-deleted': 'it answers an errand that the receiver remembers',
   'RESPONSE/pod-policy': 'it answers an errand that the receiver remembers',
+  'RESPONSE/pod-consent': 'it answers an errand that the receiver remembers',
   'RESPONSE/holder': 'it answers a question that the receiver remembers',
   'RESPONSE/model': 'operators hear it, and no node',
   'REPLICATE/model-page': 'it answers a question that the receiver remembers, and its hash decides',
