@@ -147,6 +147,43 @@ describe('§5.1 and §5.2 Membership', () => {
     }
   });
 
+  it('R5.2-2: whoever repeats an old rumour hears the denial with the answer, whatever else there is to tell', () => {
+    const names = Array.from({ length: 12 }, (_, i) => `m${i}`);
+    const rig = new Rig(names.map((name, i) => member(name, i === 0 ? ['index'] : ['pod-host']))).start();
+    const before = incarnationOf(rig, 'm1', 'm2');
+    tell(rig, 'm1', 'm2', sayingOf(rig, 'm2', SUSPECT, before, 'm1'));
+    const ping = (...items: Member[]): Member[] => {
+      const body = { items };
+      const sent = rig.deliver(
+        envelopeOf(kinds.PING, rig.peer('m1'), rig.peer('m2'), body, { originBoot: 1 }),
+      );
+      return (sent.find(({ kind }) => kind === kinds.ACK)!.body as { items: Member[] }).items;
+    };
+    expect(ping().map(({ peer }) => peer)).to.include(rig.peer('m2'));
+    // Ten of which nothing has been said yet come before it now.
+    const others = names.filter((name) => !['m1', 'm2'].includes(name));
+    const rumours = others.map((name) => sayingOf(rig, name, SUSPECT, incarnationOf(rig, 'm2', name), 'm1'));
+    tell(rig, 'm1', 'm2', ...rumours);
+    const [first] = ping(sayingOf(rig, 'm2', SUSPECT, before, 'm1'));
+    expect([rig.cast.nameOf(first.peer), first.state, first.incarnation]).to.deep.equal([
+      'm2',
+      ALIVE,
+      before + 1,
+    ]);
+  });
+
+  it('R5.2-2: who is asked to probe one that is no member says that it heard nothing, and asks nobody', () => {
+    const rig = new Rig([...FIVE, member('f', ['pod-host'], { isAdmitted: false })]).start();
+    const body = { target: rig.peer('f') };
+    const asked = envelopeOf(kinds.PING_REQ, rig.peer('b'), rig.peer('c'), body, { originBoot: 1, n: 77 });
+    expect(rig.deliver(asked)).to.deep.equal([]);
+    rig.advance(SECOND_US);
+    expect(
+      rig.sent.filter(({ kind, to, n }) => kind === kinds.NACK && to === rig.peer('b') && n === 77),
+    ).to.have.length(1);
+    expect(rig.sent.filter(({ kind, to }) => kind === kinds.PING && to === rig.peer('f'))).to.deep.equal([]);
+  });
+
   it('R5.2-2: an accuser counts once, and only if it is a member and not the accused', () => {
     const rig = new Rig(FIVE).start();
     rig.drops = () => true;

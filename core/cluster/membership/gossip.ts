@@ -32,10 +32,6 @@ export class GossipQueue implements Own {
     this.items.unshift({ peer, from, isNew, sent: 0 });
   }
 
-  holds(peer: Peer): boolean {
-    return this.items.some((item) => item.peer === peer);
-  }
-
   /** Drops all that is to be said of a peer. True if others were to hear of it what they may not know. */
   drop(peer: Peer): boolean {
     let kept = 0;

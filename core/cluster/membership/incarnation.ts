@@ -30,9 +30,9 @@ export function hearOfSelf(node: Node, membership: Membership, now: Now, out: Ou
   const known = membership.table.incarnationAt(0);
   if (membership.isLeaving || told.incarnation > known + MAX_LEAP) return;
   if (told.incarnation < known) {
-    // Whoever says so has not heard what this node says now.
-    if (told.state !== ALIVE && !membership.queue.holds(node.self))
-      spread(node, membership, now, node.self, node.self);
+    // Whoever says so has not heard what this node says now: it is said before all else, and so with the next answer.
+    if (told.state !== ALIVE)
+      spread(node, membership, now, node.self, node.self, membership.queue.drop(node.self));
     return;
   }
   if (told.state === ALIVE && told.incarnation === known) return;

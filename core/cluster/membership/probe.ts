@@ -181,6 +181,8 @@ export function onPingReq(
   const { probeTimeoutUs, probeUs, nacks } = node.config.parameters;
   const nackUs = nacks > 0 ? now.monoUs + Math.floor((probeTimeoutUs * NACK_AFTER_PERCENT) / 100) : NEVER_US;
   relays.push({ origin: from, originBoot, n, target, nackUs, untilUs: now.monoUs + probeUs });
+  // Who was asked late may know that the target is a member no more: then it only says that it has heard nothing.
+  if (membership.table.find(target) < 0) return;
   out.send(PING, node.self, target, from, originBoot, n, 1, takeNews(node, membership, MAX_PIGGYBACK));
 }
 
