@@ -8,28 +8,28 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
-  'agents-at-work.yaml': { digest: '2791b218e1c81096', verdict: 'pass' },
+  'agents-at-work.yaml': { digest: '7a364d44083e6a7c', verdict: 'pass' },
   'bad-model.yaml': { digest: '579485bff673455a', verdict: 'pass' },
   'captured-vouchers.yaml': { digest: '9b43bb32d88691e5', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: '708efda9f2f31b67', verdict: 'violated' },
-  'flapping-link.yaml': { digest: '061f23f5bd5a587a', verdict: 'pass' },
-  'gpu-shortage.yaml': { digest: '64f822fb711717fc', verdict: 'pass' },
-  'index-lost.yaml': { digest: '2228032dbd542d77', verdict: 'pass' },
+  'flapping-link.yaml': { digest: '6f72c2fe2cdd933d', verdict: 'pass' },
+  'gpu-shortage.yaml': { digest: 'a4aa2982062620fc', verdict: 'pass' },
+  'index-lost.yaml': { digest: 'f8f5227493af446c', verdict: 'pass' },
   'model-rollout.yaml': { digest: 'bd8022387868565d', verdict: 'pass' },
   'newcomers.yaml': { digest: '17062cd0f8cabfc0', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '6abb7a021645a3aa', verdict: 'pass' },
   'quickstart.yaml': { digest: '53c021b2d0c88e37', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: 'f5899f0347a8ff97', verdict: 'pass' },
   'replaying-bridge.yaml': { digest: '1e36ed894321d435', verdict: 'pass' },
-  'rolling-restart.yaml': { digest: '56922259ab901ee0', verdict: 'pass' },
-  'slow-bridge.yaml': { digest: 'c1a46361ca288347', verdict: 'pass' },
+  'rolling-restart.yaml': { digest: '8577d8dbec58f60d', verdict: 'pass' },
+  'slow-bridge.yaml': { digest: '63985b95a4e6903a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: 'ae789000c293ca03', verdict: 'pass' },
   'disk-trouble.yaml': { digest: 'ac056ff2743e70e9', verdict: 'pass' },
   'pods-at-home.yaml': { digest: 'aeb44cfac1b805b5', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: '7e56e39b9500fd46', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: 'b248a652cb194e9b', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '8617e8de7bbfc9b3', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '85cd11f45163f9b1', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: 'ef6241b37b9a758f', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '3c6226b37549e279', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
