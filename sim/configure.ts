@@ -144,8 +144,13 @@ function createOffice(
   const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
   const terms = new Map(scenario.clusters.map(({ name, operators }) => [name, operators?.termUs]));
   let certified: Certificate | null = null;
+  const lies = new Map(
+    (scenario.malice ?? []).flatMap(({ as, node, region }) =>
+      as === 'region-lying-host' ? [[node, region]] : [],
+    ),
+  );
   return {
-    manifestOf,
+    manifestOf: (node, peer) => manifestOf({ ...node, region: lies.get(node.name) ?? node.region }, peer),
     attestationsOf(node, peer) {
       const attestor = cast.attestors.get(node.cluster)!;
       return attestationsOf(node, peer, attestor, (attestation) =>

@@ -11,7 +11,7 @@ import { nameOf } from './pods-at-home.ts';
 /** A disk that has lied about what it synced may bring back what was erased; a host that runs has it erased again within so long. */
 const AGAIN_US = 60_000_000;
 
-/** R6.2-2. What a traitor keeps nobody can see from outside: its own disk does not count, all others do. */
+/** R6.2-2. The disks of traitors count, too: what they keep no node can see, and the world does. */
 export class DeletionTrue extends Invariant {
   readonly name = 'deletion-true';
   readonly promise =
@@ -47,7 +47,6 @@ export class DeletionTrue extends Invariant {
 
   private look(world: World, pod: OwnedPod, what: string): void {
     for (const machine of world.machines) {
-      if (machine.villain !== null) continue;
       if (hasKey(machine, pod)) this.see(world, pod, machine, what, 'a key of it');
       for (const { content } of pod.requests) {
         if (content === null) continue;

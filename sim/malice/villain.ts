@@ -16,11 +16,13 @@ import { EquivocatingIndex } from './equivocating-index.ts';
 import { Equivocator } from './equivocator.ts';
 import { Forger } from './forger.ts';
 import type { Guise, Malice, Scene } from './malice.ts';
+import { KeepingHolder } from './keeping-holder.ts';
 import { LyingHolder } from './lying-holder.ts';
 import { PeeringForger } from './peering-forger.ts';
 import { RecordForger } from './record-forger.ts';
 import { PlanTamperer } from './plan-tamperer.ts';
 import { RegionLiar } from './region-liar.ts';
+import { RegionLyingHost } from './region-lying-host.ts';
 import { ReplayingBridge } from './replaying-bridge.ts';
 import { RumourMonger } from './rumour-monger.ts';
 import { SelectiveGateway } from './selective-gateway.ts';
@@ -53,6 +55,10 @@ function createMalice(role: MaliciousRole): Malice {
       return new PeeringForger();
     case 'lying-holder':
       return new LyingHolder();
+    case 'keeping-holder':
+      return new KeepingHolder();
+    case 'region-lying-host':
+      return new RegionLyingHost();
     case 'certificate-forger':
       return new CertificateForger();
     case 'address-borrower':

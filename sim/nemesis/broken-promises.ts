@@ -12,4 +12,8 @@ export const BROKEN_PROMISES: Readonly<Partial<Record<FaultKind | MaliciousRole,
     'region-liar': ['regions-honoured'],
     // A gateway believes its index node about what others are worth.
     'equivocating-index': ['trust-honoured'],
+    // A certificate rests on the word of every pod host, and what lies on its own disk only that host sees.
+    'keeping-holder': ['deletion-true'],
+    // Where a machine stands nothing proves: its manifest is believed.
+    'region-lying-host': ['pods-at-home'],
   };

@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { TYPE_OF_ROLE, type MaliciousRole, type ResolvedMalice } from '../scenario/resolved-malice.ts';
+import {
+  LIARS_ABOUT_REGIONS,
+  TYPE_OF_ROLE,
+  type MaliciousRole,
+  type ResolvedMalice,
+} from '../scenario/resolved-malice.ts';
 import { momentOf, ppmOf, type Ground } from './ground.ts';
 
 /** One malicious node; null: nobody here could play the role. */
@@ -9,13 +14,14 @@ export function malicesOf(role: MaliciousRole, ground: Ground): fc.Arbitrary<Res
   const regions = [...new Set(ground.clusters.map(({ region }) => region))];
   const elsewhere = (own: string): string[] => regions.filter((region) => region !== own);
   const liars = fit.filter(({ region, joinsUs, wantedModels = [] }) => {
-    if (role === 'region-liar') return elsewhere(region).length > 0;
+    if (LIARS_ABOUT_REGIONS.includes(role)) return elsewhere(region).length > 0;
     if (role === 'address-borrower') return joinsUs !== undefined;
     return role !== 'lying-holder' || wantedModels.length > 0;
   });
   if (liars.length === 0) return null;
   // A manifest is said at boot, so whoever lies about itself does best to begin with it.
-  const fromUs = fc.oneof(fc.constant(0), momentOf(ground));
+  const isBorn = role === 'region-lying-host';
+  const fromUs = isBorn ? fc.constant(0) : fc.oneof(fc.constant(0), momentOf(ground));
   return fc
     .tuple(fc.constantFrom(...liars), fromUs, momentOf(ground), ppmOf(1_000_000, 100_000), fc.nat())
     .map(([{ name, region }, begins, ends, sharePpm, word]) => {
@@ -24,9 +30,9 @@ export function malicesOf(role: MaliciousRole, ground: Ground): fc.Arbitrary<Res
         node: name,
         as: role,
         fromUs: begins,
-        untilUs: Math.max(begins + 1, ends),
+        untilUs: isBorn ? null : Math.max(begins + 1, ends),
         sharePpm,
-        region: role === 'region-liar' ? others[word % others.length] : '',
+        region: LIARS_ABOUT_REGIONS.includes(role) ? others[word % others.length] : '',
       };
     });
 }

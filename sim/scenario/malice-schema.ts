@@ -8,5 +8,9 @@ export const maliceSchema = mapField('Nodes that are malicious, and how.', {
   from: durationField('When it begins. Default 0s.').optional(),
   until: durationField('When it ends. Default: never.').optional(),
   share: chanceField('How much it harms of what it could. Default 50%.').optional(),
-  region: wordField('Where a region-liar says it is.', REGION, 'a region, as eu/fr').optional(),
+  region: wordField(
+    'Where a region-liar or a region-lying-host says it is.',
+    REGION,
+    'a region, as eu/fr',
+  ).optional(),
 });

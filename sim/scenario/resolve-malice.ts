@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Ground } from './fault-stage.ts';
 import type { maliceSchema } from './malice-schema.ts';
 import { resolveNodeWords } from './resolve-node-faults.ts';
-import { TYPE_OF_ROLE, type ResolvedMalice } from './resolved-malice.ts';
+import { LIARS_ABOUT_REGIONS, TYPE_OF_ROLE, type ResolvedMalice } from './resolved-malice.ts';
 import type { Item } from './sections.ts';
 import { formatDuration } from './units.ts';
 
@@ -36,11 +36,19 @@ function resolveEntry({ place, value }: Item<Written>, stage: Ground): ResolvedM
       `it ends before it begins`,
       `a time before ${formatDuration(end)}`,
     );
-  if ((as === 'region-liar') !== (region !== undefined))
+  if (LIARS_ABOUT_REGIONS.includes(as) !== (region !== undefined))
     problems.add(
       region === undefined ? place : place.at('region'),
-      region === undefined ? 'a region-liar that does not say where it is' : `a ${as} with a region`,
-      region === undefined ? 'the region that it claims' : 'a region of region-liars only',
+      region === undefined ? `a ${as} that does not say where it is` : `a ${as} with a region`,
+      region === undefined
+        ? 'the region that it claims'
+        : `a region of ${LIARS_ABOUT_REGIONS.join(', ')} only`,
+    );
+  if (as === 'region-lying-host' && (value.from !== undefined || value.until !== undefined))
+    problems.add(
+      place.at(value.from === undefined ? 'until' : 'from'),
+      'its manifest lies from the start, and until the end',
+      'no time',
     );
   const type = TYPE_OF_ROLE[as];
   const nodes = [...stage.nodes.values()].flatMap((ofCluster) => ofCluster ?? []);

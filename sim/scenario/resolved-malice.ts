@@ -15,6 +15,8 @@ export const MALICIOUS_ROLES = [
   'lying-holder',
   'certificate-forger',
   'address-borrower',
+  'keeping-holder',
+  'region-lying-host',
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
@@ -35,7 +37,12 @@ export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
   'lying-holder': 'compute',
   'certificate-forger': null,
   'address-borrower': null,
+  'keeping-holder': 'pod-host',
+  'region-lying-host': 'pod-host',
 };
+
+/** They say that they are elsewhere; of a host its manifest says so, from the start. */
+export const LIARS_ABOUT_REGIONS: readonly MaliciousRole[] = ['region-liar', 'region-lying-host'];
 
 /** One malicious node. Plain JSON, like a fault: it may have been planned by a person or drawn. */
 export interface ResolvedMalice {

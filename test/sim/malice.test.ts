@@ -84,13 +84,15 @@ function servers({ users, machines }: World): string[] {
 
 describe('malice', () => {
   it('has one test scenario with every role, and each is counted', () => {
-    // Those that forge what crosses borders, who tampers with agents, who lies about models and who spreads rumours have tests of their own.
+    // Those that lie about pods, that forge what crosses borders, who tampers with agents, who lies about models and who spreads rumours have tests of their own.
     const elsewhere = [
       'record-forger',
       'peering-forger',
       'plan-tamperer',
       'rumour-monger',
       'lying-holder',
+      'keeping-holder',
+      'region-lying-host',
       'captured-voucher',
       'certificate-forger',
       'address-borrower',
