@@ -38,7 +38,7 @@ function describe(nodes: readonly RunningNode[]): string | null {
     .join('; ');
 }
 
-/** What the hosts hold together, and what is to be looked after. */
+/** What the hosts hold together; copies of which there are too few are short; and deletions that wait for somebody. */
 function podsOf(shelves: readonly PodShelf[]): string[] {
   const sum = (of: (shelf: PodShelf) => number): number => shelves.reduce((all, shelf) => all + of(shelf), 0);
   const copies = sum(({ held }) => held);
@@ -47,10 +47,8 @@ function podsOf(shelves: readonly PodShelf[]): string[] {
   const deleting = Math.max(0, ...shelves.map((shelf) => shelf.deleting));
   const missing = [...new Set(shelves.flatMap((shelf) => shelf.missing))].sort((a, b) => (a < b ? -1 : 1));
   return [
-    ...(copies === 0
-      ? []
-      : [`copies of pods: ${copies}${short === 0 ? '' : `, ${short} of them with too few others`}`]),
-    ...(deleting === 0 ? [] : [`deletions that wait: ${deleting}, for ${missing.join(', ')}`]),
+    ...(copies === 0 ? [] : [`copies of pods: ${copies}${short === 0 ? '' : `, ${short} short`}`]),
+    ...(deleting === 0 ? [] : [`deletions waiting: ${deleting}, for ${missing.join(', ')}`]),
   ];
 }
 

@@ -48,7 +48,7 @@ describe('what a federation tells of its clusters', () => {
       nodeOf('france/b', { pods: { ...shelf, deleting: 1, missing: ['france/c'] } }),
     ];
     expect(new ClusterWatch().takeNews(nodes)).to.deep.equal([
-      'france  members: 2 alive; no index node; copies of pods: 4, 1 of them with too few others; deletions that wait: 1, for france/c',
+      'france  members: 2 alive; no index node; copies of pods: 4, 1 short; deletions waiting: 1, for france/c',
     ]);
   });
 

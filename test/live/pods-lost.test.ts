@@ -44,6 +44,7 @@ describe('live pods whose hosts are lost', function () {
   const folder = makeFolder();
   let federation: Federation;
   let ann: PodOwner;
+  let isOver = false;
 
   before(async () => {
     const pilot = pilotOf([
@@ -60,6 +61,12 @@ describe('live pods whose hosts are lost', function () {
   after(async () => {
     await federation?.stop();
     removeFolder(folder);
+  });
+
+  /** So that one test that fails does not take the next with it. */
+  afterEach(async () => {
+    for (const { name, isRunning } of federation.nodes)
+      if (!isRunning && !isOver) await federation.restart(name);
   });
 
   function nodeOf(name: string): RunningNode {
@@ -124,14 +131,31 @@ describe('live pods whose hosts are lost', function () {
     const texts: string[] = [];
     for (let i = 0; i < WRITES; i++) {
       const text = `The ${i}th thing that was acknowledged.`;
-      const { primary, isFragile } = await ann.write(policy, Buffer.from(text));
-      await federation.kill(primary);
+      let { primary, isFragile } = await ann.write(policy, Buffer.from(text), [], text);
+      // On a busy machine hosts are suspected for a moment; what only one has nobody promises to survive it.
+      for (let again = 0; isFragile && again < 5; again++) {
+        await placesWhen(2, (holders) => holders.length === FRENCH.length);
+        ({ primary, isFragile } = await ann.write(policy, Buffer.from(text), [], text));
+      }
       expect(isFragile).to.equal(false);
+      await federation.kill(primary);
       texts.push(text);
       expect(await readTexts(2), `without ${primary}`).to.deep.equal(texts);
       await federation.restart(primary);
       await allThere();
     }
+  });
+
+  it('R5.3-2: a gateway that is killed in the midst of a write is passed over, and it is written once', async () => {
+    const policy = ann.signPolicy(6, 1, 'eu/fr', AT_HOME);
+    await ann.setPolicy(policy);
+    const writing = ann.write(policy, Buffer.alloc(1_000_000, 'long'));
+    await sleep(5);
+    await federation.kill(FRENCH[0]!);
+    await writing;
+    expect((await ann.look(6)).versions).to.have.length(1);
+    await federation.restart(FRENCH[0]!);
+    await allThere();
   });
 
   it('R6.2-2: a deletion names who is missing until that one is back, and nothing returns', async () => {
@@ -195,6 +219,7 @@ describe('live pods whose hosts are lost', function () {
   });
 
   it('and the journals of every boot replay to equal outboxes', async () => {
+    isOver = true;
     await federation.stop();
     expectReplays(federation);
   });

@@ -7,11 +7,11 @@ import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
 import { podPolicyShape } from '../../core/policy/pod-terms.ts';
 import { MAX_CONTENT_BYTES } from '../../live/contents.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
-import { openIdentity } from '../../live/identity.ts';
+import { hashBytes, openIdentity } from '../../live/identity.ts';
 import { GatewayCalls } from '../../live/gateway-calls.ts';
 import { packParcel } from '../../live/pod-parcel.ts';
 import { PodOwner, PodRefused } from '../../live/pod-owner.ts';
-import { expectReplays, makeFolder, metricsWhen, pilotNode, pilotOf, removeFolder } from './pilot.ts';
+import { expectReplays, makeFolder, metricsWhen, pilotNode, pilotOf, removeFolder, sleep } from './pilot.ts';
 
 const HOSTS = ['france/paris', 'france/lyon', 'france/nantes'];
 const AT_HOME: DataLocationPolicy = {
@@ -83,6 +83,25 @@ describe('pods that people keep at live hosts', function () {
       ['By the river and the sea.'],
     );
     expect([vector.length, blind.vector.length], 'who did not look has not seen').to.deep.equal([1, 0]);
+  });
+
+  it('R6.1-6: the largest contents there may be, side by side, come to all who hold them', async () => {
+    const policy = ann.signPolicy(6, 1, 'eu/fr', AT_HOME);
+    const large = [1, 2, 3].map((byte) => Buffer.alloc(MAX_CONTENT_BYTES, byte));
+    for (const content of large) await ann.write(policy, content);
+    const { versions } = await ann.read(6);
+    const read = versions.map(({ bytes: found }) => hashBytes(found)).sort();
+    expect(read).to.deep.equal(large.map((content) => hashBytes(content)).sort());
+    const room = await refusalOf(ann.write(policy, Buffer.alloc(MAX_CONTENT_BYTES, 4)));
+    expect(room).to.include({ code: 'NO_ELIGIBLE_NODE', definite: true });
+    expect(room.message).to.match(/a pod may have 16000000 bytes here/);
+    const endMs = performance.now() + 20_000;
+    let held = 0;
+    while (held < HOSTS.length && performance.now() < endMs) {
+      held = (await ann.where(6)).filter(({ sizes }) => sizes.length === large.length).length;
+      await sleep(200);
+    }
+    expect(held).to.equal(HOSTS.length);
   });
 
   it('R5.3-2: under one key a version is written once, through whichever gateway', async () => {
