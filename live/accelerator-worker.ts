@@ -26,6 +26,8 @@ export interface WorkerSettings {
 export type WorkerRequest =
   | { readonly type: 'infer'; readonly id: number; readonly model: string; readonly text: string }
   | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'load'; readonly id: number; readonly model: ModelFile }
+  | { readonly type: 'unload'; readonly id: number; readonly name: string }
   | { readonly type: 'close' };
 
 /** What the thread says: once `ready` or `refused`, then a `result` or `failed` for each text not cancelled. */
@@ -40,8 +42,16 @@ export type WorkerReply =
       readonly computeUs: number;
       readonly inputTokens: number;
     }
-  | { readonly type: 'failed'; readonly id: number; readonly message: string };
+  | { readonly type: 'failed'; readonly id: number; readonly message: string }
+  /** What `load` and `unload` came to. */
+  | { readonly type: 'changed'; readonly id: number; readonly error: WorkerError | null };
 
+interface WorkerError {
+  readonly code: AcceleratorErrorCode;
+  readonly message: string;
+}
+
+type QueuedRequest = Extract<WorkerRequest, { type: 'infer' | 'load' | 'unload' }>;
 type InferRequest = Extract<WorkerRequest, { type: 'infer' }>;
 type ValueMetadata = InferenceSession['inputMetadata'][number];
 
@@ -78,7 +88,7 @@ if (parentPort === null)
 const port = parentPort;
 const settings = workerData as WorkerSettings;
 const loadedModels = new Map<string, LoadedModel>();
-const queue: InferRequest[] = [];
+const queue: QueuedRequest[] = [];
 let isDraining = false;
 let isClosing = false;
 
@@ -104,6 +114,8 @@ async function start(): Promise<void> {
 function onRequest(request: WorkerRequest): void {
   switch (request.type) {
     case 'infer':
+    case 'load':
+    case 'unload':
       queue.push(request);
       void drain();
       return;
@@ -123,7 +135,10 @@ function onRequest(request: WorkerRequest): void {
 async function drain(): Promise<void> {
   if (isDraining) return;
   isDraining = true;
-  for (let request = queue.shift(); request !== undefined; request = queue.shift()) await answer(request);
+  for (let request = queue.shift(); request !== undefined; request = queue.shift()) {
+    if (request.type === 'infer') await answer(request);
+    else await change(request);
+  }
   isDraining = false;
   if (isClosing) await end();
 }
@@ -152,6 +167,23 @@ async function answer(request: InferRequest): Promise<void> {
   }
 }
 
+/** Loads a model beside the others, or frees it, in its turn: what was asked of it before has been answered. */
+async function change(request: Exclude<QueuedRequest, InferRequest>): Promise<void> {
+  const { id } = request;
+  try {
+    if (request.type === 'load') {
+      loadedModels.set(request.model.name, await loadModelFile(request.model));
+    } else {
+      await loadedModels.get(request.name)?.session.release();
+      loadedModels.delete(request.name);
+    }
+    send({ type: 'changed', id, error: null });
+  } catch (error) {
+    const code = error instanceof Refusal ? error.code : 'MODEL_REFUSED';
+    send({ type: 'changed', id, error: { code, message: describeError(error) } });
+  }
+}
+
 async function runModel(
   model: Pick<LoadedModel, 'session' | 'outputName'>,
   features: Float32Array,
@@ -162,6 +194,8 @@ async function runModel(
   // A copy, for the original may lie in memory that onnxruntime keeps and that cannot be handed to another thread.
   const copy = Float32Array.from(output.data as Float32Array);
   output.dispose();
+  // What is no number is no answer, and nobody could pass it on as JSON.
+  if (!copy.every(Number.isFinite)) throw new Error('the model yields what is no number');
   return copy;
 }
 

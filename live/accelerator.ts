@@ -76,14 +76,21 @@ interface PendingInference {
   readonly timer: NodeJS.Timeout | null;
 }
 
+/** A model that is being loaded or freed. */
+interface PendingChange {
+  readonly resolve: () => void;
+  readonly reject: (error: AcceleratorError) => void;
+}
+
 export class Accelerator {
   /** The provider that runs every model. */
   readonly provider: Provider;
   /** The names that `infer` knows. */
-  readonly modelNames: readonly string[];
+  readonly #modelNames: Set<string>;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   readonly #pending = new Map<number, PendingInference>();
+  readonly #changes = new Map<number, PendingChange>();
   #nextId = 1;
   /** Why no further text is taken; null while the thread works. */
   #ended: AcceleratorError | null = null;
@@ -110,7 +117,7 @@ export class Accelerator {
   private constructor(worker: Worker, provider: Provider, modelNames: readonly string[]) {
     this.#worker = worker;
     this.provider = provider;
-    this.modelNames = modelNames;
+    this.#modelNames = new Set(modelNames);
     worker.on('message', (reply: WorkerReply) => this.#onReply(reply));
     worker.on('error', (error: unknown) => this.#end(createDeathError(describeError(error))));
     this.#exited = new Promise((resolve) => {
@@ -139,6 +146,37 @@ export class Accelerator {
     });
   }
 
+  get modelNames(): readonly string[] {
+    return [...this.#modelNames];
+  }
+
+  /**
+   * Loads one more model, tried as `create` tries those that it is given. Rejects as that does, and with CLOSED or WORKER_DIED;
+   * then the model is not there, and all others are.
+   */
+  async load(model: ModelFile): Promise<void> {
+    if (this.#modelNames.has(model.name))
+      throw new AcceleratorError('BAD_REQUEST', `model ${model.name} is loaded`);
+    await this.#change((id) => ({ type: 'load', id, model }));
+    this.#modelNames.add(model.name);
+  }
+
+  /** Frees a model, after what was asked of it before. One that is not loaded is as good as freed. */
+  async unload(name: string): Promise<void> {
+    if (!this.#modelNames.delete(name)) return;
+    await this.#change((id) => ({ type: 'unload', id, name }));
+  }
+
+  #change(requestOf: (id: number) => WorkerRequest): Promise<void> {
+    if (this.#ended !== null)
+      return Promise.reject(new AcceleratorError(this.#ended.code, this.#ended.message));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#changes.set(id, { resolve, reject });
+      this.#send(requestOf(id));
+    });
+  }
+
   /**
    * Ends the thread and frees its models; what is pending rejects with CLOSED. Resolves when the thread is gone, which
    * is after the run in progress, for onnxruntime cannot break one off. Calling it again waits for the same end.
@@ -153,7 +191,7 @@ export class Accelerator {
 
   #refuse(request: InferRequest): AcceleratorError | null {
     if (this.#ended !== null) return new AcceleratorError(this.#ended.code, this.#ended.message);
-    if (!this.modelNames.includes(request.model)) {
+    if (!this.#modelNames.has(request.model)) {
       const known = this.modelNames.length === 0 ? 'none' : this.modelNames.join(', ');
       return new AcceleratorError('UNKNOWN_MODEL', `model ${request.model} is not known; known are ${known}`);
     }
@@ -169,6 +207,13 @@ export class Accelerator {
 
   #onReply(reply: WorkerReply): void {
     if (reply.type === 'ready' || reply.type === 'refused') return;
+    if (reply.type === 'changed') {
+      const change = this.#changes.get(reply.id);
+      this.#changes.delete(reply.id);
+      if (reply.error === null) change?.resolve();
+      else change?.reject(new AcceleratorError(reply.error.code, reply.error.message));
+      return;
+    }
     const pending = this.#take(reply.id);
     if (pending === null) return; // Answered after its timeout.
     if (reply.type === 'failed') {
@@ -197,6 +242,9 @@ export class Accelerator {
   /** Takes no further text and rejects all that wait; the first reason given stands. */
   #end(reason: AcceleratorError): void {
     this.#ended ??= reason;
+    for (const { reject } of this.#changes.values())
+      reject(new AcceleratorError(this.#ended.code, this.#ended.message));
+    this.#changes.clear();
     for (const id of [...this.#pending.keys()]) {
       this.#take(id)?.reject(new AcceleratorError(this.#ended.code, this.#ended.message));
     }

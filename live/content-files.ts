@@ -1,5 +1,5 @@
 /** Contents that records on disk name: a file each, called by its hash, gone when no record names it any more. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskRecordShape, type DiskRecord } from '../core/machine/disk-records.ts';
 import { visitRefs, type Ref, type Shape } from '../core/machine/shape.ts';
@@ -7,11 +7,16 @@ import { isContentOf } from './contents.ts';
 import { writeDurably } from './durable-file.ts';
 
 const HASH = /^[0-9a-f]{64}$/;
+/** Contents that have come and that no record names yet: so many, and so long until they are erased. */
+const MAX_UNNAMED = 512;
+const UNNAMED_MS = 10 * 60_000;
 
 export class ContentFiles {
   private readonly folder: string;
   /** How often records name each. */
   private readonly counts = new Map<string, number>();
+  /** Fetched or brought, and not named by a record yet: since when, the oldest first. */
+  private readonly unnamed = new Map<string, number>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -31,12 +36,42 @@ export class ContentFiles {
     return this.counts.has(hash);
   }
 
+  /** Whether there is a file of that size; what it holds is seen when it is read. */
+  lies({ hash, sizeBytes }: Ref): boolean {
+    if (!HASH.test(hash)) return false;
+    return statSync(join(this.folder, hash), { throwIfNoEntry: false })?.size === sizeBytes;
+  }
+
+  /** Writes bytes that are the content of the reference before any record names it. False if there is no room, or none on the disk. */
+  adopt(content: Ref, bytes: Uint8Array): boolean {
+    const beforeMs = performance.now() - UNNAMED_MS;
+    for (const [hash, sinceMs] of this.unnamed) {
+      if (sinceMs >= beforeMs) break;
+      this.unnamed.delete(hash);
+      this.erase(hash);
+    }
+    if (this.lies(content)) return true;
+    if (this.unnamed.size >= MAX_UNNAMED) return false;
+    try {
+      this.write(content, bytes);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+      return false;
+    }
+    if ((this.counts.get(content.hash) ?? 0) === 0) this.unnamed.set(content.hash, performance.now());
+    return true;
+  }
+
   /** The bytes, if they are there and are what the reference says. */
   read(content: Ref): Uint8Array | undefined {
     if (!HASH.test(content.hash)) return undefined;
     try {
       const bytes = readFileSync(join(this.folder, content.hash));
-      return isContentOf(content, bytes) ? bytes : undefined;
+      if (isContentOf(content, bytes)) return bytes;
+      // It has rotted: whoever needs it fetches it again, and finds room for it.
+      if (bytes.length === content.sizeBytes) this.erase(content.hash);
+      return undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
@@ -46,7 +81,10 @@ export class ContentFiles {
   /** A record comes in the place of another; what only the other named is erased. Returns what that was, by hash. */
   replace(old: DiskRecord | null, record: DiskRecord | null): string[] {
     const erased: string[] = [];
-    for (const { hash } of refsOf(record)) this.counts.set(hash, (this.counts.get(hash) ?? 0) + 1);
+    for (const { hash } of refsOf(record)) {
+      this.counts.set(hash, (this.counts.get(hash) ?? 0) + 1);
+      this.unnamed.delete(hash);
+    }
     for (const { hash } of refsOf(old)) {
       const count = (this.counts.get(hash) ?? 0) - 1;
       if (count > 0) this.counts.set(hash, count);

@@ -27,7 +27,7 @@ export class Contents {
   private readonly maxTotalBytes: number;
   totalBytes = 0;
   /** Where contents lie that records name; null: nowhere. */
-  files: Pick<ContentFiles, 'read' | 'has'> | null = null;
+  files: ContentFiles | null = null;
 
   constructor(maxTotalBytes = MAX_TOTAL_BYTES) {
     this.maxTotalBytes = maxTotalBytes;
@@ -50,6 +50,19 @@ export class Contents {
     if (found.bytes.length !== content.sizeBytes) return undefined;
     this.touch(content.hash, found);
     return found.bytes;
+  }
+
+  /** Whether the bytes are here, without reading them. */
+  has(content: Ref): boolean {
+    const found = this.held.get(content.hash);
+    return found === undefined
+      ? this.files?.lies(content) === true
+      : found.bytes.length === content.sizeBytes;
+  }
+
+  /** Keeps them on disk, for a record that will name them. False if there is no room. */
+  keepApart(content: Ref, bytes: Uint8Array): boolean {
+    return bytes.length <= MAX_CONTENT_BYTES && this.files?.adopt(content, bytes) === true;
   }
 
   /** Keeps bytes that are the content of the reference. False if they are too large or there is no room. */

@@ -78,6 +78,7 @@ export class Disk implements Device {
   private tryToStore(log: RecordLog, { writes }: Store): number {
     try {
       for (const content of writes.flatMap(({ record }) => refsOf(record))) {
+        if (this.files.lies(content)) continue;
         const bytes = this.contents.get(content);
         if (bytes === undefined) return DISK_FAILED;
         this.files.write(content, bytes);

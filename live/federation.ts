@@ -75,6 +75,9 @@ export interface Federation {
   stop(): Promise<void>;
 }
 
+/** Of the key whose word on models counts, in the folder of the federation. */
+export const PUBLISHER_FOLDER = join('publishers', '1');
+
 const HOST = '127.0.0.1';
 /** One process a node: more is for the simulator. */
 const MAX_NODES = 64;
@@ -298,18 +301,20 @@ export function layOut(
       operatorNames(cluster).map((_, i) => openIdentity(join(folder, 'operators', cluster.name, `${i + 1}`))),
     ]),
   );
+  const publisher = openIdentity(join(folder, PUBLISHER_FOLDER));
   const roster = [
     ...scenario.nodes.map(({ name, cluster }, i) => entryOf(keys[i]!, name, cluster)),
     ...scenario.nodes.flatMap(({ name, cluster, types }, i) =>
       types.includes('gateway') ? [entryOf(openUser(folders[i]!), `user of ${name}`, cluster)] : [],
     ),
+    entryOf(publisher, 'publisher of models', ''),
     ...[...attestors].map(([cluster, key]) => entryOf(key, `attestor of ${cluster}`, cluster)),
     ...[...operators].flatMap(([cluster, operatorKeys]) =>
       operatorKeys.map((key, i) => entryOf(key, `operator ${i + 1} of ${cluster}`, cluster)),
     ),
   ];
   const ids = new LiveIds(roster);
-  const configs = configureLive(scenario, ids, keys, attestors, operators, options.basePort);
+  const configs = configureLive(scenario, ids, keys, attestors, operators, publisher, options.basePort);
   return scenario.nodes.map((spec, i): Member => {
     const config: LiveConfig = {
       format: 1,
@@ -344,6 +349,7 @@ function configureLive(
   keys: readonly Identity[],
   attestors: ReadonlyMap<string, Identity>,
   operators: ReadonlyMap<string, readonly Identity[]>,
+  publisher: Identity,
   basePort?: number,
 ): NodeConfig[] {
   const cast = {
@@ -352,6 +358,7 @@ function configureLive(
     operators: new Map(
       [...operators].map(([cluster, those]) => [cluster, those.map(({ id }) => ids.peerOf(id))]),
     ),
+    publishers: [ids.peerOf(publisher.id)],
   };
   const encoder = new Encoder(ids);
   const nowUs = Date.now() * 1_000;

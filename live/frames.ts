@@ -3,6 +3,7 @@
  * nonce and its place in the order. Said again over the same connection it has an old place, over another the signature is not right.
  */
 import { randomBytes } from 'node:crypto';
+import type { Carried } from './content-carrier.ts';
 
 const NONCE_BYTES = 32;
 
@@ -17,13 +18,13 @@ export type FrameArguments = [
   n: number,
   bytes: Uint8Array,
   signature: Uint8Array,
-  contents: Uint8Array[],
+  contents: Carried[],
 ];
 
 /** What is to be said, to be signed when it is known where it stands. */
 export interface Parcel {
   readonly bytes: Uint8Array;
-  readonly contents: Uint8Array[];
+  readonly contents: Carried[];
 }
 
 /** The speaking end of a connection. */

@@ -11,12 +11,14 @@ import { loadOf } from '../core/roles/compute.ts';
 import { OK, STAGES, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
 import { routeAgents } from './agents-http.ts';
+import { routeContents } from './contents-http.ts';
 import type { Ending, GatewayUser } from './gateway-user.ts';
 import { nameOf, readKey, requestIdOf, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
 import { Metrics } from './metrics.ts';
 import { routePods } from './pods-http.ts';
 import type { PodVisitors } from './pod-visitors.ts';
+import { routeModels } from './models-http.ts';
 import { routePodHosts, routeShelf, shelfOf } from './pod-shelf.ts';
 import { PodDoor } from './pod-visits.ts';
 import { readQuestion } from './question.ts';
@@ -41,6 +43,8 @@ export function createHttp(
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.contentType).send(await metrics.read());
   });
+  routeContents(app, live);
+  routeModels(app, live);
   if (user !== null) {
     app.post('/v1/ask', express.json({ limit: BODY_LIMIT }), (request, response) =>
       takeQuestion(live, user, metrics, request, response),
@@ -59,7 +63,7 @@ export function createHttp(
     const detail =
       isOfGateways && user === null
         ? 'this node is no gateway'
-        : 'there are /v1/ask, /v1/agents, /v1/pods/OWNER/NUMBER, /v1/health, /v1/node, /metrics';
+        : 'there are /v1/ask, /v1/agents, /v1/pods/OWNER/NUMBER, /v1/models, /v1/health, /v1/node, /metrics';
     sendFault(response, 404, 'NOT_FOUND', detail);
   });
   app.use(answerFault(onFault));

@@ -202,6 +202,11 @@ export class LiveIds implements Pure {
     return this.check(publicKey, requestMessage(text), signature);
   }
 
+  /** The number of an id, or null if it was never named. */
+  find(id: string): Peer | null {
+    return this.numbers.get(id) ?? null;
+  }
+
   /** Whether the id is on the roster. */
   knows(id: string): boolean {
     return this.onRoster.has(id);

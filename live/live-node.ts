@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addressOf } from '../core/cluster/membership/detector.ts';
 import { ACCELERATOR, DISK, NETWORK } from '../core/base/peers.ts';
-import type { Envelope } from '../core/machine/envelope.ts';
+import { Envelope } from '../core/machine/envelope.ts';
+import { CONTENT_FALSE, NOTE_LIED, type Noted } from '../core/machine/kinds.ts';
+import type { ContentFalse } from '../core/models/model-bodies.ts';
 import type { Boot } from '../core/machine/node.ts';
 import { createNode } from '../core/machine/node-state.ts';
 import { Accelerator } from './accelerator.ts';
@@ -59,6 +61,8 @@ export class LiveNode {
   readonly transport: Transport;
   readonly bootCount: number;
   readonly journal: JournalWriter;
+  /** Who has handed out what is not true of a model, by name, and how often. */
+  readonly lies = new Map<string, number>();
   /** Set before `start` by whoever asks through this node. */
   user: LocalUser | null = null;
   /** Whoever gives it orders from inside its process. */
@@ -80,7 +84,8 @@ export class LiveNode {
   static async open(folder: string, config: LiveConfig, events: LiveNodeEvents): Promise<LiveNode> {
     const { provider, models } = config;
     // The models are tried before the boot is counted: a node without its accelerator does not start.
-    const accelerator = models.length === 0 ? null : await Accelerator.create({ provider, models });
+    const isUsed = models.length > 0 || hasMovingModels(config);
+    const accelerator = isUsed ? await Accelerator.create({ provider, models }) : null;
     const http = createServer();
     try {
       // What the node says of itself, its address, must be known before it says anything.
@@ -132,12 +137,19 @@ export class LiveNode {
     this.boot = boot;
     this.disk = new Disk(folder, this.ids, this.contents, (error) => this.fail(error));
     this.keys = new Keys(folder, this.identity, this.contents, (error) => this.fail(error));
-    this.acceleratorDevice = accelerator === null ? null : new AcceleratorDevice(accelerator, this.contents);
+    this.acceleratorDevice =
+      accelerator === null
+        ? null
+        : new AcceleratorDevice(accelerator, this.contents, join(folder, LOADED_FOLDER));
     this.driver = new Driver(createNode(self, nodeConfig, this.ids), {
       journal: this.journal,
       deviceOf: (envelope) => this.deviceOf(envelope),
       send: (envelope, bytes) => this.send(envelope, bytes),
-      onNoted: (envelope, wallUs) => this.events.onNoted(envelope, wallUs),
+      onNoted: (envelope, wallUs) => {
+        const liar = this.liarIn(envelope);
+        if (liar !== null) this.lies.set(liar, (this.lies.get(liar) ?? 0) + 1);
+        this.events.onNoted(envelope, wallUs);
+      },
       onBroken: (error) => this.fail(error instanceof Error ? error : new Error(String(error))),
     });
     this.transport = new Transport({
@@ -148,6 +160,7 @@ export class LiveNode {
       address: nodeConfig.address,
       addressOf: (id) => addressOf(this.driver.node, this.ids.peerOf(id)),
       deliver: (envelope, bytes) => this.driver.deliver(envelope, bytes),
+      onFalse: (envelope) => this.tellFalse(envelope),
     });
     this.network = new NetworkDevice(this.ids, this.transport);
   }
@@ -189,11 +202,40 @@ export class LiveNode {
     return this.keys;
   }
 
+  /** The name of whom a note says that it has handed out what is not true of a model; null: it says something else. */
+  liarIn({ body }: Envelope): string | null {
+    const { note, chosen } = body as Noted;
+    if (note !== NOTE_LIED) return null;
+    const id = this.ids.idOf(chosen);
+    return this.names.get(id) ?? id;
+  }
+
+  /** The node hears from NETWORK that what it was to be sent was not what it was called. */
+  private tellFalse({ from, origin, originBoot, n, attempt }: Envelope): void {
+    const told = new Envelope();
+    const body: ContentFalse = { peer: from };
+    const to = this.driver.node.self;
+    Object.assign(told, { kind: CONTENT_FALSE, from: NETWORK, to, origin, originBoot, n, attempt, body });
+    this.driver.deliverOwn(told);
+  }
+
   private fail(error: Error): void {
     this.driver.stop();
     this.journal.leave();
     this.events.onFailed(error);
   }
+}
+
+/** Versions of models that move, while they are loaded. */
+const LOADED_FOLDER = 'loaded';
+
+/** Whether a node may be told to run models that it pulls. */
+function hasMovingModels({ node }: LiveConfig): boolean {
+  const fields = fieldsOf(node, 'node');
+  const { types } = fieldsOf(fields['manifest'], 'node.manifest') as { types?: unknown };
+  const { publishers } = fields;
+  const isCompute = Array.isArray(types) && types.includes('compute');
+  return isCompute && Array.isArray(publishers) && publishers.length > 0;
 }
 
 /** A node without models has no accelerator, and its manifest offers none: nothing is asked of it. */

@@ -42,6 +42,22 @@ export class Metrics {
       'reason',
       () => transport.refused,
     );
+    this.count(
+      'content_served_bytes',
+      'bytes of large contents handed out',
+      () => transport.carrier.servedBytes,
+    );
+    this.count(
+      'content_fetched_bytes',
+      'bytes of large contents fetched',
+      () => transport.carrier.fetchedBytes,
+    );
+    this.countBy(
+      'lies',
+      'contents of models that were not true, by who handed them out',
+      'node',
+      () => live.lies,
+    );
     this.countBy('unsent', 'envelopes to other nodes that were dropped', 'reason', () => transport.unsent);
     this.countBy('undelivered', 'words of devices and users not taken', 'reason', () => driver.undelivered);
     this.countBy('turned_away', 'envelopes of which the node took nothing in', 'reason', () =>

@@ -83,6 +83,8 @@ function onNoted(envelope: Envelope, wallUs: number): void {
     tell({ type: 'ready' });
     report();
   }
+  const liar = live?.liarIn(envelope) ?? null;
+  if (liar !== null) log.warn({ liar }, 'it handed out what is not true of a model, and is not asked again');
   if (live === null || noted.note > NOTE_OUTCOME) return;
   const node = live;
   tell({

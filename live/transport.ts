@@ -9,7 +9,8 @@ import { decodeEnvelope, MAX_ENVELOPE_BYTES } from '../core/machine/codec.ts';
 import { Envelope } from '../core/machine/envelope.ts';
 import { KINDS, STORE, typeOfKind } from '../core/machine/kinds.ts';
 import { visitRefs, type Ref } from '../core/machine/shape.ts';
-import { isContentOf, MAX_POD_BYTES, type Contents } from './contents.ts';
+import { ContentCarrier, type Fault } from './content-carrier.ts';
+import { MAX_POD_BYTES, type Contents } from './contents.ts';
 import { Hearer, readNonce, Speaker, type FrameArguments, type FramePlace, type Parcel } from './frames.ts';
 import {
   idOfPublicKey,
@@ -46,6 +47,8 @@ export interface TransportOptions {
   readonly addressOf: (id: string) => string;
   /** Takes a verified envelope, whose contents are held; or says why not. */
   readonly deliver: (envelope: Envelope, bytes: Uint8Array) => string | null;
+  /** An envelope was dropped, since what its sender handed out is not the contents that it names. */
+  readonly onFalse: (envelope: Envelope) => void;
 }
 
 /** A connection that somebody made to us, and our end of it to speak over; null if they do not want to hear. */
@@ -62,6 +65,7 @@ export class Transport {
   /** By id of the node. */
   readonly sentTo = new Map<string, SentCount>();
   received = 0;
+  readonly carrier: ContentCarrier;
   private readonly options: TransportOptions;
   private readonly server: Server;
   private readonly links = new Map<string, Link>();
@@ -72,6 +76,7 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.options = options;
+    this.carrier = new ContentCarrier(options.contents);
     this.server = new Server(options.http, {
       serveClient: false,
       transports: ['websocket'],
@@ -111,21 +116,18 @@ export class Transport {
   }
 
   async close(): Promise<void> {
+    this.carrier.close();
     for (const link of this.links.values()) link.close();
     await this.server.close();
   }
 
   private trySend(envelope: Envelope, bytes: Uint8Array, to: string): string | null {
     if (bytes.length > MAX_ENVELOPE_BYTES) return 'too large';
-    const contents: Uint8Array[] = [];
-    for (const content of refsOf(envelope)) {
-      const held = this.options.contents.get(content);
-      if (held === undefined) return 'content no longer held';
-      contents.push(held);
-    }
     const address = this.addressOf(to);
     const back = this.returns.get(to);
     if (address === undefined && back?.socket.connected !== true) return 'no address';
+    const contents = this.carrier.pack(envelope.kind, refsOf(envelope));
+    if (typeof contents === 'string') return contents;
     const parcel = { bytes, contents };
     if (address !== undefined) return this.linkTo(to, address).send(parcel);
     const { socket, speaker } = back!;
@@ -185,19 +187,23 @@ export class Transport {
   }
 
   private receive(frame: unknown[], hearer: Hearer, back: Return | null): void {
-    let reason: string | null;
+    let reason: string | null | undefined;
     try {
       reason = this.tryReceive(frame, hearer, back);
     } catch (error) {
       if (!(error instanceof PeerTableFull)) throw error;
       reason = 'too many peers';
     }
+    if (reason !== undefined) this.count(reason);
+  }
+
+  private count(reason: string | null): void {
     if (reason === null) this.received++;
     else increment(this.refused, reason);
   }
 
-  /** Null if the envelope was delivered, or why it was refused. */
-  private tryReceive(frame: unknown[], hearer: Hearer, back: Return | null): string | null {
+  /** Null if the envelope was delivered, or why it was refused; undefined: it waits for contents. */
+  private tryReceive(frame: unknown[], hearer: Hearer, back: Return | null): string | null | undefined {
     const [publicKey, n, bytes, signature, contents] = frame;
     if (
       typeof publicKey !== 'string' ||
@@ -219,32 +225,26 @@ export class Transport {
     if (envelope.to < 0 || ids.idOf(envelope.to) !== identity.id) return 'wrong receiver';
     if (envelope.origin < 0) return 'wrong origin';
     if (typeOfKind(envelope.kind) === typeOfKind(STORE)) return 'device envelope';
-    const fault = this.takeContents(envelope, contents);
-    if (fault !== null) return fault;
     if (back !== null && back.speaker !== null && this.addressOf(from) === undefined)
       this.rememberReturn(from, back);
-    return this.options.deliver(envelope, bytes);
+    const fault = this.carrier.unpack(envelope.kind, refsOf(envelope), contents, from, this.addressOf(from));
+    if (!(fault instanceof Promise)) return this.finish(envelope, bytes, fault);
+    // It is counted when its contents have come.
+    void fault.then((late) => this.count(this.finish(envelope, bytes, late)));
+    return undefined;
+  }
+
+  /** Delivers an envelope whose contents are here; null, or why not. */
+  private finish(envelope: Envelope, bytes: Uint8Array, fault: Fault | null): string | null {
+    if (fault === null) return this.options.deliver(envelope, bytes);
+    if (fault.isLie) this.options.onFalse(envelope);
+    return fault.reason;
   }
 
   private rememberReturn(from: string, back: Return): void {
     this.returns.delete(from);
     this.returns.set(from, back);
     if (this.returns.size > MAX_RETURNS) this.returns.delete(this.returns.keys().next().value!);
-  }
-
-  /** An envelope that names contents is delivered with all of them, verified and held, or not at all. */
-  private takeContents(envelope: Envelope, contents: unknown[]): string | null {
-    const refs = refsOf(envelope);
-    if (contents.length !== refs.length) return 'content missing';
-    for (const [i, content] of refs.entries()) {
-      const bytes: unknown = contents[i];
-      if (!(bytes instanceof Uint8Array)) return 'malformed frame';
-      if (!isContentOf(content, bytes)) return 'other content';
-    }
-    const areHeld = refs.every((content, i) =>
-      this.options.contents.keep(content, contents[i] as Uint8Array),
-    );
-    return areHeld ? null : 'no room for content';
   }
 }
 

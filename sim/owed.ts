@@ -1,3 +1,4 @@
+import { isCovered } from './invariants/invariant.ts';
 import { allows, standing } from './invariants/pods-at-home.ts';
 import { canRead } from './invariants/pod-remains.ts';
 import { lastSafeWrite } from './invariants/writes-survive.ts';
@@ -25,6 +26,7 @@ export const OWED: Readonly<Record<GoalName, Owed>> = {
   'sessions-up': owedByBridges,
   'pods-replicated': owedByPodHosts,
   'clusters-discovered': owedByDirectories,
+  'versions-converge': owedByModels,
   'requests-ended': (world, machines) => {
     const clusters = new Set(machines.map(({ cluster }) => cluster));
     return world.users.requests
@@ -198,3 +200,41 @@ function owedByPodHosts(world: World, machines: readonly Machine[]): string[] {
     return [`pod p${pod.index + 1} lies on ${holders.length} disks of hosts that are up, of ${least}`];
   });
 }
+
+/**
+ * R7.2-2: the nodes of a cluster that follow a model and may have it run one version of it, whole and not on trial. Which one the
+ * world knows: what the publisher points at last; or, if that one may fail its trial, or is withdrawn by now, any that is not.
+ */
+function owedByModels(world: World, machines: readonly Machine[]): string[] {
+  const { library, scenario, nowUs, rollouts } = world;
+  if (library === null) return [];
+  const isWithdrawn = (id: string): boolean => nowUs >= (rollouts.withdrawn.get(id) ?? Infinity);
+  return scenario.models.flatMap(({ name, moves, requiredMemoryBytes }) => {
+    if (moves === undefined) return [];
+    const pointed = rollouts.pointedAt(name);
+    const isSound = pointed.failsPpm === 0 && pointed.slowPpm <= 1_000_000 && !isWithdrawn(pointed.id);
+    const first = new Map<string, string>();
+    return membersOf(world, machines).flatMap(({ node, spec }) => {
+      const { wantedModels = [], compute, region, modelDiskBytes = Infinity } = spec;
+      const mayHave =
+        wantedModels.includes(name) &&
+        isCovered(region, moves.regions) &&
+        (compute?.gpuMemoryBytes ?? 0) * MOST_OF_MEMORY >= requiredMemoryBytes &&
+        modelDiskBytes >= 2 * pointed.entry.sizeBytes;
+      if (!mayHave) return [];
+      const current = node.models?.currents.get(name);
+      const id = current?.id ?? '';
+      const runs = library.find(id);
+      if (runs === undefined || current?.isTrial === true)
+        return [`${spec.name} runs no version of ${name} for good`];
+      const label = `${spec.name} runs ${name} in version ${runs.version}`;
+      if (isSound ? id !== pointed.id : isWithdrawn(id)) return [label];
+      const other = first.get(spec.cluster);
+      if (other === undefined) first.set(spec.cluster, id);
+      return other === undefined || other === id ? [] : [`${label}, others of ${spec.cluster} another`];
+    });
+  });
+}
+
+/** A node whose memory is nearly filled by a model may not be able to have it: what stays free is a parameter. */
+const MOST_OF_MEMORY = 0.9;

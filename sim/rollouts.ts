@@ -3,6 +3,7 @@ import type { Envelope } from '../core/machine/envelope.ts';
 import { MODEL, MODEL_NEWS, MODEL_STATE, REFUSED } from '../core/machine/kinds.ts';
 import type { ModelNews } from '../core/models/model-bodies.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
+import type { PublishedVersion } from './library.ts';
 import type { Machine } from './machine.ts';
 import type { ResolvedRollout } from './scenario/resolved.ts';
 import type { World } from './world.ts';
@@ -26,6 +27,12 @@ export class Rollouts {
 
   get list(): readonly ResolvedRollout[] {
     return this.world.scenario.rollouts ?? [];
+  }
+
+  /** What the stable channel of a model points at. */
+  pointedAt(model: string): PublishedVersion {
+    const library = this.world.library!;
+    return library.find(this.sequences.get(model)?.id ?? '') ?? library.versionOf(model, 1);
   }
 
   act(place: number): void {

@@ -30,7 +30,7 @@ export interface Release {
   readonly hashes: readonly string[];
 }
 
-const PUBLISHER = 'publisher';
+export const PUBLISHER = 'publisher';
 const MODEL = 'm';
 const CHUNK_BYTES = 1_000;
 

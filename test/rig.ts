@@ -334,7 +334,7 @@ export class Rig {
       case ACCELERATOR:
         if (envelope.kind === kinds.INFER) station.inferring.push(envelope);
         else if (envelope.kind === kinds.LOAD_MODEL)
-          this.answerDevice(envelope, kinds.MODEL_LOADED, { id: idOf(envelope), error: '' });
+          this.answerDevice(envelope, kinds.MODEL_LOADED, { id: idOf(envelope), error: '', isUnread: false });
         else if (envelope.kind === kinds.UNLOAD_MODEL)
           this.answerDevice(envelope, kinds.MODEL_UNLOADED, { id: idOf(envelope) });
         return;

@@ -297,7 +297,7 @@ function setAlarm(node: Node): void {
   const { presence, gateway, index, compute, bridge } = node;
   let nextUs = Math.min(presence.nextBeatUs, nextDetectorUs(node), nextAffiliationUs(node));
   if (node.phase !== READY) nextUs = Math.min(nextUs, node.retryAtUs);
-  nextUs = Math.min(nextUs, agents.nextAgentUs(node), nextPodsUs(node));
+  nextUs = Math.min(nextUs, agents.nextAgentUs(node), nextPodsUs(node), models.nextModelsUs(node));
   if (gateway !== null) {
     nextUs = Math.min(nextUs, nextOf(gateway.searcher));
   }

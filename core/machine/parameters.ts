@@ -92,6 +92,12 @@ export const PARAMETERS = {
     'until holders of a version are looked for again; then ever longer',
   ),
   pullWaitMostUs: us(MINUTE_US, 60 * MINUTE_US, 'own', 'the longest time until holders are looked for again'),
+  passModelUs: us(
+    10 * MINUTE_US,
+    1_440 * MINUTE_US,
+    'own',
+    'a bridge that has a version only to hand it on keeps it so long after it was last asked for it',
+  ),
   keepCopyUs: us(10 * SECOND_US, 10 * MINUTE_US, 'own', 'a copy that another node relies on stays so long'),
   canaryWaitUs: us(
     10 * MINUTE_US,

@@ -1,3 +1,4 @@
+import type { Peer } from '../base/peers.ts';
 import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { CHUNK, HOLDER, MODEL_PAGE } from '../machine/kinds.ts';
@@ -13,6 +14,7 @@ import type { ChunkBrought, ChunkWanted, FindHolders, Holder, PageBrought } from
 import { entryOf, keysInOrder, type Held, type ModelHost } from './model-state.ts';
 import { heldKey, modelRecordOf, type HeldRecord, type ModelRecord } from './model-record.ts';
 import { storeModels } from './model-store.ts';
+import { mayGoTo, wantToPass } from './passing.ts';
 
 /** What lies on a node's disk of versions, and how it hands it out (R7.2-1). */
 
@@ -20,15 +22,17 @@ export function isWhole(host: ModelHost, id: string): boolean {
   return host.held.get(id)?.isWhole === true;
 }
 
-/** Whether this node hands a version out: it has all of it, and is worth it (R8.1-2). */
-function maySeed(node: Node, host: ModelHost, now: Now, id: string): boolean {
+/** Whether this node hands a version out: it has all of it, and is worth it (R8.1-2), and the copy may go there. */
+function maySeed(node: Node, host: ModelHost, now: Now, to: Peer, id: string): boolean {
+  if (!mayGoTo(node, host, now, to, id)) return false;
   return isWhole(host, id) && mayDo(ownTrust(node, now), 'seed-model');
 }
 
 /** Who looks for holders hears who has the whole of it; whoever is asked to keeps its copy for a while. */
 export function onFindHolders(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
-  const { id, isToKeep } = envelope.body as FindHolders;
-  const has = maySeed(node, host, now, id);
+  const { id, isToKeep, isToPass } = envelope.body as FindHolders;
+  if (isToPass) wantToPass(node, host, now, envelope.from, id);
+  const has = maySeed(node, host, now, envelope.from, id);
   // Whoever is about to remove its own copy can promise nothing; so of two that ask each other neither removes.
   const keeps = isToKeep && has && host.removal?.id !== id;
   if (keeps) host.kept.set(id, now.monoUs + node.config.parameters.keepCopyUs);
@@ -39,7 +43,8 @@ export function onFindHolders(node: Node, host: ModelHost, now: Now, out: Outbox
 
 export function onPageWanted(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { id, page } = envelope.body as { id: string; page: number };
-  const held = maySeed(node, host, now, id) ? (host.held.get(id)!.pages[page] ?? null) : null;
+  const has = maySeed(node, host, now, envelope.from, id);
+  const held = has ? (host.held.get(id)!.pages[page] ?? null) : null;
   if (held === null) {
     denyHolding(node, host, out, envelope, id);
     return;
@@ -51,9 +56,8 @@ export function onPageWanted(node: Node, host: ModelHost, now: Now, out: Outbox,
 export function onChunkWanted(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { id, page, place } = envelope.body as ChunkWanted;
   const entry = entryOf(host, id);
-  const hash = maySeed(node, host, now, id)
-    ? host.held.get(id)!.pages[page]?.hashes.hashes[place]
-    : undefined;
+  const has = maySeed(node, host, now, envelope.from, id);
+  const hash = has ? host.held.get(id)!.pages[page]?.hashes.hashes[place] : undefined;
   const chunk = entry === null || hash === undefined ? null : refOfChunk(entry, page, place, hash);
   if (chunk === null) {
     denyHolding(node, host, out, envelope, id);

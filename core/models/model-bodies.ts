@@ -1,5 +1,5 @@
 import { name } from '../cluster/manifest.ts';
-import { flag, integer, list, optional, record, ref, text, upTo, type Of } from '../machine/shape.ts';
+import { flag, integer, list, optional, peer, record, ref, text, upTo, type Of } from '../machine/shape.ts';
 import {
   channelShape,
   entryShape,
@@ -32,6 +32,8 @@ export const findHoldersBody = record({
   id: versionId,
   /** Whether the holder is to keep its copy for a while, since the asker wants to remove its own. */
   isToKeep: flag,
+  /** Whether a bridge that has no copy is to fetch one, from its own cluster or over a border, to hand it on. */
+  isToPass: flag,
 });
 export type FindHolders = Readonly<Of<typeof findHoldersBody>>;
 
@@ -64,6 +66,23 @@ export const chunkBody = record({
 });
 export type ChunkBrought = Readonly<Of<typeof chunkBody>>;
 
+/** A part of a version that its publisher puts on a node's disk: all chunks of one of its lists. */
+export const stockBody = record({
+  entry: entryShape,
+  page: upTo(MAX_PAGES - 1),
+  hashes: pageShape,
+  /** Delivered only when all of them lie with the receiver. */
+  chunks: list(ref, MAX_PAGE),
+});
+export type Stock = Readonly<Of<typeof stockBody>>;
+
+/**
+ * An envelope was dropped, since the bytes that its sender handed out are not those of the contents that it names. The envelope that
+ * says so has the number of that one.
+ */
+export const contentFalseBody = record({ peer });
+export type ContentFalse = Readonly<Of<typeof contentFalseBody>>;
+
 /** What whoever runs a node tells it to do with a model: the four verbs of §7.2. */
 export const MODEL_ORDERS = ['pull', 'remove', 'check', 'update'] as const;
 export const ORDER_PULL = 0;
@@ -91,5 +110,11 @@ export const loadModelBody = record({
 });
 export type LoadModel = Readonly<Of<typeof loadModelBody>>;
 export const unloadModelBody = record({ id: versionId });
-export const modelLoadedBody = record({ id: versionId, error: text(256) });
+export const modelLoadedBody = record({
+  id: versionId,
+  /** Why it has not been loaded; '' it has. */
+  error: text(256),
+  /** Whether the reason is that chunks could not be read: that says nothing of the version. */
+  isUnread: flag,
+});
 export type ModelLoaded = Readonly<Of<typeof modelLoadedBody>>;

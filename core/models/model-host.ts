@@ -1,19 +1,28 @@
-import { ACCELERATOR } from '../base/peers.ts';
+import { ACCELERATOR, NETWORK } from '../base/peers.ts';
 import { drawBelow } from '../base/rng.ts';
 import { NEVER_US, type Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import * as kinds from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { idOfEntry } from './hashes.ts';
-import { checkRestored, onChunkWanted, onFindHolders, onPageWanted, restoreHeld } from './holding.ts';
+import {
+  checkRestored,
+  eraseHeld,
+  onChunkWanted,
+  onFindHolders,
+  onPageWanted,
+  restoreHeld,
+} from './holding.ts';
 import { isLoaded, onModelLoaded, onModelUnloaded, wantLoaded } from './loading.ts';
+import type { ModelLoaded } from './model-bodies.ts';
 import { noteStarted } from './model-notes.ts';
 import type { ModelRecord } from './model-record.ts';
 import { createModelHost, keysInOrder, type ModelHost } from './model-state.ts';
 import { onKeeper, onModelOrder, onRemovalAlarm, settleOrders } from './orders.ts';
-import { onModelNews, onModelRound, onRoundAlarm } from './registry.ts';
+import { keepsRegistry, onModelNews, onModelRound, onRoundAlarm } from './registry.ts';
 import {
   createCurrent,
+  loseCurrent,
   onLookAlarm,
   onPolled,
   onVerdictSigned,
@@ -21,13 +30,19 @@ import {
   storeCurrent,
   versionFor,
 } from './rollout.ts';
-import { nextPullUs, onChunk, onHolder, onModelPage, onPullAlarm, onPullStored } from './transfer.ts';
+import { resumePassing } from './passing.ts';
+import { onModelStock, onStockStored } from './stocking.ts';
+import {
+  nextPullUs,
+  onChunk,
+  onFalseContent,
+  onHolder,
+  onModelPage,
+  onPullAlarm,
+  onPullStored,
+} from './transfer.ts';
 
-/** Models on a node (§7), where publishers are known: on compute nodes, and on bridges, which pass on what is known of models. */
-
-export function hasModels({ config, compute, bridge }: Node): boolean {
-  return config.publishers.length > 0 && (compute !== null || bridge !== null);
-}
+/** Models on a node (§7), where publishers are known: on compute nodes, on bridges, which hand them on, and on gateways, which are asked for them. */
 
 /** Takes over what the disk has kept. */
 export function restoreModel(node: Node, record: ModelRecord): void {
@@ -48,12 +63,13 @@ export function restoreModel(node: Node, record: ModelRecord): void {
 }
 
 export function startModels(node: Node, now: Now, out: Outbox): void {
-  if (!hasModels(node)) {
+  if (!keepsRegistry(node)) {
     node.models = null;
     return;
   }
   const host = (node.models ??= createModelHost());
   checkRestored(node, host);
+  resumePassing(node, host, now);
   for (const name of node.compute === null ? [] : node.config.wantedModels) {
     if (host.currents.has(name)) continue;
     const current = createCurrent();
@@ -104,6 +120,13 @@ export function onModels(node: Node, now: Now, out: Outbox, envelope: Envelope):
     case kinds.CHUNK:
       onChunk(node, host, now, out, envelope);
       return true;
+    case kinds.MODEL_STOCK:
+      onModelStock(node, host, now, out, envelope);
+      return true;
+    case kinds.CONTENT_FALSE:
+      if (envelope.from !== NETWORK) return false;
+      onFalseContent(node, host, now, out, envelope);
+      return true;
     case kinds.MODEL:
       onModelOrder(node, host, now, out, envelope);
       return true;
@@ -122,17 +145,25 @@ export function onModels(node: Node, now: Now, out: Outbox, envelope: Envelope):
   }
 }
 
-/** A version that cannot even be loaded has not proven itself. */
+/** A version that cannot even be loaded has not proven itself; one that this disk has lost is fetched anew. */
 function onLoadEnded(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
   if (onModelLoaded(node, host, envelope) === '') return;
-  const { id } = envelope.body as { id: string };
-  for (const [name, current] of host.currents)
-    if (current.id === id && current.isTrial && host.signing === null)
+  const { id, isUnread } = envelope.body as ModelLoaded;
+  for (const [name, current] of host.currents) {
+    if (current.id !== id) continue;
+    if (isUnread) loseCurrent(node, host, out, name, current);
+    else if (current.isTrial && host.signing === null)
       pass(node, host, now, out, name, current, false, 'the accelerator does not load it');
+  }
+  if (isUnread) eraseHeld(node, host, out, id);
 }
 
 export function onModelStored(node: Node, now: Now, out: Outbox, n: number, condition: number): boolean {
-  return node.models !== null && onPullStored(node, node.models, now, out, n, condition);
+  const host = node.models;
+  if (host === null) return false;
+  return (
+    onPullStored(node, host, now, out, n, condition) || onStockStored(node, host, now, out, n, condition)
+  );
 }
 
 export function onModelsAlarm(node: Node, now: Now, out: Outbox): void {

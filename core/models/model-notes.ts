@@ -88,7 +88,8 @@ export function compareTallies(tried: ModelTally, before: ModelTally): string {
   return before.jobs === 0 ? speak(tried) : `${speak(tried)}; of the one before ${speak(before)}`;
 }
 
-export function notePulled(node: Node, host: ModelHost, out: Outbox, { id, holders, liars }: Pull): void {
+export function notePulled(node: Node, host: ModelHost, out: Outbox, { id, holders }: Pull): void {
+  const { liars } = host;
   const from = holders.filter(({ given }) => given > 0).map(({ peer }) => ({ peer, cluster: '', reason: 0 }));
   const why = liars.length === 0 ? '' : `; ${liars.length} that sent something else left out`;
   const { name } = entryOf(host, id)!;

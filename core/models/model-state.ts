@@ -101,8 +101,6 @@ export type Wanted = Of<typeof wantedShape>;
 export const pullShape = record({
   id: versionId,
   holders: list(record({ peer, busy: integer, given: integer }), MAX_HOLDERS),
-  /** Who has sent what is not true; it is asked no more for this pull. */
-  liars: list(peer, MAX_HOLDERS),
   wanted: list(wantedShape, 16),
   /** When to ask again who has it, and how often that has been in vain. */
   nextAskUs: integer,
@@ -121,6 +119,19 @@ export const removalShape = record({
   untilUs: integer,
 });
 
+export const MAX_ASKERS = 32;
+const passingShape = record({
+  /** It is erased when nobody has asked for it until then. */
+  untilUs: integer,
+  /** Whether the node's own cluster wants it: only then is it fetched over a border, so that it crosses one and not two. */
+  isForOwn: flag,
+  /** Who has asked and is told when it is here. */
+  askers: list(peer, MAX_ASKERS),
+});
+
+const stockingShape = record({ owed: owedShape, id: versionId, page: integer, n: integer });
+export const MAX_STOCKING = 16;
+
 const waitingShape = record({ owed: owedShape, order: integer, name });
 export const MAX_WAITING = 16;
 
@@ -132,6 +143,12 @@ export const modelHostShape = record({
   tallies: table(versionId, tallyShape),
   loads: list(loadStateShape, MAX_LOADS),
   pull: optional(pullShape),
+  /** Who has handed out what is not true: it is asked no more. */
+  liars: list(peer, MAX_HOLDERS),
+  /** What a bridge has, or fetches, to hand it on. */
+  passing: table(versionId, passingShape),
+  /** What publishers have put here, and the disk has not kept yet. */
+  stocking: list(stockingShape, MAX_STOCKING),
   removal: optional(removalShape),
   /** Orders that are answered when they have been carried out. */
   waiting: list(waitingShape, MAX_WAITING),
@@ -161,6 +178,9 @@ export function createModelHost(): ModelHost {
     tallies: new Map(),
     loads: [],
     pull: null,
+    liars: [],
+    passing: new Map(),
+    stocking: [],
     removal: null,
     waiting: [],
     kept: new Map(),

@@ -174,7 +174,7 @@ function remove(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: En
     return;
   }
   host.removal = { owed: owedFor(envelope), name: model, id, open, untilUs: now.monoUs + REMOVAL_US };
-  const body: FindHolders = { id, isToKeep: true };
+  const body: FindHolders = { id, isToKeep: true, isToPass: false };
   for (const to of liveMembersOf(node, 'compute'))
     if (to !== node.self)
       out.send(FIND_HOLDERS, node.self, to, node.self, node.bootCount, node.nextN++, 0, body);

@@ -2,6 +2,7 @@ import type { Now } from '../base/time.ts';
 import { Digest } from '../base/digest.ts';
 import { drawSome } from '../base/rng.ts';
 import type { Peer } from '../base/peers.ts';
+import { hasType } from '../cluster/manifest.ts';
 import { hasMemberType, liveMembersOf } from '../cluster/membership/detector.ts';
 import { doesExport, sideOf } from '../cluster/border/peering.ts';
 import { isHeard } from '../cluster/border/sessions.ts';
@@ -19,7 +20,7 @@ import {
   withdrawalKey,
   type ModelRecord,
 } from './model-record.ts';
-import { keysInOrder, type ModelHost, type Registry } from './model-state.ts';
+import { entryOf, keysInOrder, stableOf, type ModelHost, type Registry } from './model-state.ts';
 import { storeModels } from './model-store.ts';
 
 /**
@@ -27,6 +28,13 @@ import { storeModels } from './model-store.ts';
  * sequence, of a withdrawal the earliest bound, of verdicts a bad one before a good one. So nodes that heard the same hold the
  * same, in whatever order, and nobody need be asked what is true.
  */
+
+/** Nodes that keep a registry: those that have models, hand them on, or are asked for them. */
+const KEEPERS = ['compute', 'bridge', 'gateway'] as const;
+
+export function keepsRegistry({ config }: Node): boolean {
+  return config.publishers.length > 0 && KEEPERS.some((type) => hasType(config.manifest, type));
+}
 
 /** Whether a document counts, and comes in the place of what is held. */
 export function learnEntry(node: Node, registry: Registry, entry: ModelEntry): string | null {
@@ -179,9 +187,17 @@ function tellPeers(node: Node, out: Outbox, news: ModelNews, now: Now): void {
   }
 }
 
+/** The memory that a model needs, as far as is known here: by the configuration, or by what its publisher points at; null: unknown. */
+export function memoryOf({ config, models }: Node, model: string): number | null {
+  const configured = config.models.find(({ name }) => name === model);
+  if (configured !== undefined) return configured.requiredMemoryBytes;
+  const id = models === null ? null : stableOf(models, model);
+  return id === null ? null : entryOf(models!, id)!.requiredMemoryBytes;
+}
+
 /** Members that keep a registry, drawn by chance. */
 function drawMembers(node: Node, count: number): readonly Peer[] {
-  const members = new Set([...liveMembersOf(node, 'compute'), ...liveMembersOf(node, 'bridge')]);
+  const members = new Set(KEEPERS.flatMap((type) => liveMembersOf(node, type)));
   members.delete(node.self);
   const others = [...members].sort((left, right) => node.pure.rank(left) - node.pure.rank(right));
   return drawSome(node.random, others, count);

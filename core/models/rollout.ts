@@ -21,6 +21,7 @@ import {
 } from './model-state.ts';
 import { storeModels } from './model-store.ts';
 import { learnVerdict, spreadVerdict } from './registry.ts';
+import { duePassing } from './passing.ts';
 import { startPull, stopPull } from './transfer.ts';
 
 /**
@@ -50,9 +51,12 @@ export function createCurrent(): Current {
 
 export function onLookAlarm(node: Node, host: ModelHost, now: Now, out: Outbox): void {
   if (now.monoUs < host.nextLookUs) return;
-  host.nextLookUs = host.currents.size === 0 ? NEVER_US : now.monoUs + LOOK_US;
   dropUseless(node, host, now);
   for (const name of keysInOrder(host.currents)) look(node, host, now, out, name, host.currents.get(name)!);
+  for (const id of duePassing(node, host, now, out))
+    if (isFit(node, host, id, now)) fetch(node, host, now, id);
+  const isIdle = host.currents.size === 0 && host.passing.size === 0;
+  host.nextLookUs = isIdle ? NEVER_US : now.monoUs + LOOK_US;
   sweepLoads(node, host, out);
   for (const [id, untilUs] of [...host.kept]) if (now.monoUs >= untilUs) host.kept.delete(id);
 }
@@ -60,7 +64,9 @@ export function onLookAlarm(node: Node, host: ModelHost, now: Now, out: Outbox):
 /** A pull of what nobody wants any more is given up. */
 function dropUseless(node: Node, host: ModelHost, now: Now): void {
   const { pull } = host;
-  if (pull !== null && !isUsable(node, host, pull.id, now)) stopPull(host);
+  if (pull === null) return;
+  const isPassed = host.passing.has(pull.id) && isFit(node, host, pull.id, now);
+  if (!isPassed && !isUsable(node, host, pull.id, now)) stopPull(host);
 }
 
 function look(node: Node, host: ModelHost, now: Now, out: Outbox, name: string, current: Current): void {
@@ -92,15 +98,22 @@ function targetOf(node: Node, host: ModelHost, pointer: Channel, current: Curren
   // Whoever has nothing yet does not begin with what nobody has tried.
   const isTimely = current.id !== '' || isProven(host, pointer, id) || !hasPrevious;
   if (isTimely && isUsable(node, host, id, now)) return id;
-  if (!hasPrevious || isUsable(node, host, current.id, now)) return null;
-  return previous;
+  if (!hasPrevious) return null;
+  // Whoever missed a good version comes to it though the next one is bad: so all run the same in the end (R7.2-2).
+  const isGood = host.registry.verdicts.get(previous)?.isGood === true;
+  return isGood || !isUsable(node, host, current.id, now) ? previous : null;
 }
 
 /** Whether a version may run here at all. */
 export function isUsable(node: Node, host: ModelHost, id: string, now: Now): boolean {
+  if (!isFit(node, host, id, now) || isBad(host, id)) return false;
+  return wouldFit(node, entryOf(host, id)!.requiredMemoryBytes);
+}
+
+/** Whether a copy of it may be here, to run or to be handed on. */
+function isFit(node: Node, host: ModelHost, id: string, now: Now): boolean {
   const entry = entryOf(host, id);
-  if (entry === null || isWithdrawn(host, id, now) || isBad(host, id)) return false;
-  return isAllowedHere(node, entry) && wouldFit(node, entry.requiredMemoryBytes);
+  return entry !== null && !isWithdrawn(host, id, now) && isAllowedHere(node, entry);
 }
 
 /** R7.2-2: from the bound that its publisher has set nobody serves it. */
@@ -131,7 +144,7 @@ function isOwnTurn(node: Node, now: Now, out: Outbox, current: Current, target: 
     current.pollUntilUs = now.monoUs + POLL_US;
     current.isOvertaken = false;
     const others = liveMembersOf(node, 'compute').filter((peer) => peer !== node.self);
-    const body: FindHolders = { id: current.id, isToKeep: false };
+    const body: FindHolders = { id: current.id, isToKeep: false, isToPass: false };
     for (const to of others.slice(0, MOST_POLLED))
       out.send(FIND_HOLDERS, node.self, to, node.self, node.bootCount, node.nextN++, 0, body);
     return false;
@@ -199,6 +212,16 @@ function stepBack(
   if (current.id !== '') wantLoaded(node, host, now, out, current.id);
 }
 
+/** What ran here is not on the disk any more: until it has been fetched anew, what ran before runs. */
+export function loseCurrent(node: Node, host: ModelHost, out: Outbox, name: string, current: Current): void {
+  const left = isWhole(host, current.previous) ? current.previous : '';
+  noteBack(node, host, out, name, current, left, 'its chunks cannot be read from the disk any more');
+  current.id = left;
+  current.previous = '';
+  current.isTrial = false;
+  storeCurrent(node, out, name, current);
+}
+
 /** All is as it should be: what runs is loaded, and what ran before makes room once that is so. */
 function settle(node: Node, host: ModelHost, now: Now, out: Outbox, current: Current): void {
   if (current.id === '') return;
@@ -240,10 +263,12 @@ function judge(node: Node, host: ModelHost, now: Now, out: Outbox, name: string,
 const NO_JOBS: ModelTally = { jobs: 0, failures: 0, us: 0, tokens: 0 };
 
 function isWorseThan(node: Node, tried: ModelTally, before: ModelTally): boolean {
-  const { trialWorsePpm, trialSlowPpm } = node.config.parameters;
+  const { trialWorsePpm, trialSlowPpm, trialJobs } = node.config.parameters;
   const sharePpm = ({ jobs, failures }: ModelTally): number =>
     jobs === 0 ? 0 : Math.floor((failures * 1_000_000) / jobs);
   if (sharePpm(tried) > sharePpm(before) + trialWorsePpm) return true;
+  // A few requests are no measure of speed: one long answer would condemn a version.
+  if (2 * Math.min(tried.jobs, before.jobs) < trialJobs) return false;
   if (before.tokens === 0 || tried.tokens === 0) return false;
   // Time a token, in millionths, so that it stays an integer.
   const ppmOf = ({ us, tokens }: ModelTally): number => Math.floor((us * 1_000) / tokens);

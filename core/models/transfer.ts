@@ -11,9 +11,10 @@ import { note } from '../machine/speech.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { MAX_PAGE, type ModelEntry } from './documents.ts';
 import { completes, openHeld, refOfChunk, storePage, takePage } from './holding.ts';
-import type { ChunkBrought, FindHolders, Holder, PageBrought } from './model-bodies.ts';
+import type { ChunkBrought, ContentFalse, FindHolders, Holder, PageBrought } from './model-bodies.ts';
 import { notePulled } from './model-notes.ts';
 import { entryOf, MAX_HOLDERS, type ModelHost, type Pull, type Wanted } from './model-state.ts';
+import { canHold, findBeyond, tellAskers } from './passing.ts';
 
 /**
  * A pull (R7.2-1): lists of chunks, then chunks, from several holders, each checked against what the publisher has signed, and
@@ -23,7 +24,7 @@ import { entryOf, MAX_HOLDERS, type ModelHost, type Pull, type Wanted } from './
 export function startPull(host: ModelHost, now: Now, id: string, entry: ModelEntry): void {
   if (host.pull !== null) return;
   openHeld(host, id, entry);
-  host.pull = { id, holders: [], liars: [], wanted: [], nextAskUs: now.monoUs, restUntilUs: 0, tries: 0 };
+  host.pull = { id, holders: [], wanted: [], nextAskUs: now.monoUs, restUntilUs: 0, tries: 0 };
 }
 
 /** Gives up a pull; what has come stays, and is gone on with. */
@@ -63,7 +64,8 @@ export function onHolder(node: Node, host: ModelHost, now: Now, out: Outbox, env
   } else if (
     entry !== null &&
     isRegionAllowed(entry.regions, region) &&
-    !pull.liars.includes(from) &&
+    !host.liars.includes(from) &&
+    canHold(node, host, now, from, id) &&
     !pull.holders.some(({ peer }) => peer === from) &&
     pull.holders.length < MAX_HOLDERS
   ) {
@@ -81,7 +83,7 @@ export function onModelPage(node: Node, host: ModelHost, now: Now, out: Outbox, 
   if (takePage(node, held, entry, page, hashes.hashes)) {
     wanted.storing = storePage(node, out, entry, id, held, page);
     wanted.dueUs = NEVER_US;
-  } else strike(node, pull, wanted, out);
+  } else strike(node, host, pull, wanted, out);
   proceed(node, host, pull, now, out);
 }
 
@@ -95,13 +97,28 @@ export function onChunk(node: Node, host: ModelHost, now: Now, out: Outbox, enve
   const due = refOfChunk(entry, page, place, list.hashes.hashes[place]);
   // That the bytes are those of the reference was checked on delivery; here, that it is the reference that was asked for.
   if (chunk.hash !== due.hash || chunk.sizeBytes !== due.sizeBytes || chunk.keyId !== 0) {
-    strike(node, pull, wanted, out);
+    strike(node, host, pull, wanted, out);
   } else {
     list.have[place] = true;
     list.count++;
     wanted.storing = storePage(node, out, entry, id, held, page);
     wanted.dueUs = NEVER_US;
   }
+  proceed(node, host, pull, now, out);
+}
+
+/** What a holder handed out was not even the content that it named: nothing of it was delivered. */
+export function onFalseContent(node: Node, host: ModelHost, now: Now, out: Outbox, envelope: Envelope): void {
+  const { pull } = host;
+  const { peer } = envelope.body as ContentFalse;
+  const wanted = pull?.wanted.find(
+    ({ holder, n, storing }) => holder === peer && n === envelope.n && storing === 0,
+  );
+  if (pull === null || wanted === undefined || envelope.originBoot !== node.bootCount) {
+    countRefusal(node, REFUSAL_LATE);
+    return;
+  }
+  strike(node, host, pull, wanted, out);
   proceed(node, host, pull, now, out);
 }
 
@@ -157,6 +174,7 @@ export function onPullStored(
   if (pull.wanted.every(({ storing }) => storing === 0) && completes(held)) {
     held.isWhole = true;
     notePulled(node, host, out, pull);
+    tellAskers(node, host, now, out, pull.id);
     host.pull = null;
     host.nextLookUs = now.monoUs;
     return true;
@@ -188,7 +206,7 @@ function proceed(node: Node, host: ModelHost, pull: Pull, now: Now, out: Outbox)
     const holder = chooseHolder(pull);
     if (holder === null) {
       if (pull.wanted.length > 0) return;
-      if (now.monoUs >= pull.restUntilUs) lookForHolders(node, pull, now, out);
+      if (now.monoUs >= pull.restUntilUs) lookForHolders(node, host, pull, now, out);
       pull.nextAskUs = pull.restUntilUs;
       return;
     }
@@ -233,16 +251,27 @@ function chooseHolder(pull: Pull): Peer | null {
   return best.peer;
 }
 
-/** Asks some of the live compute nodes who has the whole of it; waits longer each time in vain. */
-function lookForHolders(node: Node, pull: Pull, now: Now, out: Outbox): void {
+/**
+ * Asks some of the live compute nodes who has the whole of it, and waits longer each time in vain. A second time it asks the
+ * bridges, too: they fetch what they have not, to hand it on. Bridges themselves ask those of other clusters instead.
+ */
+function lookForHolders(node: Node, host: ModelHost, pull: Pull, now: Now, out: Outbox): void {
   pull.restUntilUs = now.monoUs + backOffUs(node, pull);
+  const isAskingBridges = pull.tries > 0 && node.bridge === null;
   pull.tries++;
-  const others = liveMembersOf(node, 'compute').filter(
-    (peer) => peer !== node.self && !pull.liars.includes(peer),
+  const others = drawSome(
+    node.random,
+    liveMembersOf(node, 'compute').filter((peer) => isAskable(node, host, peer)),
+    node.config.parameters.askHolders,
   );
-  const body: FindHolders = { id: pull.id, isToKeep: false };
-  for (const to of drawSome(node.random, others, node.config.parameters.askHolders))
+  const bridges = isAskingBridges ? liveMembersOf(node, 'bridge') : findBeyond(node, host, now, pull.id);
+  const body: FindHolders = { id: pull.id, isToKeep: false, isToPass: true };
+  for (const to of [...others, ...bridges.filter((peer) => isAskable(node, host, peer))])
     out.send(FIND_HOLDERS, node.self, to, node.self, node.bootCount, node.nextN++, 0, body);
+}
+
+function isAskable(node: Node, { liars }: ModelHost, peer: Peer): boolean {
+  return peer !== node.self && !liars.includes(peer);
 }
 
 /** Doubles with each try in vain. */
@@ -251,12 +280,12 @@ function backOffUs(node: Node, { tries }: Pull): number {
   return Math.min(pullWaitMostUs, pullWaitUs * 2 ** Math.min(tries, 16));
 }
 
-/** R7.2-1: who has sent what is not true is told of, and not asked again. */
-function strike(node: Node, pull: Pull, wanted: Wanted, out: Outbox): void {
+/** R7.2-1: who has handed out what is not true is told of, and not asked again. */
+function strike(node: Node, host: ModelHost, pull: Pull, wanted: Wanted, out: Outbox): void {
   pull.wanted.splice(pull.wanted.indexOf(wanted), 1);
   dropHolder(pull, wanted.holder);
-  if (pull.liars.length === MAX_HOLDERS) pull.liars.shift();
-  pull.liars.push(wanted.holder);
+  if (host.liars.length === MAX_HOLDERS) host.liars.shift();
+  host.liars.push(wanted.holder);
   note(node, out, null, NOTE_LIED, wanted.holder);
 }
 

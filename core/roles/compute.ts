@@ -148,8 +148,9 @@ export function onInferred(node: Node, compute: Compute, now: Now, out: Outbox, 
   compute.jobs.splice(at, 1);
   compute.running--;
   const inferred = envelope.body as Inferred;
-  const spentTokens = job.want.contextTokens + inferred.generatedTokens;
-  countJob(node, job.version, inferred.answer !== null, inferred.computedUs, spentTokens);
+  // Writing takes the time: where nothing is written, what was read is what there is to measure by.
+  const workTokens = inferred.generatedTokens || job.want.contextTokens;
+  countJob(node, job.version, inferred.answer !== null, inferred.computedUs, workTokens);
   if (inferred.answer === null) {
     sendRefusal(node, out, job, NO_CAPABLE_NODE, 0, `accelerator: ${inferred.error}`);
   } else {

@@ -1,5 +1,6 @@
 import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
+import { memoryOf } from '../models/registry.ts';
 import { CLUSTERS, FIND_CLUSTERS, NOTE_OUTCOME } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { countRefusal, REFUSAL_FORGED } from '../machine/refusals.ts';
@@ -157,7 +158,7 @@ function findFault(
   const { origin, originBoot, n } = envelope;
   if (gateway.searcher.searches.holds(origin, originBoot, n)) return null;
   if (isDeparting(node)) return refusal(NOT_READY, 'the node is leaving its cluster', []);
-  if (!node.config.models.some(({ name }) => name === want.model))
+  if (memoryOf(node, want.model) === null)
     return refusal(UNKNOWN_MODEL, `the federation knows no model ${want.model}`, []);
   const level = ownTrust(node, now);
   if (!mayDo(level, bringingOf(want.minTrust)))

@@ -11,6 +11,7 @@ import { evidenceShape } from '../cluster/registry/registry-bodies.ts';
 import { dropMember, isGone, learn, onPassAlarm, passOn } from '../cluster/registry/registry.ts';
 import { onStandingSweep, trustAt } from '../cluster/registry/testimony.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
+import { memoryOf } from '../models/registry.ts';
 import {
   FOUND,
   MANIFEST_WANTED,
@@ -193,7 +194,7 @@ function chooseCandidates(node: Node, index: IndexNode, now: Now, find: Find): C
   const chosen: Candidate[] = [];
   const others: number[] = [];
   const offering = directory.offeringOf(find.model);
-  const requiredBytes = node.config.models.find(({ name }) => name === find.model)?.requiredMemoryBytes ?? 0;
+  const requiredBytes = memoryOf(node, find.model) ?? 0;
   visitFromRandom(node, offering, (slot) => {
     if (isEligible(index, now, find, requiredBytes, slot))
       chosen.push(candidateAt(index, now, slot, find.model, true));

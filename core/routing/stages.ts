@@ -3,6 +3,7 @@ import { drawBelow } from '../base/rng.ts';
 import type { Now } from '../base/time.ts';
 import { chooseCrossing } from '../cluster/border/sessions.ts';
 import type { Outbox } from '../machine/envelope.ts';
+import { memoryOf } from '../models/registry.ts';
 import { AGENT, CROSS, FIND, NOTE_ASKED, RUN, type Candidate, type Find } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
 import { noteRequest } from '../machine/speech.ts';
@@ -82,8 +83,7 @@ function askOneOf(
   out: Outbox,
   candidates: readonly Candidate[],
 ): boolean {
-  const required =
-    node.config.models.find(({ name }) => name === search.want.model)?.requiredMemoryBytes ?? 0;
+  const required = memoryOf(node, search.want.model) ?? 0;
   const asker = askerOf(node, searcher, search, now);
   const able = search.plan === null ? candidates : ableFor(search, candidates, asker.cluster);
   const { chosen, struck } = decide(search.want, required, able, asker, node.random);

@@ -70,7 +70,7 @@ const UNLOAD_US = 10_000;
 export function loadModel({ chunks, id }: LoadModel): DeviceAnswer {
   let bytes = 0;
   for (const { sizeBytes } of chunks) bytes += sizeBytes;
-  const body: ModelLoaded = { id, error: '' };
+  const body: ModelLoaded = { id, error: '', isUnread: false };
   return { kind: MODEL_LOADED, body, delayUs: Math.max(1, Math.ceil(bytes / LOAD_BYTES_PER_US)) };
 }
 

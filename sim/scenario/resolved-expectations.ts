@@ -49,6 +49,8 @@ export const GOALS = {
   'clusters-discovered': 'every bridge lists the clusters within three peerings of its own',
   'pods-replicated':
     'every pod that was acknowledged lies on as many disks as its policy and the hosts that are up allow',
+  'versions-converge':
+    'the nodes of a cluster that are to have a model, and may, run one version of it: what its publisher points at, or the one before',
   'requests-ended': 'no request is open beyond its deadline',
 } as const;
 export type GoalName = keyof typeof GOALS;

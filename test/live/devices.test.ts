@@ -251,11 +251,12 @@ describe('the devices of a live node', function () {
     await writeEmbeddingModel(path);
     const accelerator = await Accelerator.create({ provider: 'cpu', models: [{ name: 'near', path }] });
     const contents = new Contents();
-    const device = new AcceleratorDevice(accelerator, contents);
+    const device = new AcceleratorDevice(accelerator, contents, join(folder, 'loaded'));
     const prompt = contents.put(Buffer.from('water'))!;
     const infer = async (body: object): Promise<Inferred> => {
       const answer = await askDevice(device, INFER, {
         model: 'near',
+        version: '',
         prompt,
         contextTokens: 5,
         maxTokens: 0,
@@ -301,6 +302,7 @@ describe('the transport when a peer is out of reach', function () {
       contents,
       address: '',
       addressOf: () => '',
+      onFalse: () => undefined,
       deliver,
     });
     const http = createServer();
@@ -311,6 +313,7 @@ describe('the transport when a peer is out of reach', function () {
       contents,
       address: '',
       addressOf: () => '',
+      onFalse: () => undefined,
       deliver,
     });
     // A port that is free now, and where the peer will listen later.

@@ -37,6 +37,7 @@ describe('dialling', function () {
       deliver: () => null,
       address: address || url,
       addressOf: () => '',
+      onFalse: () => undefined,
     };
     const transport = new Transport(options);
     closed.push(() => transport.close());

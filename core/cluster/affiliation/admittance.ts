@@ -6,6 +6,7 @@ import {
   TYPES,
   typeOfKind,
   AGENTS,
+  COPIES_ASKED,
   CROSS,
   FIND,
   FIND_OFFERS,
@@ -53,7 +54,9 @@ function isFromMember(node: Node, { kind, from, origin, body }: Envelope): boole
   const { table } = node.membership!;
   const row = table.find(from);
   if (row >= 0) return table.stateAt(row) !== LEFT;
-  if (kind !== CROSS || node.bridge === null) return false;
+  if (node.bridge === null) return false;
+  if (COPIES_ASKED.includes(kind)) return sessionWith(node.bridge.sessions, from) !== null;
+  if (kind !== CROSS) return false;
   return (body as Cross).path.length > 0 || sessionWith(node.bridge.sessions, from) !== null;
 }
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ACCELERATOR } from '../../../core/base/peers.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { ORDER_CHECK, ORDER_PULL, ORDER_REMOVE, ORDER_UPDATE } from '../../../core/models/model-bodies.ts';
 import { ERROR_CODES } from '../../../core/routing/outcomes.ts';
@@ -13,7 +14,7 @@ import {
   withdraw,
   type Release,
 } from '../../publisher.ts';
-import { SECOND_US, type NodeSpec, type Rig } from '../../rig.ts';
+import { envelopeOf, SECOND_US, type NodeSpec, type Rig } from '../../rig.ts';
 
 const NODES = ['c1', 'c2', 'c3'];
 
@@ -120,6 +121,56 @@ describe('rolling out a version', () => {
     rig.pump();
     rig.advance(60 * SECOND_US);
     expect(versions(rig)).to.deep.equal([2, 2, 2]);
+  });
+
+  it('R7.2-2: whoever missed a good version comes to it, though the one after it was bad', () => {
+    const cluster = start();
+    const { rig, second } = cluster;
+    rig.crash('c3');
+    releaseSecond(cluster);
+    rig.advance(60 * SECOND_US);
+    const third = release(rig, 3, 5);
+    for (const name of ['c1', 'c2']) rig.crash(name);
+    putOnDisk(rig, 'c1', third, false);
+    for (const name of ['c1', 'c2']) rig.boot(name);
+    rig.pump();
+    tellNode(rig, 'c2', { entries: [third.entry], channels: [pointTo(rig, third, 3, second.id)] });
+    rig.advance(15 * SECOND_US);
+    const [canary] = trials(rig);
+    serve(rig, canary, 3, 'broken');
+    rig.advance(30 * SECOND_US);
+    rig.boot('c3');
+    rig.pump();
+    rig.advance(60 * SECOND_US);
+    expect(versions(rig)).to.deep.equal([2, 2, 2]);
+  });
+
+  it('R7.2-1: a long answer or two condemn no version: its speed is judged by many', () => {
+    const cluster = start();
+    const { rig, first, second } = cluster;
+    releaseSecond(cluster);
+    rig.advance(15 * SECOND_US);
+    const [canary] = trials(rig);
+    const { models } = rig.node(canary);
+    models!.tallies.set(first.id, { jobs: 40, failures: 0, us: 40_000_000, tokens: 4_000 });
+    models!.tallies.set(second.id, { jobs: 3, failures: 0, us: 30_000_000, tokens: 300 });
+    rig.advance(60 * SECOND_US);
+    expect(versions(rig)).to.deep.equal([2, 2, 2]);
+  });
+
+  it('R7.2-1: what this disk has lost says nothing of the version: it is fetched anew', () => {
+    const { rig, first } = start();
+    const body = { id: first.id, error: 'a chunk is gone', isUnread: true };
+    const station = rig.station('c1');
+    const load = station.node.models!.loads.find(({ id }) => id === first.id)!;
+    load.state = 0;
+    const told = { origin: station.node.self, originBoot: station.bootCount };
+    rig.wire.push(envelopeOf(kinds.MODEL_LOADED, ACCELERATOR, station.node.self, body, told));
+    rig.pump();
+    expect(versionAt(rig, 'c1')).to.equal(0);
+    rig.advance(20 * SECOND_US);
+    expect(versionAt(rig, 'c1')).to.equal(1);
+    expect(station.node.models!.registry.verdicts.size).to.equal(0);
   });
 
   it('R7.2-2: serves a withdrawn version up to its bound, and not after it', () => {

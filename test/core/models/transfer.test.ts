@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { NETWORK } from '../../../core/base/peers.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import { checkLaw } from '../../laws/law.ts';
 import {
@@ -11,7 +12,7 @@ import {
   tellNode,
   versionAt,
 } from '../../publisher.ts';
-import { SECOND_US, type Rig } from '../../rig.ts';
+import { countRefusals, envelopeOf, SECOND_US, type Rig } from '../../rig.ts';
 
 /** Some nodes have a version from the start; the last has none. */
 function start(computes: number, chunks: number): Rig {
@@ -104,6 +105,61 @@ describe('pulling a model', () => {
     expect(told.map(({ chosen }) => chosen)).to.deep.equal([rig.peer('c2')]);
   });
 
+  it('R7.2-1: asks no more whoever handed out bytes that are not the content that it named', () => {
+    const rig = start(4, 60);
+    const others = new Set<number>();
+    let falsified = 0;
+    rig.drops = (envelope) => {
+      const { kind, from, to, n, originBoot } = envelope;
+      if (kind !== kinds.CHUNK) return false;
+      if (from !== rig.peer('c2')) {
+        others.add(from);
+        return false;
+      }
+      falsified++;
+      // As the driver says it, which has fetched them and dropped the envelope.
+      const told = { origin: to, originBoot, n };
+      rig.wire.push(envelopeOf(kinds.CONTENT_FALSE, NETWORK, to, { peer: from }, told));
+      return true;
+    };
+    rig.start();
+    rig.advance(20 * SECOND_US);
+    expect(versionAt(rig, 'c4')).to.equal(1);
+    expect(falsified).to.equal(1);
+    expect([...others].sort()).to.deep.equal([rig.peer('c1'), rig.peer('c3')].sort());
+    const told = rig.notes
+      .map(({ body }) => body as kinds.Noted)
+      .filter(({ note }) => note === kinds.NOTE_LIED);
+    expect(told.map(({ chosen }) => chosen)).to.deep.equal([rig.peer('c2')]);
+  });
+
+  it('R7.2-1: a liar is left out of the next pull, too, and nobody is for a lie that was not told', () => {
+    const rig = start(3, 8);
+    rig.start();
+    const told = { origin: rig.peer('c3'), originBoot: rig.node('c3').bootCount, n: 77 };
+    rig.wire.push(
+      envelopeOf(kinds.CONTENT_FALSE, NETWORK, rig.peer('c3'), { peer: rig.peer('c1') }, told),
+      envelopeOf(kinds.CONTENT_FALSE, rig.peer('mallory'), rig.peer('c3'), { peer: rig.peer('c1') }, told),
+    );
+    rig.pump();
+    expect(rig.node('c3').models!.liars).to.deep.equal([]);
+    expect(countRefusals(rig.node('c3'), 'of no device')).to.equal(1);
+  });
+
+  it('R8.1-2: who is experimental hands out no chunk, and R7.2-1: whoever is no node of the cluster is not believed', () => {
+    const rig = createCluster(3, { attestedTrust: 1 });
+    const first = release(rig, 1);
+    for (const name of ['c1', 'c2']) putOnDisk(rig, name, first, true);
+    rig.start();
+    rig.advance(30 * SECOND_US);
+    const body = { id: first.id, region: 'eu/fr', isWhole: true, keeps: false, busy: 0 };
+    rig.wire.push(envelopeOf(kinds.HOLDER, rig.peer('mallory'), rig.peer('c3'), body));
+    rig.pump();
+    rig.advance(30 * SECOND_US);
+    expect(versionAt(rig, 'c3')).to.equal(0);
+    expect(rig.sent.some(({ kind }) => kind === kinds.CHUNK_WANTED)).to.equal(false);
+  });
+
   it('takes no list of chunks that does not hash to what is signed', () => {
     const rig = start(3, 30);
     rig.drops = (envelope) => {
@@ -139,9 +195,10 @@ describe('pulling a model', () => {
     const before = rig.sent.length;
     tellNode(rig, 'c1', { entries: [first.entry], channels: [pointTo(rig, first, 1)] });
     rig.advance(600 * SECOND_US);
-    const asked = rig.sent
-      .slice(before)
-      .filter(({ kind, from }) => kind === kinds.FIND_HOLDERS && from === rig.peer('c1'));
+    const asked = rig.sent.slice(before).filter(({ kind, from, to }) => {
+      const isAsking = kind === kinds.FIND_HOLDERS && from === rig.peer('c1');
+      return isAsking && to === rig.peer('c2');
+    });
     expect(asked.length).to.be.within(8, 16);
   });
 });

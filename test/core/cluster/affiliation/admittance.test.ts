@@ -80,6 +80,7 @@ const OPEN: Readonly<Record<string, string>> = {
   'RESPONSE/model': 'operators hear it, and no node',
   'REPLICATE/model-page': 'it answers a question that the receiver remembers, and its hash decides',
   'REPLICATE/chunk': 'it answers a question that the receiver remembers, and its hash decides',
+  'REPLICATE/model-stock': 'publishers alone put it on a disk, and their signature decides',
   'RESPONSE/left': 'operators hear it, and no node',
   'REPLICATE/members': 'it introduces: the certificate of whoever sends it decides',
   'HEARTBEAT/session': 'bridges, by their peerings',
