@@ -48,7 +48,7 @@ export interface TransportOptions {
   /** Takes a verified envelope, whose contents are held; or says why not. */
   readonly deliver: (envelope: Envelope, bytes: Uint8Array) => string | null;
   /** An envelope was dropped, since what its sender handed out is not the contents that it names. */
-  readonly onFalse: (envelope: Envelope) => void;
+  readonly onFalse?: (envelope: Envelope) => void;
 }
 
 /** A connection that somebody made to us, and our end of it to speak over; null if they do not want to hear. */
@@ -237,7 +237,7 @@ export class Transport {
   /** Delivers an envelope whose contents are here; null, or why not. */
   private finish(envelope: Envelope, bytes: Uint8Array, fault: Fault | null): string | null {
     if (fault === null) return this.options.deliver(envelope, bytes);
-    if (fault.isLie) this.options.onFalse(envelope);
+    if (fault.isLie) this.options.onFalse?.(envelope);
     return fault.reason;
   }
 
