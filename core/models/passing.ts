@@ -17,7 +17,7 @@ import { entryOf, keysInOrder, MAX_ASKERS, type ModelHost } from './model-state.
 
 /**
  * Who hands a copy to whom (R7.2-1, R8.1-2), and how versions come over borders (R5.2-4). Only bridges speak between clusters, so a
- * bridge that is asked for a version that it has not fetches it, as any node would, from nodes of its own cluster, or for them from
+ * bridge that is asked for a version that it has not fetches it, like other nodes, from nodes of its own cluster, or for them from
  * bridges of a peered one; it is a holder then like others, until nobody has asked for a while. So a version crosses a border once,
  * however many nodes wait for it, and each chunk is checked by whoever takes it, against what the publisher has signed.
  */
