@@ -156,7 +156,12 @@ export class ModelTown {
       const isGateway = live.driver.node.config.manifest.types.includes('gateway');
       const user = isGateway ? new GatewayUser(live, openUser(own), () => undefined) : null;
       live.user = user;
-      live.handler = wrap(config.name, createHttp(live, user, null, null) as RequestListener);
+      live.handler = wrap(
+        config.name,
+        createHttp(live, user, null, (error) => {
+          failed.push(error as Error);
+        }) as RequestListener,
+      );
       const models = modelSyncOf(new LiveConsole(live));
       nodes.push({ name: config.name, live, models, url: `http://127.0.0.1:${live.port}` });
     }
