@@ -19,14 +19,14 @@ export const LOAD_MODEL = DEVICE * 32 + 24;
 export const MODEL_LOADED = DEVICE * 32 + 25;
 export const UNLOAD_MODEL = DEVICE * 32 + 26;
 export const MODEL_UNLOADED = DEVICE * 32 + 27;
-export const CONTENT_FALSE = DEVICE * 32 + 28;
+export const CONTENT_FALSE = DEVICE * 32 + 31;
 
 /** Asked by members of a cluster of one another, and over a border by bridges, whose peerings say what of (R5.2-4). */
 export const COPIES_ASKED = [FIND_HOLDERS, PAGE_WANTED, CHUNK_WANTED];
 /** Only members of a cluster, and bridges of its peerings, ask one another for copies (R5.1-2). */
 export const MODELS_FOR_MEMBERS = [MODEL_ROUND, ...COPIES_ASKED];
 
-/** Whether an operation is one of models. */
+/** Whether an operation may be one of models: those of devices are shared out with the keys of pods, which are looked at first. */
 export function isOfModels(kind: number): boolean {
   return kind <= CONTENT_FALSE && kind % 32 >= 24;
 }
