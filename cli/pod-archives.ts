@@ -152,9 +152,7 @@ export async function carryArchive(
   console.log(`${contentsOf(archive)}, carried to`);
   console.log(place.url);
   for (const { id, until } of access.readers)
-    console.log(
-      `${shorten(id, HASH_DIGITS + 1)} reads; consent ends ${until.slice(0, 10)}, which no server does by itself`,
-    );
+    console.log(`${shorten(id, HASH_DIGITS + 1)} reads; its end, ${until.slice(0, 10)}, no server heeds`);
   for (const { id, reason } of access.notCarried)
     console.log(`${shorten(id, HASH_DIGITS + 1)} does not read: ${reason}`);
   return 0;

@@ -45,8 +45,13 @@ export async function readWithN3(text: string, format: string, iri: string, wher
       fault.found = thrown as Error;
     }
   });
-  for (let at = 0; at < text.length && fault.found === null; at += PIECE) hand(text.slice(at, at + PIECE));
-  if (fault.found === null) end();
+  try {
+    for (let at = 0; at < text.length && fault.found === null; at += PIECE) hand(text.slice(at, at + PIECE));
+    if (fault.found === null) end();
+  } catch (error) {
+    // The parser stumbles over what it has just complained of, or, worse, not.
+    fault.found ??= new ArchiveFault(where, `cannot be read: ${(error as Error).message}`);
+  }
   if (fault.found !== null) throw fault.found;
   return graph.canonical();
 }

@@ -8,7 +8,6 @@ import { PodRefused, type PodContents, type PodOwner } from '../live/pod-owner.t
 import type { PodArchive } from './archive.ts';
 import type { FormName } from './forms.ts';
 import { contentOfTree, treeOfContent } from './pod-content.ts';
-import { hashOf } from './tree.ts';
 
 export interface ExportOptions {
   readonly form: FormName;
@@ -63,7 +62,8 @@ export interface Imported {
 
 /**
  * Brings what an archive holds to the hosts that `owner` speaks with. There, the policy is the archive's, or, with another home, one that
- * the owner signs to follow it; consent is what it was, and what was taken back stays so. Throws PodRefused if the pod was deleted there, or holds something else that this would replace.
+ * the owner signs to follow it; consent is what it was, and what was taken back stays so. Throws PodRefused if the pod was deleted
+ * there, or holds something else that this would replace.
  */
 export async function importPod(
   owner: PodOwner,
@@ -80,10 +80,10 @@ export async function importPod(
   if (places.some(({ isDeleted }) => isDeleted))
     throw PodRefused.definitely('DELETED', 'the pod was deleted there, which cannot be taken back');
   const known = Math.max(0, ...places.map(({ policyVersion }) => policyVersion));
-  const there = places.some(({ sizes }) => sizes.length > 0) ? await owner.look(number) : null;
+  const there = places.some(({ sizes }) => sizes.length > 0) ? await owner.read(number) : null;
   const bytes = contents.kind === 'tree' ? await contentOfTree(contents.tree) : contents.bytes;
-  const hash = hashOf(bytes);
-  const others = there?.versions.filter(({ content }) => content.hash !== hash) ?? [];
+  // By the bytes, since hosts may hold them sealed.
+  const others = there?.versions.filter(({ bytes: held }) => !Buffer.from(held).equals(bytes)) ?? [];
   if (others.length > 0) {
     const detail = `the pod holds something else there: ${others.map(({ content }) => content.hash.slice(0, 12)).join(', ')}`;
     throw PodRefused.definitely('NOT_EMPTY', detail);

@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { readArchive, writeArchive, type PodArchive } from '../../portability/archive.ts';
@@ -20,6 +24,7 @@ import { as, isInstalled, SolidServer } from './solid-servers.ts';
 const ANN = 'https://ann.example/profile/card#me';
 const BOB = 'https://bob.example/profile/card#me';
 const EVE = 'https://eve.example/profile/card#me';
+const CLI = fileURLToPath(new URL('../../cli/watershed.js', import.meta.url));
 const NOW_MS = Date.UTC(2026, 1, 1);
 
 // Not a dependency of the package: npm ci --prefix test/interop brings it.
@@ -151,6 +156,30 @@ for (const language of LANGUAGES)
       );
       const signedAnew = await writeArchive(owners.archive(ann, tree), ann, owners.ids);
       expect((await readArchive(signedAnew, owners.ids)).contents).to.deep.equal({ kind: 'tree', tree });
+    });
+
+    it('R6.2-3: at the terminal: an archive is carried there, and fetched from there as the same bytes', async () => {
+      const archive = join(owners.folder, `${language}.pod.zip`);
+      const packed = await writeArchive(owners.archive(ann, await podOfAnn()), ann, owners.ids);
+      writeFileSync(archive, packed);
+      const { url } = newPlace();
+      const run = (...words: string[]): string[] => {
+        const asAnn = ['--owner', join(owners.folder, 'ann'), '--header', `Authorization: WebID ${ANN}`];
+        const { stdout, stderr } = spawnSync(process.execPath, [CLI, 'pod', ...words, ...asAnn], {
+          encoding: 'utf8',
+        });
+        expect(stderr.replace(/^watershed: building once …\n/, '')).to.equal('');
+        return stdout.trimEnd().split('\n');
+      };
+      const carried = run('carry', archive, url, '--web-id', ANN, '--reader', `${bob.id}=${BOB}`);
+      expect(carried.slice(0, 2)).to.deep.equal(['9 resources in Turtle, carried to', url]);
+      expect(carried[2]).to.match(/^[0-9a-f]{12}… reads; its end, 2027-01-01, no server heeds$/);
+      const back = join(owners.folder, `${language}-back.pod.zip`);
+      const fetched = run('fetch', url, back);
+      expect(fetched.at(-1)).to.match(/, the archive that was carried there$/);
+      expect(readFileSync(back).equals(packed)).to.equal(true);
+      for (const line of [...carried.filter((said) => said !== url), ...fetched.slice(0, -1)])
+        expect(line.length, line).to.be.at.most(80);
     });
 
     it('R6.2-3: replaces nothing that lies there', async () => {
