@@ -189,6 +189,26 @@ describe('live pods whose hosts are lost', function () {
     expect(nodesWith(text), 'nothing returns').to.deep.equal([]);
   });
 
+  it('R6.1-4: what is to be sealed lies open in no file of any node, survives a crash, and its key goes with it', async () => {
+    const text = 'What nobody else is to read: 04c6.';
+    const policy = ann.signPolicy(7, 1, 'eu/fr', { ...AT_HOME, encryptionRequired: true });
+    await ann.write(policy, Buffer.from(text));
+    await placesWhen(7, (holders) => holders.length === FRENCH.length);
+    await federation.kill('union/lyon');
+    expect(await readTexts(7)).to.deep.equal([text]);
+    await federation.restart('union/lyon');
+    await allThere();
+    expect(nodesWith(text)).to.deep.equal([]);
+    const keys = (): string[] =>
+      federation.nodes
+        .flatMap(({ folder: own }) => filesBelow(own))
+        .filter((path) => path.includes(ann.podId(7)));
+    expect(keys().length).to.be.at.least(2);
+    expect((await ann.remove(7, 20_000)).isCertified).to.equal(true);
+    expect(keys()).to.deep.equal([]);
+    expect(await refusalOf(ann.read(7))).to.include({ definite: true });
+  });
+
   it('R6.1-1: what may only lie elsewhere is refused, and the refusal says why', async () => {
     const policy = ann.signPolicy(4, 1, 'asia-pac/japan', AT_HOME);
     const begun = await refusalOf(ann.setPolicy(policy));

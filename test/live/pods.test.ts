@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { patternShape, type Pattern } from '../../core/policy/consent-documents.ts';
@@ -139,6 +140,35 @@ describe('pods that people keep at live hosts', function () {
     const [url] = urlsOf(HOSTS[0]!);
     const unsigned = await fetch(`${url}/v1/pods/${ann.id}/3`);
     expect([unsigned.status, unsigned.headers.get('www-authenticate')]).to.deep.equal([401, 'Watershed']);
+  });
+
+  it('any program with a key can ask, by what the documentation says of it', async () => {
+    await ann.write(ann.signPolicy(7, 1, 'eu/fr', AT_HOME), bytes);
+    const [url] = urlsOf(HOSTS[0]!);
+    const { manifest } = (await (await fetch(`${url}/v1/node`)).json()) as { manifest: { id: string } };
+    const privateKey = createPrivateKey(readFileSync(join(folder, 'people', 'ann', 'key.pem')));
+    const key = createPublicKey(privateKey).export({ format: 'jwk' }).x!;
+    const owner = createHash('sha256').update(Buffer.from(key, 'base64url')).digest('hex');
+    const target = `/v1/pods/${owner}/7/contents`;
+    const until = Date.now() + 60_000;
+    const body = createHash('sha256').update('').digest('hex');
+    const lines = ['GET', target, manifest.id, '', until, body].join('\n');
+    const signature = sign(null, Buffer.from(`watershed request\0${lines}`), privateKey).toString(
+      'base64url',
+    );
+    const headers = {
+      Authorization: `Watershed key=${key}, until=${until}, body=${body}, signature=${signature}`,
+    };
+    const answer = await fetch(`${url}${target}`, { headers });
+    const text = await answer.text();
+    expect([answer.status, text.slice(text.indexOf('\n') + 1)]).to.deep.equal([200, `${bytes}`]);
+    const again = await fetch(`${url}${target}`, { headers });
+    expect([again.status, ((await again.json()) as { code: string }).code]).to.deep.equal([
+      401,
+      'NOT_SIGNED',
+    ]);
+    const elsewhere = await fetch(`${urlsOf(HOSTS[1]!)[0]}${target}`, { headers });
+    expect(elsewhere.status, 'taken to another gateway').to.equal(401);
   });
 
   it('what is no request about a pod is refused with what is wrong, and nothing is kept of it', async () => {
