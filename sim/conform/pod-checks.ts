@@ -8,10 +8,11 @@ import {
   REFUSED,
 } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
+import { READING_USE } from '../../core/policy/consent-documents.ts';
 import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
 import { deletionHash, policyHash } from '../../core/policy/pod-documents.ts';
 import type { PodPolicy, PolicyTerms } from '../../core/policy/pod-terms.ts';
-import type { PodDeleted, PodFound } from '../../core/roles/pods/pod-records.ts';
+import type { PodDeleted, PodFound, PodRead, PodWrite } from '../../core/roles/pods/pod-records.ts';
 import { CONSENT_REQUIRED, NO_CAPABLE_NODE, NO_ELIGIBLE_NODE } from '../../core/routing/outcomes.ts';
 import {
   ELSEWHERE,
@@ -84,7 +85,7 @@ async function write(exam: Exam, policy: PodPolicy, content: Ref, us = TIME_US):
   const { by, origin } = speakerFor(exam);
   const numbers = told.get(exam) ?? new Set();
   told.set(exam, numbers.add(policy.terms.number));
-  const body = { policy, content, context: [], ...timeFor(exam, us) };
+  const body: PodWrite = { policy, content, context: [], opening: null, ...timeFor(exam, us) };
   return await by.ask(POD_WRITE, body, [POD_WRITTEN], us + SECOND_US, { origin });
 }
 
@@ -150,7 +151,8 @@ async function read(
   origin = exam.person.peer,
 ): Promise<Heard | null> {
   const { number } = pods.get(exam)!;
-  const body = { owner: exam.person.peer, number, consent: null, region, ...timeFor(exam) };
+  const nothing = { permission: null, use: READING_USE, plan: '', opening: null, agreement: '' };
+  const body: PodRead = { owner: exam.person.peer, number, ...nothing, region, ...timeFor(exam) };
   return await by.ask(POD_READ, body, [POD_FOUND], TIME_US + SECOND_US, { origin });
 }
 
