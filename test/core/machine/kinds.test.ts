@@ -74,7 +74,8 @@ describe('the protocol table', () => {
 
   it('has an entry for every number that is exported, and for no other', () => {
     const exported = Object.entries(kinds).filter(
-      ([name, value]) => /^[A-Z_]+$/.test(name) && typeof value === 'number' && !/^(NOTE|MAX|PLACED|ABSENT)_/.test(name),
+      ([name, value]) =>
+        /^[A-Z_]+$/.test(name) && typeof value === 'number' && !/^(NOTE|MAX|PLACED|ABSENT)_/.test(name),
     );
     const numbers = exported.map(([, value]) => value as number);
     expect(new Set(numbers)).to.deep.equal(new Set(ALL_KINDS.map(({ kind }) => kind)));
