@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addModelCommands } from './model-commands.ts';
 import { addPodCommands } from './pod-commands.ts';
 import { VERSION } from '../sim/version.ts';
 import type { ConformOptions } from './conform.ts';
@@ -143,6 +144,7 @@ program
     process.exitCode = await runLive(file, options);
   });
 
+addModelCommands(program);
 addPodCommands(program);
 
 program

@@ -17,6 +17,20 @@ export function removeFederationFile(folder: string): void {
   rmSync(join(folder, FILE), { force: true });
 }
 
+/** A node of a running federation. */
+export interface ListedNode {
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly url: string;
+}
+
+/** The nodes of the federation that runs in a folder; null if none does. */
+export function readNodes(folder: string): readonly ListedNode[] | null {
+  const path = join(folder, FILE);
+  if (!existsSync(path)) return null;
+  return fieldsOf(JSON.parse(readFileSync(path, 'utf8')), path)['nodes'] as readonly ListedNode[];
+}
+
 /** URLs of the gateways of the federation that runs in a folder; null if none does. Throws if the file is none of ours. */
 export function readGatewayUrls(folder: string): string[] | null {
   const path = join(folder, FILE);

@@ -130,6 +130,21 @@ export class Publisher {
     }
   }
 
+  /** Waits until the node lists the version as withdrawn. */
+  async withdrawn(name: string, id: string): Promise<void> {
+    const endMs = performance.now() + LISTED_MS;
+    for (;;) {
+      const found = (await this.list()).find((model) => model.name === name);
+      const version = found?.versions.find((one) => one.id === id);
+      if (version !== undefined && version.withdrawnFrom !== null) return;
+      if (performance.now() > endMs)
+        throw new CallFailed(
+          `${this.caller.card.name} does not withdraw ${name}@sha256:${id}: is this its publisher?`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
   /** What the node knows of models. */
   async list(): Promise<readonly ListedModel[]> {
     return listModelsAt(this.caller.url);

@@ -22,6 +22,14 @@ import {
   type PodWrite,
   type PodWritten,
 } from '../../core/roles/pods/pod-records.ts';
+import type {
+  ChunkBrought,
+  ChunkWanted,
+  FindHolders,
+  Holder,
+  LoadModel,
+  PageBrought,
+} from '../../core/models/model-bodies.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
 import {
   AGENT_STATES,
@@ -143,6 +151,18 @@ export class Play {
         const { step, answer } = body as StepResult;
         return `step ${step}: ${answer.hash}`;
       }
+      case kinds.FIND_HOLDERS:
+        return (body as FindHolders).isToPass ? '' : 'to compare';
+      case kinds.HOLDER:
+        return (body as Holder).isWhole ? 'whole' : 'nothing';
+      case kinds.MODEL_PAGE:
+        return (body as PageBrought).hashes.hashes.join(', ');
+      case kinds.CHUNK_WANTED:
+        return `${(body as ChunkWanted).place}`;
+      case kinds.CHUNK:
+        return (body as ChunkBrought).chunk.hash;
+      case kinds.LOAD_MODEL:
+        return (body as LoadModel).chunks.map(({ hash }) => hash).join(', ');
       case kinds.INFER:
         return (body as kinds.Infer).prompt.hash;
       case kinds.STORE:

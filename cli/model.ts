@@ -1,0 +1,271 @@
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MODEL, MODEL_STATE } from '../core/machine/kinds.ts';
+import { MODEL_ORDERS, type ModelOrder, type ModelState } from '../core/models/model-bodies.ts';
+import { Caller, CallFailed } from '../live/caller.ts';
+import { findRunningFederation, readNodes, type ListedNode } from '../live/federation-file.ts';
+import { PUBLISHER_FOLDER } from '../live/federation.ts';
+import { openIdentity } from '../live/identity.ts';
+import type { ListedModel, ListedVersion } from '../live/models-http.ts';
+import { listModelsAt, Publisher } from '../live/publisher.ts';
+import { addressOf } from '../sim/model-sync.ts';
+import { USAGE } from './usage.ts';
+
+export interface ModelWhere {
+  readonly dir?: string;
+  readonly node?: string;
+  readonly key?: string;
+}
+
+interface PublishOptions {
+  readonly name: string;
+  readonly version?: number;
+  readonly licence: string;
+  readonly purpose: string;
+  readonly memory?: number;
+  readonly regions?: string[];
+  readonly keptIn?: string[];
+  readonly approvedBy?: string[];
+  readonly point: boolean;
+}
+
+const RUNS = 'runs';
+/** It was refused (as `watershed pod` says it). */
+const REFUSED = 1;
+const MB = 1_000_000;
+/** A pull of a large model, and a trial, take their time. */
+const ORDER_MS = 24 * 3_600_000;
+
+/** `watershed model VERB`: returns the exit code. */
+export async function runModelVerb(
+  verb: string,
+  where: ModelWhere,
+  words: readonly unknown[],
+): Promise<number> {
+  try {
+    const desk = new ModelDesk(where);
+    if ((MODEL_ORDERS as readonly string[]).includes(verb)) await desk.order(verb, words[0] as string);
+    else {
+      const act = desk[verb as keyof ModelDesk] as (...words: readonly unknown[]) => Promise<void>;
+      await act.call(desk, ...words);
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CallFailed || error instanceof RangeError || error instanceof Misused))
+      throw error;
+    console.error(error.message);
+    return error instanceof Misused ? USAGE : REFUSED;
+  }
+}
+
+class Misused extends Error {
+  override readonly name = 'Misused';
+}
+
+/** What a publisher or an operator does at the terminal: one method a verb. */
+class ModelDesk {
+  private readonly where: ModelWhere;
+  private readonly folder: string | null;
+  private readonly nodes: readonly ListedNode[];
+
+  constructor(where: ModelWhere) {
+    this.where = where;
+    this.folder = where.dir ?? findRunningFederation(RUNS);
+    const nodes = this.folder === null ? null : readNodes(this.folder);
+    const isElsewhere = where.node?.includes('://') === true;
+    if (nodes === null && !isElsewhere)
+      throw new Misused(
+        `no live federation runs in ${where.dir ?? `${RUNS}/`}; watershed live <file> starts one, or name a node by its URL with --node`,
+      );
+    this.nodes = isElsewhere ? [{ name: where.node!, types: ['compute'], url: where.node! }] : nodes!;
+  }
+
+  async publish(file: string, options: PublishOptions): Promise<void> {
+    if (!existsSync(file)) throw new Misused(`there is no file ${file}`);
+    const { size } = await stat(file);
+    await this.speak('publisher', async (caller) => {
+      const publisher = new Publisher(caller);
+      const known = (await publisher.list()).find(({ name }) => name === options.name);
+      const newest = known?.versions[0]?.version ?? 0;
+      const release = await publisher.release(file, {
+        name: options.name,
+        version: options.version ?? newest + 1,
+        licence: options.licence,
+        purpose: options.purpose,
+        approvals: options.approvedBy ?? [],
+        requiredMemoryBytes: options.memory === undefined ? 2 * size : options.memory * MB,
+        regions: options.regions ?? [caller.card.region],
+        keptIn: options.keptIn ?? [],
+      });
+      await publisher.bring(release, (done, all) => this.progress(`chunk ${done} of ${all}`, done === all));
+      if (options.point) publisher.point(options.name, release.id, known?.stable ?? null);
+      await publisher.listed(options.name, release.id, options.point);
+      console.log(
+        `${addressOf(options.name, release.id)} is version ${release.entry.version}, at ${caller.card.name}`,
+      );
+      if (!options.point)
+        console.log(`Nobody runs it yet: watershed model point ${options.name} ${release.entry.version}`);
+    });
+  }
+
+  async list(): Promise<void> {
+    const lists = await this.listAll();
+    const names = [...new Set(lists.flatMap(({ models }) => models.map(({ name }) => name)))].sort();
+    if (names.length === 0) console.log('Nothing has been published yet.');
+    for (const name of names) {
+      console.log(name);
+      for (const { node, models } of lists) {
+        const model = models.find((one) => one.name === name);
+        const running = model?.versions.find(({ id }) => id === model.runs?.id);
+        const whole = (model?.versions ?? []).filter(({ chunks, held }) => held === chunks && chunks > 0);
+        const parts = (model?.versions ?? []).filter(({ chunks, held }) => held > 0 && held < chunks);
+        const told = [
+          ...(running === undefined ? [] : [`runs ${describeRun(model!, running)}`]),
+          ...(whole.length === 0 ? [] : [`has ${whole.map(({ version }) => version).join(', ')}`]),
+          ...parts.map(({ version, held, chunks }) => `pulls ${version}: ${held} of ${chunks} chunks`),
+        ];
+        if (told.length > 0) console.log(`  ${node.name.padEnd(24)}${told.join('; ')}`);
+      }
+    }
+  }
+
+  async versions(name: string): Promise<void> {
+    const model = await this.find(name);
+    for (const version of model.versions) {
+      const marks = [
+        ...(model.stable?.id === version.id ? ['stable'] : []),
+        ...(version.verdict === null ? [] : [`found ${version.verdict} where it was tried`]),
+        ...(version.withdrawnFrom === null ? [] : [`withdrawn from ${version.withdrawnFrom}`]),
+      ];
+      console.log(
+        `${version.version}  ${addressOf(name, version.id)}${marks.map((mark) => `  ${mark}`).join('')}`,
+      );
+      const { sizeBytes, requiredMemoryBytes, licence, purpose, regions, approvals } = version;
+      console.log(
+        `   ${megabytes(sizeBytes)} in ${version.chunks} chunks, ${megabytes(requiredMemoryBytes)} of memory; licence ${licence}; in ${regions.join(', ')}`,
+      );
+      if (purpose !== '') console.log(`   ${purpose}`);
+      if (approvals.length > 0) console.log(`   approved by ${approvals.join(', ')}`);
+    }
+  }
+
+  async point(name: string, version: number): Promise<void> {
+    const model = await this.find(name);
+    const { id } = versionOf(model, version);
+    await this.speak('publisher', async (caller) => {
+      const publisher = new Publisher(caller);
+      publisher.point(name, id, model.stable);
+      await publisher.listed(name, id, true);
+    });
+    console.log(
+      `${name} points at version ${version}: one node of each cluster tries it, then the others follow`,
+    );
+  }
+
+  async revoke(name: string, version: number, inSeconds: number): Promise<void> {
+    const { id } = versionOf(await this.find(name), version);
+    const untilMs = Date.now() + inSeconds * 1_000;
+    await this.speak('publisher', async (caller) => {
+      const publisher = new Publisher(caller);
+      publisher.withdraw(id, untilMs * 1_000);
+      await publisher.withdrawn(name, id);
+    });
+    console.log(
+      `Nobody who has heard of it runs version ${version} of ${name} from ${new Date(untilMs).toISOString()}`,
+    );
+  }
+
+  async order(verb: string, name: string): Promise<void> {
+    await this.speak('operator', async (caller) => {
+      const body: ModelOrder = {
+        order: MODEL_ORDERS.indexOf(verb as (typeof MODEL_ORDERS)[number]),
+        model: name,
+      };
+      const { installed, latest, isLoaded } = await caller.ask<ModelState>(
+        MODEL,
+        body,
+        MODEL_STATE,
+        [],
+        ORDER_MS,
+      );
+      const what =
+        installed === null ? 'runs none' : `runs version ${installed.version}${isLoaded ? ', loaded' : ''}`;
+      const newest =
+        latest === null
+          ? 'none has been released'
+          : `version ${latest.version} is what its publisher points at`;
+      console.log(`${caller.card.name} ${what} of ${name}; ${newest}`);
+    });
+  }
+
+  private async find(name: string): Promise<ListedModel> {
+    const found = (await listModelsAt(this.target().url)).find((model) => model.name === name);
+    if (found === undefined) throw new CallFailed(`${this.target().name} knows no model ${name}`);
+    return found;
+  }
+
+  private async listAll(): Promise<{ node: ListedNode; models: readonly ListedModel[] }[]> {
+    const keepers = this.nodes.filter(({ types }) => types.some((type) => KEEPERS.includes(type)));
+    return Promise.all(
+      keepers.map(async (node) => ({ node, models: await listModelsAt(node.url).catch(() => []) })),
+    );
+  }
+
+  /** The node that is meant: the first compute node, unless one is named. */
+  private target(): ListedNode {
+    const { node } = this.where;
+    const found =
+      node === undefined
+        ? this.nodes.find(({ types }) => types.includes('compute'))
+        : this.nodes.find(({ name, url }) => name === node || url === node);
+    if (found !== undefined) return found;
+    const names = this.nodes.map(({ name }) => name).join(', ');
+    throw new Misused(
+      node === undefined ? 'no node runs models' : `no node is called ${node}; there are ${names}`,
+    );
+  }
+
+  private async speak(as: 'publisher' | 'operator', act: (caller: Caller) => Promise<void>): Promise<void> {
+    const { url } = this.target();
+    const caller = await Caller.open(url, openIdentity(await this.keyFolder(as, url)));
+    try {
+      await act(caller);
+    } finally {
+      caller.close();
+    }
+  }
+
+  private async keyFolder(as: 'publisher' | 'operator', url: string): Promise<string> {
+    if (this.where.key !== undefined) return this.where.key;
+    if (this.folder === null) throw new Misused('--key: where is the key of whoever speaks?');
+    if (as === 'publisher') return join(this.folder, PUBLISHER_FOLDER);
+    const { manifest } = (await (await fetch(new URL('/v1/node', url))).json()) as {
+      manifest: { cluster: string };
+    };
+    return join(this.folder, 'operators', manifest.cluster, '1');
+  }
+
+  private progress(text: string, isLast: boolean): void {
+    if (process.stderr.isTTY) process.stderr.write(`\r${text}${isLast ? '\n' : ''}`);
+  }
+}
+
+/** Nodes that keep a registry. */
+const KEEPERS: readonly string[] = ['compute', 'bridge', 'gateway'];
+
+function versionOf(model: ListedModel, version: number): ListedVersion {
+  const found = model.versions.find((one) => one.version === version);
+  if (found !== undefined) return found;
+  throw new Misused(
+    `${model.name} has no version ${version}; it has ${model.versions.map((one) => one.version).join(', ')}`,
+  );
+}
+
+function describeRun({ runs }: ListedModel, { version }: ListedVersion): string {
+  return `${version}${runs!.isTrial ? ' on trial' : ''}${runs!.isLoaded ? '' : ', not loaded'}`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / MB).toFixed(1)} MB`;
+}

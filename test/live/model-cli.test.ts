@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { runModelVerb } from '../../cli/model.ts';
+import { PUBLISHER_FOLDER } from '../../live/federation.ts';
+import { MODEL, ModelTown, townNode, writeModel } from './model-town.ts';
+import { pilotNode } from './pilot.ts';
+
+/** What people see who publish models from a terminal, and tell nodes what to have. */
+describe('watershed model', function () {
+  this.timeout(90_000);
+  let town: ModelTown;
+  let said: string[] = [];
+
+  before(async () => {
+    const front = pilotNode('france/front', 'eu/fr', ['gateway', 'index']);
+    town = await ModelTown.open([front, ...['one', 'two'].map((name) => townNode(`france/${name}`))]);
+  });
+  after(() => town?.close());
+
+  async function type(verb: string, node: string, key: string, ...words: unknown[]): Promise<number> {
+    said = [];
+    const { log, error } = console;
+    console.log = console.error = (line: string) => void said.push(line);
+    try {
+      return await runModelVerb(verb, { node: town.node(node).url, key: join(town.folder, key) }, words);
+    } finally {
+      Object.assign(console, { log, error });
+    }
+  }
+
+  const OPERATOR = join('operators', 'france', '1');
+  const published = {
+    name: MODEL,
+    licence: 'MIT',
+    purpose: '',
+    regions: ['eu'],
+    keptIn: ['eu/fr'],
+    point: true,
+  };
+
+  it('R7.1-1: publish signs a file and brings it; versions and list show it', async () => {
+    writeModel(town.path('one.onnx'), 3e6);
+    expect(await type('publish', 'one', PUBLISHER_FOLDER, town.path('one.onnx'), published)).to.equal(0);
+    expect(said.join()).to.match(/^lifeos\/sense-maker-v1@sha256:[0-9a-f]{64} is version 1, at france\/one$/);
+    expect(await type('versions', 'one', PUBLISHER_FOLDER, MODEL)).to.equal(0);
+    expect(said[0]).to.match(/^1 {2}lifeos\/sense-maker-v1@sha256:[0-9a-f]{64} {2}stable$/);
+    expect(said[1]).to.match(/3\.1 MB in 1 chunks, 6\.3 MB of memory; licence MIT; in eu/);
+    expect(await type('list', 'one', PUBLISHER_FOLDER)).to.equal(0);
+    expect(said[0]).to.equal(MODEL);
+    expect(said[1]).to.match(/has 1$/);
+  });
+
+  it('R7.2-1: pull, check, a second version, update, remove: each says what came of it', async () => {
+    expect(await type('pull', 'one', OPERATOR, MODEL)).to.equal(0);
+    expect(said[0]).to.match(/^france\/one runs version 1/);
+    expect(await type('pull', 'two', OPERATOR, MODEL)).to.equal(0);
+    writeModel(town.path('two.onnx'), 3e6, 2);
+    const held = { ...published, point: false };
+    expect(await type('publish', 'one', PUBLISHER_FOLDER, town.path('two.onnx'), held)).to.equal(0);
+    expect(said[1]).to.match(/Nobody runs it yet/);
+    expect(await type('check', 'two', OPERATOR, MODEL)).to.equal(0);
+    expect(said[0]).to.match(/version 1 is what its publisher points at/);
+    expect(await type('point', 'one', PUBLISHER_FOLDER, MODEL, 2)).to.equal(0);
+    expect(await type('update', 'one', OPERATOR, MODEL)).to.equal(0);
+    expect(said[0]).to.match(/^france\/one runs version 2, loaded/);
+    // The only copy of the first version, which the region is promised, would not go.
+    expect(await type('update', 'two', OPERATOR, MODEL)).to.equal(0);
+    expect(await type('remove', 'two', OPERATOR, MODEL)).to.equal(0);
+    expect(said[0]).to.match(/^france\/two runs none/);
+  });
+
+  it('R7.2-2: revoke withdraws a version; whoever is not its publisher is told that nothing came of it', async () => {
+    expect(await type('revoke', 'one', PUBLISHER_FOLDER, MODEL, 1, 60)).to.equal(0);
+    expect(await type('versions', 'one', PUBLISHER_FOLDER, MODEL)).to.equal(0);
+    expect(said.join('\n')).to.match(/withdrawn from/);
+    expect(await type('revoke', 'one', 'stranger', MODEL, 2, 60)).to.equal(1);
+    expect(said[0]).to.match(/is this its publisher\?/);
+    expect(await type('pull', 'one', 'stranger', MODEL)).to.equal(1);
+    expect(said[0]).to.match(/^NOT_ADMITTED/);
+    expect(await type('point', 'one', PUBLISHER_FOLDER, MODEL, 9)).to.equal(64);
+    expect(said[0]).to.match(/has no version 9; it has 2, 1/);
+  });
+});
