@@ -98,6 +98,10 @@ describe('a pod that its owner carries from one federation to another', function
     expect(refused).to.be.instanceOf(PodRefused).and.include({ code: 'CONSENT_REQUIRED' });
     const { receipts } = await there.look(1);
     expect(receipts.map(({ reader }) => there.ids.idOf(reader))).to.deep.equal([eve.id]);
+    const later = await exportPod(there, 1, { form: 'turtle', nowMs: NOW_MS });
+    const { documents } = await readArchive(await writeArchive(later, there.identity, there.ids), there.ids);
+    expect(documents.receipts, 'goes along').to.deep.equal(receipts);
+    expect(documents.consent.withdrawals, 'stays taken back').to.have.length(1);
   });
 
   it('R6.2-3: does not replace what is there, nor bring back what was deleted', async () => {
