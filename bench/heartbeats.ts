@@ -5,6 +5,7 @@ import { DEFAULT_PARAMETERS } from '../core/machine/parameters.ts';
 import { READY } from '../core/machine/node-state.ts';
 import type { ResolvedNode, ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { World } from '../sim/world.ts';
+import { wholeNumber } from './arguments.ts';
 import type { Figures } from './main.ts';
 import { median, Phold, tabulateDelays } from './phold.ts';
 
@@ -49,7 +50,8 @@ function nodeOf(clusters: readonly string[], i: number, region: string, indexNod
   const place = i % NODES_PER_CLUSTER;
   const isIndex = place < indexNodes;
   return {
-    name: `${cluster}/node-${place}`,
+    // In one piece: a text joined of two keeps both.
+    name: [cluster, `node-${place}`].join('/'),
     cluster,
     region,
     types: isIndex ? INDEX_TYPES : COMPUTE_TYPES,
@@ -72,6 +74,9 @@ const OPTIONS = {
   seconds: { type: 'string', default: '10' },
 } as const;
 
+const MOST_NODES = 4_000_000;
+const MOST_SECONDS = 86_400;
+
 const PHOLD_EVENTS = 1_000_000;
 /** What one turn takes at least: with few nodes several seconds, so that no turn begins with all that the other has left in the caches. */
 const TURN_EVENTS = 500_000;
@@ -82,12 +87,14 @@ const TURN_EVENTS = 500_000;
  */
 export function measure(args: string[]): Figures {
   const { values } = parseArgs({ args, options: OPTIONS });
+  const nodes = wholeNumber('--nodes', values.nodes, 1, MOST_NODES);
+  const indexNodes = wholeNumber('--index', values.index, 1, Math.min(nodes, NODES_PER_CLUSTER));
+  const askedS = wholeNumber('--seconds', values.seconds, 1, MOST_SECONDS);
   if (globalThis.gc === undefined) return inProcess(args);
-  const nodes = Number(values.nodes);
   const turnS = Math.max(1, Math.round(TURN_EVENTS / (2 * nodes)));
-  const turns = Math.ceil(Number(values.seconds) / turnS);
+  const turns = Math.ceil(askedS / turnS);
   const seconds = turns * turnS;
-  const world = new World(heartbeatScenario(nodes, Number(values.index), seconds));
+  const world = new World(heartbeatScenario(nodes, indexNodes, seconds));
   globalThis.gc();
   const madeMb = residentMb();
   const startingS = secondsOf(() => {
@@ -97,6 +104,9 @@ export function measure(args: string[]): Figures {
   const unready = world.machines.filter(({ node }) => node.phase !== READY).length;
   const settledEvents = world.events;
   const pending = world.pending;
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  const runningMb = residentMb();
   const pholdRates: number[] = [];
   let spentS = 0;
   for (let turn = 1; turn <= turns; turn++) {
@@ -104,8 +114,6 @@ export function measure(args: string[]): Figures {
     pholdRates.push(pholdRate(pending));
   }
   const eventsPerSecond = (world.events - settledEvents) / spentS;
-  globalThis.gc();
-  const { heapUsed, external } = process.memoryUsage();
   return {
     benchmark: 'heartbeats',
     nodes,
@@ -118,7 +126,7 @@ export function measure(args: string[]): Figures {
     ratioToPhold: round(eventsPerSecond / median(pholdRates)),
     simulatedSecondsPerSecond: round(seconds / spentS),
     madeMb,
-    rssMb: residentMb(),
+    runningMb,
     bytesPerNode: Math.round((heapUsed + external) / nodes),
     digest: world.digest(),
   };

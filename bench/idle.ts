@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { loadScenario } from '../sim/scenario/load.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { World } from '../sim/world.ts';
+import { wholeNumber } from './arguments.ts';
 import type { Figures } from './main.ts';
 
 const FILE = fileURLToPath(new URL('../scenarios/quickstart.yaml', import.meta.url));
@@ -31,11 +32,7 @@ function growCluster(scenario: ResolvedScenario, nodes: number): ResolvedScenari
  */
 export function measure(args: string[]): Figures {
   const options = { nodes: { type: 'string', default: '100000' } } as const;
-  const nodes = Number(parseArgs({ args, options }).values.nodes);
-  if (!Number.isInteger(nodes) || nodes < 1) {
-    const message = `--nodes is an integer of at least 1, not ${JSON.stringify(nodes)}`;
-    throw Object.assign(new TypeError(message), { code: 'ERR_PARSE_ARGS_VALUE' });
-  }
+  const nodes = wholeNumber('--nodes', parseArgs({ args, options }).values.nodes, 1, 10_000_000);
   if (globalThis.gc !== undefined) return weigh(nodes);
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   const { stdout, stderr, status } = spawnSync(

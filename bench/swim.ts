@@ -4,6 +4,7 @@ import type { Parameters } from '../core/machine/parameters.ts';
 import type { ResolvedFault, ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { World } from '../sim/world.ts';
 import { lanCluster, nameOf, quantile, SECOND_US } from './lan-cluster.ts';
+import { wholeNumber } from './arguments.ts';
 import type { Figures } from './main.ts';
 
 const OPTIONS = {
@@ -30,17 +31,16 @@ interface Verdict {
  */
 export function measure(args: readonly string[]): Figures {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  const seeds = Number(values.seeds);
+  const seeds = wholeNumber('--seeds', values.seeds, 1, 1_000_000);
+  const frozen = wholeNumber('--frozen', values.frozen, 0, 1_000_000);
+  const hours = wholeNumber('--hours', values.hours, 0, 1_000_000);
+  const sizes = values.members.split(',').map((size) => wholeNumber('--members', size, 0, 1_000));
   const figures: Figures = {};
-  if (values.members !== '0')
-    for (const members of values.members.split(',').map(Number))
-      figures[`crash, N = ${members}`] = measureCrash(members, seeds);
-  const frozen = Number(values.frozen);
+  for (const members of sizes)
+    if (members > 1) figures[`crash, N = ${members}`] = measureCrash(members, seeds);
   figures['false deaths without Lifeguard'] = measureFreezes(frozen, PLAIN);
   figures['false deaths with Lifeguard'] = measureFreezes(frozen, {});
-  figures[`false deaths in ${values.hours} node-hours of loss and jitter`] = measureNoise(
-    Number(values.hours),
-  );
+  figures[`false deaths in ${hours} node-hours of loss and jitter`] = measureNoise(hours);
   return figures;
 }
 

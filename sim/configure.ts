@@ -99,6 +99,7 @@ export function configureNodes(
     startWallUs,
   });
   const listed = listSeeds(scenario, cast);
+  const office = createOffice(scenario, cast, geneses, pure, sign, startWallUs);
   const clusters = new Map(
     scenario.clusters.map(
       ({ name, operators, auditors = NONE, detector = 'swim' }): [string, ClusterConfig] => [
@@ -114,14 +115,12 @@ export function configureNodes(
           models,
           publishers: cast.publishers ?? NONE,
           parameters: parametersFor(scenario, operators),
+          office,
         },
       ],
     ),
   );
-  const office = createOffice(scenario, cast, geneses, pure, sign, startWallUs);
-  return scenario.nodes.map(
-    (node, i) => new SharedConfig(node, cast.nodes[i], clusters.get(node.cluster)!, office),
-  );
+  return scenario.nodes.map((node, i) => new SharedConfig(node, cast.nodes[i], clusters.get(node.cluster)!));
 }
 
 /** What an applicant gets holds as long as what all others have. */
@@ -141,7 +140,7 @@ function createOffice(
   startWallUs: number,
 ): Office {
   const encoder = new Encoder(pure);
-  const numbers = new Map(scenario.nodes.map(({ name }, i) => [name, cast.nodes[i]]));
+  const vouches = new Map<string, readonly Vouch[]>();
   const terms = new Map(scenario.clusters.map(({ name, operators }) => [name, operators?.termUs]));
   let certified: Certificate | null = null;
   const lies = new Map(
@@ -167,7 +166,8 @@ function createOffice(
       return certified;
     },
     auditsOf(node, peer) {
-      const own = scenario.audits?.filter(({ subject }) => subject === node.name) ?? NONE;
+      if (scenario.audits === undefined) return NONE;
+      const own = scenario.audits.filter(({ subject }) => subject === node.name);
       return own.map(({ by, promisedPpm, disclosure, fromUs, untilUs }) => {
         const auditor = cast.auditors!.get(by)!;
         const dates = { fromWallUs: startWallUs + fromUs, untilWallUs: startWallUs + untilUs };
@@ -176,16 +176,27 @@ function createOffice(
       });
     },
     vouchesOf(node, peer) {
-      const own = scenario.vouches?.filter(({ by }) => by === node.name) ?? NONE;
-      if (own.length === 0) return NONE;
-      return own.flatMap((vouch) =>
-        termsOf(vouch, peer, numbers.get(vouch.subject)!, startWallUs).map((terms) => ({
-          ...terms,
-          signature: sign(peer, hashVouch(pure, terms)),
-        })),
-      );
+      if (scenario.vouches === undefined) return NONE;
+      let own = vouches.get(node.name);
+      if (own === undefined) vouches.set(node.name, (own = vouch(scenario, node, peer)));
+      return own;
     },
   };
+
+  function vouch(
+    { vouches: all = NONE, nodes }: ResolvedScenario,
+    { name }: ResolvedNode,
+    peer: Peer,
+  ): Vouch[] {
+    const own = all.filter(({ by }) => by === name);
+    return own.flatMap((one) => {
+      const subject = cast.nodes[nodes.findIndex((node) => node.name === one.subject)];
+      return termsOf(one, peer, subject, startWallUs).map((terms) => ({
+        ...terms,
+        signature: sign(peer, hashVouch(pure, terms)),
+      }));
+    });
+  }
 }
 
 /** Everybody who audits, or whose audits would count. */

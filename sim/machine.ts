@@ -263,6 +263,11 @@ export class Machine implements Clock {
     return (this.oddities.offBy ??= new Set());
   }
 
+  /** Whether there is anything odd about it: a villain, a fault, a clock that is not a true one. */
+  get isOdd(): boolean {
+    return this.odd !== null;
+  }
+
   private get oddities(): Oddities {
     return (this.odd ??= new Oddities());
   }

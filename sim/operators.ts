@@ -24,8 +24,8 @@ export type Listener = (envelope: Readonly<Envelope>) => void;
 
 /** The people who run clusters, at their consoles: they tell their nodes to join and to leave, and admit nodes. */
 export class Operators {
-  /** Nodes that belong to their cluster, by index: admitted from the start, or by operators since. Nobody in the world may think otherwise. */
-  readonly admitted = new Set<number>();
+  /** Nodes that do not belong to their cluster, by index: those that nobody has admitted yet. Nobody in the world may think otherwise. */
+  private readonly outside = new Set<number>();
   /** Until when, by index, by the clock of the world: what was signed last; absent: to the end. */
   private readonly admittedUntilUs = new Map<number, number>();
   /** Of what was signed for them, what nodes have said that they hold. */
@@ -50,7 +50,7 @@ export class Operators {
     for (const machine of world.machines) {
       const { index, spec } = machine;
       const isAdmitted = spec.isAdmitted !== false && spec.approvedAfterUs === undefined;
-      if (isAdmitted) this.admitted.add(index);
+      if (!isAdmitted) this.outside.add(index);
       const termUs = this.termUsOf(machine);
       if (termUs === null || !isAdmitted || spec.joinsUs !== undefined) continue;
       this.admittedUntilUs.set(index, termUs);
@@ -58,10 +58,15 @@ export class Operators {
     }
   }
 
+  /** Whether operators of its cluster have ever admitted a node, by index. */
+  hasAdmitted(index: number): boolean {
+    return !this.outside.has(index);
+  }
+
   /** Whether operators of its cluster have admitted a node, and that had not run out `graceUs` ago. */
   isAdmitted({ index }: Machine, graceUs = 0): boolean {
     const untilUs = this.admittedUntilUs.get(index) ?? Infinity;
-    return this.admitted.has(index) && this.world.nowUs < untilUs + graceUs;
+    return this.hasAdmitted(index) && this.world.nowUs < untilUs + graceUs;
   }
 
   private termUsOf({ cluster }: Machine): number | null {
@@ -165,7 +170,7 @@ export class Operators {
 
   /** Tells a node to join, with a certificate if it has been admitted; returns the key under which it answers. */
   join(machine: Machine, listener: Listener | null = null): string {
-    const isAdmitted = this.admitted.has(machine.index);
+    const isAdmitted = this.hasAdmitted(machine.index);
     const certificate = isAdmitted ? this.certificateFor(machine) : null;
     const body: Join = { application: null, certificate, seeds: [] };
     return this.send(this.operatorOf(machine), machine, JOIN, body, listener);
@@ -220,7 +225,7 @@ export class Operators {
 
   private admitUntil(machine: Machine, untilWallUs: number): void {
     const { index } = machine;
-    this.admitted.add(index);
+    this.outside.delete(index);
     if (this.termUsOf(machine) === null) return;
     const untilUs = untilWallUs - WALL_EPOCH_US;
     this.admittedUntilUs.set(index, Math.max(untilUs, this.admittedUntilUs.get(index) ?? 0));

@@ -1,5 +1,5 @@
 import type { Peer } from '../core/base/peers.ts';
-import { readAhead, readAheadFrom, touch, type Node } from '../core/machine/node-state.ts';
+import { readAhead, readAheadFrom, touch, touchTables, type Node } from '../core/machine/node-state.ts';
 import type { Identities } from './identities.ts';
 import type { Machine, Rows } from './machine.ts';
 import type { EnvelopePool } from './envelope-pool.ts';
@@ -20,6 +20,7 @@ export class ReadAhead {
   private readonly nodes: Node[] = [];
   private readonly senders: Peer[] = [];
   private readonly receivers: Machine[] = [];
+  private readonly hearers: Node[] = [];
   /** Of no meaning: what is read must be used somehow. */
   protected touched = 0;
 
@@ -32,7 +33,7 @@ export class ReadAhead {
 
   /** @param slots of the events that come next, `count` of them, with their kinds */
   look(slots: Int32Array, count: number, kinds: Uint8Array): void {
-    const { machines, rows, pool, identities, woken, nodes, senders, receivers } = this;
+    const { machines, rows, pool, identities, woken, nodes, senders, receivers, hearers } = this;
     let alarms = 0;
     let arrivals = 0;
     let sum = 0;
@@ -43,7 +44,7 @@ export class ReadAhead {
       } else if (kinds[i] === ARRIVE) {
         const { from, to } = pool.at(slots[i]);
         if (from < 0 || from >= machines.length || to >= machines.length) continue;
-        sum += identities.rank(from);
+        sum += identities.rank(from) + rows.touch(to);
         senders[arrivals] = from;
         receivers[arrivals++] = machines[to];
       }
@@ -52,9 +53,15 @@ export class ReadAhead {
       sum += woken[i].key;
       nodes[i] = woken[i].node;
     }
-    for (let i = 0; i < arrivals; i++) sum += readAheadFrom(receivers[i].node, senders[i]);
+    for (let i = 0; i < arrivals; i++) {
+      sum += receivers[i].key;
+      hearers[i] = receivers[i].node;
+    }
     for (let i = 0; i < alarms; i++) sum += touch(nodes[i]);
+    for (let i = 0; i < arrivals; i++) sum += touch(hearers[i]);
     for (let i = 0; i < alarms; i++) sum += readAhead(nodes[i]);
+    for (let i = 0; i < arrivals; i++) sum += touchTables(hearers[i]);
+    for (let i = 0; i < arrivals; i++) sum += readAheadFrom(hearers[i], senders[i]);
     this.touched = sum;
   }
 }

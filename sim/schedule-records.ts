@@ -83,7 +83,7 @@ export class RecordChains {
   }
 
   private growPool(): void {
-    this.poolChunks *= 2;
+    this.poolChunks += this.poolChunks >> 1;
     const words = new Int32Array(this.poolChunks * CHUNK_WORDS);
     words.set(this.words);
     this.words = words;

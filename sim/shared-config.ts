@@ -9,8 +9,16 @@ import type { ResolvedNode } from './scenario/resolved.ts';
 const ROOM_BYTES = 2 ** 50;
 const NONE: never[] = [];
 
-/** What all nodes of a cluster are told alike. */
-export type ClusterConfig = Pick<
+/** Who writes and signs what is said of one node alone. */
+export interface Office {
+  manifestOf(node: ResolvedNode, peer: Peer): Manifest;
+  attestationsOf(node: ResolvedNode, peer: Peer): readonly Attestation[];
+  certificateOf(node: ResolvedNode, peer: Peer): Certificate | null;
+  vouchesOf(node: ResolvedNode, peer: Peer): readonly Vouch[];
+  auditsOf(node: ResolvedNode, peer: Peer): readonly Audit[];
+}
+
+type Alike = Pick<
   NodeConfig,
   | 'genesis'
   | 'orderedBy'
@@ -27,13 +35,9 @@ export type ClusterConfig = Pick<
   | 'parameters'
 >;
 
-/** Who writes and signs what is said of one node alone. */
-export interface Office {
-  manifestOf(node: ResolvedNode, peer: Peer): Manifest;
-  attestationsOf(node: ResolvedNode, peer: Peer): readonly Attestation[];
-  certificateOf(node: ResolvedNode, peer: Peer): Certificate | null;
-  vouchesOf(node: ResolvedNode, peer: Peer): readonly Vouch[];
-  auditsOf(node: ResolvedNode, peer: Peer): readonly Audit[];
+/** What all nodes of a cluster are told alike, and who writes the rest. */
+export interface ClusterConfig extends Alike {
+  readonly office: Office;
 }
 
 /**
@@ -44,36 +48,33 @@ export class SharedConfig implements NodeConfig {
   private readonly node: ResolvedNode;
   private readonly peer: Peer;
   private readonly cluster: ClusterConfig;
-  private readonly office: Office;
   private ownManifest: Manifest | null = null;
   private ownAttestations: readonly Attestation[] | null = null;
-  private ownVouches: readonly Vouch[] | null = null;
 
-  constructor(node: ResolvedNode, peer: Peer, cluster: ClusterConfig, office: Office) {
+  constructor(node: ResolvedNode, peer: Peer, cluster: ClusterConfig) {
     this.node = node;
     this.peer = peer;
     this.cluster = cluster;
-    this.office = office;
   }
 
   get manifest(): Manifest {
-    return (this.ownManifest ??= this.office.manifestOf(this.node, this.peer));
+    return (this.ownManifest ??= this.cluster.office.manifestOf(this.node, this.peer));
   }
 
   get attestations(): readonly Attestation[] {
-    return (this.ownAttestations ??= this.office.attestationsOf(this.node, this.peer));
+    return (this.ownAttestations ??= this.cluster.office.attestationsOf(this.node, this.peer));
   }
 
   get certificate(): Certificate | null {
-    return this.office.certificateOf(this.node, this.peer);
+    return this.cluster.office.certificateOf(this.node, this.peer);
   }
 
   get vouches(): readonly Vouch[] {
-    return (this.ownVouches ??= this.office.vouchesOf(this.node, this.peer));
+    return this.cluster.office.vouchesOf(this.node, this.peer);
   }
 
   get audits(): readonly Audit[] {
-    return this.office.auditsOf(this.node, this.peer);
+    return this.cluster.office.auditsOf(this.node, this.peer);
   }
 
   get auditors(): NodeConfig['auditors'] {

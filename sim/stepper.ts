@@ -8,7 +8,7 @@ import { classOfKind, Inbox, stepCostUs } from '../core/machine/inbox.ts';
 import { nameOfKind, STORED } from '../core/machine/kinds.ts';
 import { boot, receive, wake } from '../core/machine/node.ts';
 import { DOWN, READY } from '../core/machine/node-state.ts';
-import { readClock, restartClock, worldUsAt } from './clocks.ts';
+import { readClock, restartClock, WALL_EPOCH_US, worldUsAt } from './clocks.ts';
 import { BodySizes } from './body-sizes.ts';
 import { answerOf } from './devices.ts';
 import { completeWrite, losePower } from './devices/disk.ts';
@@ -234,7 +234,11 @@ export class Stepper {
   setAlarm(machine: Machine): void {
     const { wakeAtUs } = machine.node;
     if (wakeAtUs === NEVER_US || !machine.isUp) return;
-    const atUs = Math.max(this.world.nowUs, machine.busyUntilUs, worldUsAt(machine.clock, wakeAtUs));
+    const atUs = Math.max(
+      this.world.nowUs,
+      machine.busyUntilUs,
+      machine.isOdd ? worldUsAt(machine.clock, wakeAtUs) : machine.anchorUs + wakeAtUs,
+    );
     if (atUs < machine.alarmAtUs) this.armAt(machine, atUs);
   }
 
@@ -244,7 +248,11 @@ export class Stepper {
   }
 
   private setClock(machine: Machine): void {
-    readClock(machine.clock, this.world.nowUs, this.now);
+    if (machine.isOdd) readClock(machine.clock, this.world.nowUs, this.now);
+    else {
+      this.now.monoUs = this.world.nowUs - machine.anchorUs;
+      this.now.wallUs = WALL_EPOCH_US + this.world.nowUs;
+    }
   }
 
   private located(error: unknown, machine: Machine, envelope: Envelope | null): unknown {

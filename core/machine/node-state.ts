@@ -125,6 +125,11 @@ export function readAhead({ config, presence, compute }: Node): number {
   return compute === null ? beats : beats + compute.nextWorkingUs + compute.jobs.length;
 }
 
+/** Reads where a node finds what it knows of others, for `readAheadFrom`. */
+export function touchTables({ index }: Node): number {
+  return index === null ? 0 : index.directory.size;
+}
+
 /** The same for an envelope that is about to come from a peer. */
 export function readAheadFrom({ index }: Node, from: Peer): number {
   if (index === null) return 0;

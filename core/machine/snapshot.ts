@@ -88,9 +88,16 @@ function fold(shape: Shape, value: unknown, digest: Digest, rank: Rank): void {
       for (const item of value as unknown[]) fold(shape.item, item, digest, rank);
       return;
     case 'record': {
+      const { names, shapes } = shape;
       const fields = value as Record<string, unknown>;
-      for (let i = 0; i < shape.names.length; i++)
-        fold(shape.shapes[i], fields[shape.names[i]], digest, rank);
+      for (let i = 0; i < names.length; i++) {
+        const field = fields[names[i]];
+        const ofField = shapes[i];
+        // Nearly all fields are integers, or nothing: they need no call.
+        if (ofField.tag === 'integer') digest.integer(field as number);
+        else if (field === null && ofField.tag === 'optional') digest.word(0);
+        else fold(ofField, field, digest, rank);
+      }
       return;
     }
     case 'table': {

@@ -42,6 +42,7 @@ class Rest {
   readonly unflushed = new Map<string, Before>();
   readonly keys = new Map<number, string>();
   readonly unflushedKeys = new Map<number, string | null>();
+  held: readonly number[] = NONE;
 }
 
 /** A disk: what is on it, and how it does. Of a million most hold two records and never fail: the rest is made when it is needed. */
@@ -49,9 +50,16 @@ export class Platter {
   readonly records = new Shelf();
   /** In order: a loss of power takes them. A list is replaced, and never changed. */
   writes: readonly Writing[] = NONE;
-  /** Slots of answers that wait for a stall to end. */
-  held: readonly number[] = NONE;
   private ownRest: Rest | null = null;
+
+  /** Slots of answers that wait for a stall to end. A list is replaced, and never changed. */
+  get held(): readonly number[] {
+    return this.ownRest === null ? NONE : this.ownRest.held;
+  }
+
+  set held(slots: readonly number[]) {
+    if (this.ownRest !== null || slots.length > 0) this.rest.held = slots;
+  }
 
   /** Contents on it by hash, with how often records name them: what none names any more is erased. */
   get contents(): Map<string, number> {

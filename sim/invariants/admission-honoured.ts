@@ -45,7 +45,7 @@ export class AdmissionHonoured extends Invariant {
     const { spec, cluster, index } = world.machines[to];
     if (sender.villain !== null || !isSwim(world, cluster)) return;
     this.checked++;
-    if (!world.operators.admitted.has(index))
+    if (!world.operators.hasAdmitted(index))
       this.violate(
         world,
         `${sender.spec.name} speaks to ${spec.name}, which nobody has admitted, as to a member`,
@@ -81,7 +81,7 @@ export class AdmissionHonoured extends Invariant {
     const { spec, index } = world.machines[to];
     this.checked++;
     const isThere = this.advertised.get(index) === spec.name && spec.isUnreachable !== true;
-    if (!world.operators.admitted.has(index))
+    if (!world.operators.hasAdmitted(index))
       this.violate(world, `${sponsor.spec.name} lets ${spec.name} in, which nobody has admitted`);
     else if (!isThere)
       this.violate(world, `${sponsor.spec.name} lets ${spec.name} in, which is not where it says that it is`);
@@ -89,11 +89,11 @@ export class AdmissionHonoured extends Invariant {
 }
 
 function hasRunOut({ operators }: World, machine: Machine): boolean {
-  return operators.admitted.has(machine.index) && !operators.isAdmitted(machine, SKEW_US);
+  return operators.hasAdmitted(machine.index) && !operators.isAdmitted(machine, SKEW_US);
 }
 
 function whyNot({ operators }: World, { index }: Machine): string {
-  return operators.admitted.has(index) ? 'whose admission has run out' : 'which nobody has admitted';
+  return operators.hasAdmitted(index) ? 'whose admission has run out' : 'which nobody has admitted';
 }
 
 /** A wall clock that is off by more than clocks may be tells nothing about dates. */

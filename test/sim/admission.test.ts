@@ -76,7 +76,7 @@ describe('admission, simulated', () => {
     });
     while (!simulation.isDone) simulation.advance();
     expect(heard).to.have.length(2);
-    expect(world.operators.admitted.has(4)).to.equal(true);
+    expect(world.operators.hasAdmitted(4)).to.equal(true);
     expect(servedBy(world, 'france/newcomer')).to.be.greaterThan(0);
     expect(simulation.verdict().reasons.join()).not.to.match(/admitted/);
   });
