@@ -17,7 +17,8 @@ const TO_JOIN = 0;
 const TO_LEAVE = 1;
 const TO_RENEW = 2;
 const TO_APPROVE = 3;
-const TASKS = 4;
+const TO_RESTORE = 4;
+const TASKS = 5;
 
 /** What an operator is told on account of an order. */
 export type Listener = (envelope: Readonly<Envelope>) => void;
@@ -138,6 +139,7 @@ export class Operators {
     if (task === TO_JOIN) this.join(machine);
     else if (task === TO_LEAVE) this.leave(machine);
     else if (task === TO_RENEW) this.renew(machine);
+    else if (task === TO_RESTORE) this.restore(machine);
     else this.approve(this.tickets.get(machine.index)!);
   }
 
@@ -159,6 +161,20 @@ export class Operators {
       nowUs >= this.heldUntilUs.get(index)! - scenario.clusters[cluster].operators!.renewBeforeUs!;
     if (isDue) this.renewing.set(this.join(machine), index);
     this.planRenewal(machine);
+  }
+
+  /** A node whose disk was wiped has lost what renewed its admission: its operators see that it is no member. */
+  onReady(name: string): void {
+    const machine = this.world.machines[this.world.identities.find(name) ?? -1];
+    const isInForce = machine !== undefined && this.heldUntilUs.has(machine.index);
+    if (isInForce && machine.spec.isRenewed !== false && machine.node.membership === null)
+      this.plan(this.world.nowUs + AGAIN_US, machine, TO_RESTORE);
+  }
+
+  private restore(machine: Machine): void {
+    const { spec, node } = machine;
+    if (node.membership === null && this.world.nowUs < (spec.leavesUs ?? Infinity))
+      this.renewing.set(this.join(machine), machine.index);
   }
 
   /** A node says what it holds. */

@@ -254,6 +254,7 @@ export class World {
   /** Says that something has happened, to whom it may concern: faults that wait for it, and whoever watches. */
   announce(event: WorldEvent, subject: string): void {
     this.faults.onAnnounced(event, subject);
+    if (event === 'node.ready') this.operators.onReady(subject);
     this.watcher?.onAnnounced?.(this, event, subject);
   }
 

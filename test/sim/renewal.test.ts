@@ -76,6 +76,15 @@ describe('admissions with a term, simulated', () => {
     expect(world.machines[0].node.membership!.table.liveCount).to.equal(3);
   });
 
+  it('R5.1-2: one whose disk is wiped has lost its renewal: its operators see that, and bring it another', () => {
+    const faults = [{ kind: 'wipe', atUs: 41e6, untilUs: 43e6, nodes: ['france/helper'] }] as const;
+    const { world } = new Simulation(withTerm({}, { faults: faults as never }));
+    world.run(50e6);
+    expect(world.machines[4].node.membership, 'what it was configured with has run out').to.equal(null);
+    world.run(58e6);
+    expect(world.machines[4].node.membership).not.to.equal(null);
+  });
+
   it('R5.1-2: whoever joins later has a term of its own, by certificate or by ticket', () => {
     for (const isAdmitted of [undefined, false] as const) {
       const joins = { joinsUs: 10e6, ...(isAdmitted === false ? { isAdmitted } : {}) };
