@@ -50,7 +50,7 @@ describe('laws of membership', () => {
     const hearer = cloneNode(node);
     const out = new Outbox();
     for (const said of sayings)
-      hearOf(hearer, hearer.membership!, rig.nowOf(rig.station('a')), out, memberOf(said));
+      hearOf(hearer, hearer.membership!, rig.nowOf(rig.station('a')), out, memberOf(said), rig.peer('e'));
     return hearer;
   }
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { DISK } from '../../core/base/peers.ts';
 import { indexNodesOf, memberStateOf } from '../../core/cluster/membership/detector.ts';
-import { INCARNATIONS } from '../../core/cluster/membership/incarnation.ts';
+import { INCARNATIONS, MAX_LEAP } from '../../core/cluster/membership/incarnation.ts';
 import { ALIVE, DEAD, LEFT, SUSPECT, type Member } from '../../core/cluster/membership/member.ts';
 import { announceLeave, isLeaveSpread } from '../../core/cluster/membership/membership.ts';
 import * as kinds from '../../core/machine/kinds.ts';
@@ -182,6 +182,24 @@ describe('§5.1 and §5.2 Membership', () => {
       rig.sent.filter(({ kind, to, n }) => kind === kinds.NACK && to === rig.peer('b') && n === 77),
     ).to.have.length(1);
     expect(rig.sent.filter(({ kind, to }) => kind === kinds.PING && to === rig.peer('f'))).to.deep.equal([]);
+  });
+
+  it('R5.2-2: no lie about an incarnation is too high to be denied, and none leads others beyond a leap', () => {
+    const rig = new Rig(FIVE).start();
+    const before = incarnationOf(rig, 'b', 'c');
+    const leaps = [1, 2, 3].map((i) => sayingOf(rig, 'c', DEAD, before + i * MAX_LEAP, 'd'));
+    tell(rig, 'd', 'b', ...leaps, sayingOf(rig, 'c', DEAD, before + 5 * MAX_LEAP, 'd'));
+    expect([stateOf(rig, 'b', 'c'), incarnationOf(rig, 'b', 'c')]).to.deep.equal([
+      SUSPECT,
+      before + 3 * MAX_LEAP,
+    ]);
+    expect(countRefusals(rig.node('b'), 'malformed')).to.equal(1);
+    rig.advance(2 * SECOND_US);
+    for (const name of ['a', 'b', 'd', 'e'])
+      expect([stateOf(rig, name, 'c'), incarnationOf(rig, name, 'c')], name).to.deep.equal([
+        ALIVE,
+        before + 3 * MAX_LEAP + 1,
+      ]);
   });
 
   it('R5.2-2: an accuser counts once, and only if it is a member and not the accused', () => {

@@ -17,8 +17,13 @@ import type { Membership } from './membership-state.ts';
  */
 export const INCARNATIONS = 65_536;
 
-/** More than any honest member ever raises its incarnation by at once: a liar cannot use the numbers up. */
-export const MAX_LEAP = 2 ** 40;
+/**
+ * No honest member raises its incarnation by more while another hears nothing of it: that is a thousand boots. Whoever names one
+ * further off is not heard, so a liar needs millions of messages to use the numbers up.
+ */
+export const MAX_LEAP = 2 ** 26;
+/** Above it nothing can be denied any more. */
+const MAX_INCARNATION = Number.MAX_SAFE_INTEGER - 2 * MAX_LEAP;
 
 /** What the disk is to remember of the cluster. */
 export function membershipRecordOf(node: Node): DiskRecord {
@@ -28,7 +33,8 @@ export function membershipRecordOf(node: Node): DiskRecord {
 /** What is wrongly said of this node it denies, with an incarnation above that which was named. */
 export function hearOfSelf(node: Node, membership: Membership, now: Now, out: Outbox, told: Member): void {
   const known = membership.table.incarnationAt(0);
-  if (membership.isLeaving || told.incarnation > known + MAX_LEAP) return;
+  // However high: lies may have led others there, and only what is above them undoes them.
+  if (membership.isLeaving || told.incarnation > MAX_INCARNATION) return;
   if (told.incarnation < known) {
     // Whoever says so has not heard what this node says now: it is said before all else, and so with the next answer.
     if (told.state !== ALIVE)

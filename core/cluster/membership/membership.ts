@@ -109,8 +109,15 @@ export function sayerOf(node: Node, membership: Membership, row: number): Peer |
   return suspicionOf(membership, membership.table.peerAt(row))?.accusers[0] ?? node.self;
 }
 
-/** Takes in what another member says of one. */
-export function hearOf(node: Node, membership: Membership, now: Now, out: Outbox, told: Member): void {
+/** Takes in what another member, `speaker`, says of one. */
+export function hearOf(
+  node: Node,
+  membership: Membership,
+  now: Now,
+  out: Outbox,
+  told: Member,
+  speaker: Peer,
+): void {
   const { table } = membership;
   if (told.peer === node.self) {
     hearOfSelf(node, membership, now, out, told);
@@ -124,7 +131,10 @@ export function hearOf(node: Node, membership: Membership, now: Now, out: Outbox
     row = addMember(node, membership, now, out, told);
     if (row < 0) return;
   }
-  hearState(node, membership, now, out, row, told);
+  // Of itself it is believed however high: it may have had to deny lies that this node never heard.
+  const isTooHigh = told.incarnation > table.incarnationAt(row) + MAX_LEAP;
+  if (isTooHigh && told.peer !== speaker) countRefusal(node, REFUSAL_MALFORMED);
+  else hearState(node, membership, now, out, row, told);
   hearRenewal(node, membership, now, out, told);
 }
 
@@ -138,17 +148,11 @@ function hearState(
 ): void {
   const { table } = membership;
   const incarnation = table.incarnationAt(row);
-  if (told.incarnation > incarnation + MAX_LEAP) countRefusal(node, REFUSAL_MALFORMED);
-  else if (told.state === SUSPECT || told.state === DEAD)
+  if (told.state === SUSPECT || told.state === DEAD)
     accuse(node, membership, now, out, row, told.incarnation, told.from ?? NOBODY);
   else if (!isNewer(told.incarnation, told.state, incarnation, table.stateAt(row))) return;
   else if (told.state === ALIVE) revive(node, membership, now, out, row, told);
   else depart(node, membership, now, out, row, told.incarnation, LEFT);
-}
-
-/** Whether a stranger may become a member: it brings a certificate of its admission (R5.1-2). */
-function acceptAlive(node: Node, now: Now, { peer, certificate }: Member): boolean {
-  return isAdmitted(node.pure, node.config.genesis, certificate, peer, now);
 }
 
 /** Adds a member that is not known yet, as alive. Returns its row, or −1: it is not admitted, or there is no room. */
@@ -156,7 +160,8 @@ export function addMember(node: Node, membership: Membership, now: Now, out: Out
   const { table, departed } = membership;
   const { peer, incarnation, types, address, certificate } = told;
   const isFull = table.count >= node.config.parameters.maxMembers;
-  if (!acceptAlive(node, now, told)) {
+  // A stranger becomes a member by a certificate of its admission (R5.1-2).
+  if (!isAdmitted(node.pure, node.config.genesis, certificate, peer, now)) {
     countRefusal(node, REFUSAL_UNADMITTED);
     return -1;
   }

@@ -54,7 +54,8 @@ export function hearNews(
   const row = membership.table.find(from);
   const isMember = row >= 0 && membership.table.isLiveAt(row);
   for (const told of items) {
-    if (isMember || told.peer === node.self || told.state === 0) hearOf(node, membership, now, out, told);
+    if (isMember || told.peer === node.self || told.state === 0)
+      hearOf(node, membership, now, out, told, from);
     else countRefusal(node, REFUSAL_STRANGER);
   }
 }

@@ -111,7 +111,7 @@ export function onFindMembers(
     countRefusal(node, isOfCluster ? REFUSAL_FORGED : REFUSAL_MISPLACED);
     return;
   }
-  hearOf(node, membership, now, out, own);
+  hearOf(node, membership, now, out, own, envelope.from);
   const row = table.find(own.peer);
   if (row >= 0) table.see(row, now.monoUs, envelope.originBoot);
   // Who is refused as a member is told nothing.
@@ -135,16 +135,16 @@ export function onMembers(
   if (table.find(from) < 0 && !acquaintancesOf(node).includes(from)) {
     // Whoever is not known is heard on others when its own certificate has been seen.
     const own = rows.find(({ peer, state }) => peer === from && state === ALIVE);
-    if (own !== undefined) hearOf(node, membership, now, out, own);
+    if (own !== undefined) hearOf(node, membership, now, out, own, from);
     if (table.find(from) < 0) {
       countRefusal(node, REFUSAL_STRANGER);
       return;
     }
   }
   const wasAlone = table.liveCount < 2;
-  for (const told of rows) if (told.state === ALIVE) hearOf(node, membership, now, out, told);
+  for (const told of rows) if (told.state === ALIVE) hearOf(node, membership, now, out, told, from);
   // Accusations come last: by then those who make them are known.
-  for (const told of rows) if (told.state !== ALIVE) hearOf(node, membership, now, out, told);
+  for (const told of rows) if (told.state !== ALIVE) hearOf(node, membership, now, out, told, from);
   // A newcomer has nothing to tell but itself.
   if (wasAlone) membership.queue.keepOnly(node.self);
   const isSame = table.liveHigh === liveHigh && table.liveLow === liveLow;
