@@ -17,7 +17,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'gpu-shortage.yaml': { digest: 'a4aa2982062620fc', verdict: 'pass' },
   'index-lost.yaml': { digest: 'f8f5227493af446c', verdict: 'pass' },
   'model-rollout.yaml': { digest: '87a662ff1fb2bc44', verdict: 'pass' },
-  'newcomers.yaml': { digest: '17062cd0f8cabfc0', verdict: 'pass' },
+  'newcomers.yaml': { digest: '988b963d48d4cefd', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '6abb7a021645a3aa', verdict: 'pass' },
   'quickstart.yaml': { digest: '53c021b2d0c88e37', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: 'f5899f0347a8ff97', verdict: 'pass' },
