@@ -89,11 +89,12 @@ function printRequests({ requests, outcomesByPhase }: Summary, say: Say): void {
 
 function printPods({ pods }: Summary, say: Say): void {
   if (pods === undefined) return;
-  const { total, certified, ended } = pods;
+  const { total, certified, astray, ended } = pods;
   say(`Pods     ${pad(formatNumber(total), 11)}`);
   for (const how of Object.keys(ended).sort((left, right) => ended[right] - ended[left]))
     say(row(how, ended[how], total));
   if (certified > 0) say(`  ${certified} deletions certified`);
+  if (astray > 0) say(`  ${astray} copies where they may not be, for longer than moving may take`);
   say();
 }
 

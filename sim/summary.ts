@@ -44,6 +44,8 @@ export interface Summary {
   readonly pods?: {
     readonly total: number;
     readonly certified: number;
+    /** Copies that lie, at the end, where they may not be, and have for longer than moving may take (R6.1-6). */
+    readonly astray: number;
     readonly ended: Readonly<Record<string, number>>;
   };
   /** Agents that were asked for, by how they ended for their owners; absent if there were none. */
@@ -171,7 +173,7 @@ function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] 
 }
 
 /** By what was asked for, or by the error. */
-function countPods({ podOwners }: World): NonNullable<Summary['pods']> {
+function countPods({ podOwners, machines }: World): NonNullable<Summary['pods']> {
   const ended: Record<string, number> = {};
   for (const { act, code, isFragile } of podOwners.requests) {
     if (code < 0) continue;
@@ -179,7 +181,10 @@ function countPods({ podOwners }: World): NonNullable<Summary['pods']> {
     ended[how] = (ended[how] ?? 0) + 1;
   }
   const certified = podOwners.pods.filter(({ certifiedUs }) => certifiedUs < Infinity).length;
-  return { total: podOwners.requests.length, certified, ended };
+  let astray = 0;
+  for (const { node } of machines)
+    for (const { isAstrayTold } of node.pods?.entries.values() ?? []) if (isAstrayTold) astray++;
+  return { total: podOwners.requests.length, certified, astray, ended };
 }
 
 const PODS_DONE = {

@@ -2,6 +2,7 @@ import {
   approveShape,
   joinedShape,
   joinShape,
+  leftShape,
   pendingShape,
 } from '../cluster/affiliation/affiliation-bodies.ts';
 import {
@@ -305,7 +306,7 @@ export const KINDS: readonly (KindEntry | undefined)[] = (() => {
     CHECK_US + 5,
     'R5.1-2',
   );
-  add(LEFT, 'left', 'node → operator', record({}), CONTROL, CHECK_US + 5, 'R5.1-3');
+  add(LEFT, 'left', 'node → operator', leftShape, CONTROL, CHECK_US + 5, 'R5.1-3');
   add(DIAL, 'dial', 'node → NETWORK', dialBody, CONTROL, 0, 'R5.1-2');
   add(DIALLED, 'dialled', 'NETWORK → node', dialledBody, DEVICES, 10, 'R5.1-2');
   add(ROUTE, 'route', 'node → NETWORK', routeBody, CONTROL, 0, 'R5.1-2');

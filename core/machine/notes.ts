@@ -34,6 +34,7 @@ export const NOTES = [
   'model-pulled',
   'model-gone',
   'model-refused',
+  'pod-astray',
 ] as const;
 export const NOTE_OPENED = 0;
 export const NOTE_ASKED = 1;
@@ -99,6 +100,9 @@ export const NOTE_MODEL_PULLED = 31;
 export const NOTE_MODEL_GONE = 32;
 /** An order of its operator is not carried out, and NOTED.why. */
 export const NOTE_MODEL_REFUSED = 33;
+
+/** A copy of a pod lies here for longer than it may (R6.1-6), or stays here when its host leaves the cluster (R5.1-3), and NOTED.why. */
+export const NOTE_POD_ASTRAY = 34;
 
 /** How a pod host stands to a pod, for the one that looks after it. */
 export const PLACEMENTS = [

@@ -335,6 +335,12 @@ export const PARAMETERS = {
     'own',
     'what is authorised in an emergency holds no longer',
   ),
+  podMoveUs: us(
+    10 * MINUTE_US,
+    1_440 * MINUTE_US,
+    'R6.1-6',
+    'a copy that may not be where it is any more is told of then, and a host that leaves waits so long for its pods to have moved',
+  ),
   podSilenceUs: us(
     3 * SECOND_US,
     MINUTE_US,

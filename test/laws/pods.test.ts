@@ -136,7 +136,15 @@ describe('laws of pods', () => {
       const policy = { ...AT_HOME, ...said };
       const rule = compilePolicy(home, policy);
       const { node } = rig.station('host-1');
-      const none = { freeBytes: 1, maxPodBytes: 1, agreement: 'one', boot: 1, seen: 0, grantedUs: 0 };
+      const none = {
+        freeBytes: 1,
+        maxPodBytes: 1,
+        agreement: 'one',
+        isLeaving: false,
+        boot: 1,
+        seen: 0,
+        grantedUs: 0,
+      };
       const fellows: Fellows = new Map();
       for (const [i, region] of places.entries()) {
         const peer = 100 + i;

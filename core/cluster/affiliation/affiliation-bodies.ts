@@ -1,4 +1,5 @@
-import { list, optional, peer, record, text, upTo, type Of } from '../../machine/shape.ts';
+import { podId } from '../../policy/pod-terms.ts';
+import { integer, list, optional, peer, record, text, upTo, type Of } from '../../machine/shape.ts';
 import {
   address,
   certificateShape,
@@ -41,3 +42,9 @@ export type Join = Readonly<Of<typeof joinShape>>;
 export type Approve = Readonly<Of<typeof approveShape>>;
 export type Joined = Readonly<Of<typeof joinedShape>>;
 export type Pending = Readonly<Of<typeof pendingShape>>;
+
+/** Pods that one answer may name. */
+export const MAX_STAYING = 64;
+/** The node has left; which pods stay on its disk, since nobody else may have them or nobody has taken them in time, and how many. */
+export const leftShape = record({ staying: list(podId, MAX_STAYING), stayingCount: integer });
+export type Left = Readonly<Of<typeof leftShape>>;

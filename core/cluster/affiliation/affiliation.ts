@@ -1,4 +1,4 @@
-import { pendingShape } from './affiliation-bodies.ts';
+import { MAX_STAYING, pendingShape } from './affiliation-bodies.ts';
 import { DISK, type Peer } from '../../base/peers.ts';
 import { NEVER_US, SECOND_US, type Now } from '../../base/time.ts';
 import { DISK_FINE } from '../../machine/disk-conditions.ts';
@@ -7,7 +7,19 @@ import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import { NOTE_UNSTORED, STORE, type Store, type Stored } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { note } from '../../machine/speech.ts';
-import { integer, list, optional, peer, record, shared, text, upTo, type Of } from '../../machine/shape.ts';
+import { podId } from '../../policy/pod-terms.ts';
+import {
+  flag,
+  integer,
+  list,
+  optional,
+  peer,
+  record,
+  shared,
+  text,
+  upTo,
+  type Of,
+} from '../../machine/shape.ts';
 import {
   address,
   certificateShape,
@@ -68,7 +80,22 @@ export type Candidacy = Of<typeof candidacyShape>;
 export const DRAINING = 0;
 export const SPREADING = 1;
 export const GONE = 2;
-export const leavingShape = record({ order: optional(owedShape), stage: upTo(GONE), untilUs: integer });
+export const leavingShape = record({
+  order: optional(owedShape),
+  stage: upTo(GONE),
+  untilUs: integer,
+  /** Until when it waits for its pods to be with others; and whether it waits for nothing else any more. */
+  podsUntilUs: integer,
+  isLate: flag,
+  /** Pods that stay on its disk. */
+  staying: list(podId, MAX_STAYING),
+  stayingCount: integer,
+});
+/** A node that goes at the end as it has begun. */
+export const GONE_FOR_LONG: Leaving = {
+  ...{ order: null, stage: GONE, untilUs: NEVER_US, podsUntilUs: 0, isLate: true },
+  ...{ staying: [], stayingCount: 0 },
+};
 export type Leaving = Of<typeof leavingShape>;
 
 const MOST_CANDIDACIES = 4_096;
@@ -186,7 +213,7 @@ export function storeAgain(node: Node, now: Now, out: Outbox, affiliation: Affil
 export function restoreAffiliation(node: Node, { certificate, hasLeft: isGone }: AffiliationRecord): void {
   const affiliation = affiliationOf(node);
   affiliation.certificate = certificate;
-  affiliation.leaving = isGone ? { order: null, stage: GONE, untilUs: NEVER_US } : null;
+  affiliation.leaving = isGone ? { ...GONE_FOR_LONG } : null;
 }
 
 /** When joining, sponsoring or leaving next has something to do. */

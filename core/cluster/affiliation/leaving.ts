@@ -10,6 +10,7 @@ import {
   certificateOf,
   DRAINING,
   GONE,
+  GONE_FOR_LONG,
   isOrderedBy,
   owedFor,
   pay,
@@ -18,11 +19,13 @@ import {
   type Affiliation,
   type Leaving,
 } from './affiliation.ts';
+import { beginLeaving, hasHandedOver, noteStaying } from '../../roles/pods/pod-leaving.ts';
+import { MAX_STAYING, type Left } from './affiliation-bodies.ts';
 import { isDepartureSpread, isStarted, sayDeparture, stopDetector } from '../membership/detector.ts';
 
 /**
- * Whoever runs the node tells it to leave (R5.1-3): it takes nothing new and says so, finishes what it has begun, within a
- * bound, and then says that it leaves: which is above all that can be said of it, so nobody suspects it.
+ * Whoever runs the node tells it to leave (R5.1-3): it takes nothing new and says so, finishes what it has begun and hands its pods
+ * over, each within a bound, and then says that it leaves: which is above all that can be said of it, so nobody suspects it.
  */
 export function onLeaveOrder(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   if (!isOrderedBy(node, envelope.from)) {
@@ -39,11 +42,15 @@ export function onLeaveOrder(node: Node, now: Now, out: Outbox, envelope: Envelo
   }
   if (leaving !== null || !isStarted(node)) {
     if (leaving === null && certificateOf(node) !== null) stayAway(node, out, affiliation);
-    reply(node, out, envelope, LEFT, {});
+    reply(node, out, envelope, LEFT, { staying: [], stayingCount: 0 } satisfies Left);
     return;
   }
-  const untilUs = now.monoUs + node.config.parameters.drainUs;
-  affiliation.leaving = { order: owedFor(envelope), stage: DRAINING, untilUs };
+  const { drainUs, podMoveUs } = node.config.parameters;
+  const untilUs = now.monoUs + drainUs;
+  const podsUntilUs = now.monoUs + Math.max(drainUs, podMoveUs);
+  const plain = { isLate: false, staying: [], stayingCount: 0 };
+  affiliation.leaving = { order: owedFor(envelope), stage: DRAINING, untilUs, podsUntilUs, ...plain };
+  beginLeaving(node, now);
   affiliation.candidacies = [];
   // The next heartbeat says that it drains, and comes at once.
   node.presence.nextBeatUs = now.monoUs;
@@ -54,8 +61,17 @@ export function progressLeaving(node: Node, now: Now, out: Outbox): void {
   const { affiliation } = node;
   const leaving = affiliation?.leaving ?? null;
   if (affiliation === null || leaving === null) return;
+  if (leaving.stage === DRAINING && !leaving.isLate && now.monoUs >= leaving.untilUs) {
+    // Whoever still waits for an answer is let down; pods are not.
+    leaving.isLate = true;
+    leaving.untilUs = leaving.podsUntilUs;
+  }
   const isOver = now.monoUs >= leaving.untilUs;
-  if (leaving.stage === DRAINING && (isOver || isDrained(node)) && now.monoUs < node.presence.nextBeatUs) {
+  const isDone = isOver || ((leaving.isLate || isDrained(node)) && hasHandedOver(node));
+  if (leaving.stage === DRAINING && isDone && now.monoUs < node.presence.nextBeatUs) {
+    const staying = noteStaying(node, out);
+    leaving.staying = staying.slice(0, MAX_STAYING);
+    leaving.stayingCount = staying.length;
     leaving.stage = SPREADING;
     leaving.untilUs = now.monoUs + node.config.parameters.leaveUs;
     sayDeparture(node, now);
@@ -73,7 +89,7 @@ function isDrained({ gateway, compute, bridge }: Node): boolean {
 
 /** One whose admission has run out is not to be a member again when its clock is put right. */
 function stayAway(node: Node, out: Outbox, affiliation: Affiliation): void {
-  affiliation.leaving = { order: null, stage: GONE, untilUs: NEVER_US };
+  affiliation.leaving = { ...GONE_FOR_LONG };
   storeAffiliation(node, out, affiliation);
 }
 
@@ -85,5 +101,6 @@ function finish(node: Node, out: Outbox, affiliation: Affiliation, leaving: Leav
   stopDetector(node);
   node.presence.nextBeatUs = NEVER_US;
   storeAffiliation(node, out, affiliation);
-  if (order !== null) pay(node, out, order, LEFT, {});
+  const { staying, stayingCount } = leaving;
+  if (order !== null) pay(node, out, order, LEFT, { staying, stayingCount } satisfies Left);
 }

@@ -12,7 +12,7 @@ import { isSealed, mayExport, waitingUntil } from './pod-exports.ts';
 import { keysOf, pushKeys } from './pod-keys.ts';
 import { hasLease } from './pod-lease.ts';
 import { isOver, learnLaw, letGo, NO_BOOK, queueTask, save, tellTask } from './pod-law.ts';
-import { noteDeclined, notePlacement } from './pod-notes.ts';
+import { noteAstray, noteDeclined, notePlacement } from './pod-notes.ts';
 import {
   desiredHolders,
   eligiblePlaces,
@@ -257,6 +257,7 @@ export function onRepairAlarm(node: Node, pods: PodHost, now: Now, out: Outbox):
       letGo(node, pods, entry, out);
     else pushEntry(node, pods, entry, now, out);
     const rule = ruleOf(entry.law);
+    noteAstray(node, entry, now, out);
     if (entry.copy !== null && rule !== null)
       notePlacement(node, pods, entry, desiredHolders(node, pods.fellows, now, entry.pod, rule), now, out);
     const isUnsaved = entry.wanted !== entry.copy || entry.storedLawSeq !== entry.lawSeq;

@@ -1,5 +1,6 @@
 import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
+import { isDeparting } from '../../cluster/affiliation/affiliation.ts';
 import { hasMemberType, liveMembersOf, memberStateOf } from '../../cluster/membership/detector.ts';
 import { LEFT } from '../../cluster/membership/member.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
@@ -77,7 +78,17 @@ function fellowOf(fellows: Fellows, peer: Peer): Fellow {
   let fellow = fellows.get(peer);
   if (fellow === undefined) {
     const none = { region: '', freeBytes: 0, maxPodBytes: 0, trust: EXPERIMENTAL, attestations: [] };
-    fellow = { ...none, agreement: '', heardUs: 0, boot: 0, seen: 0, grantedUs: -1, askedUs: 0, askedN: 0 };
+    fellow = {
+      ...none,
+      agreement: '',
+      isLeaving: false,
+      heardUs: 0,
+      boot: 0,
+      seen: 0,
+      grantedUs: -1,
+      askedUs: 0,
+      askedN: 0,
+    };
     fellows.set(peer, fellow);
   }
   return fellow;
@@ -107,6 +118,7 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
     trust: ownTrust(node, now),
     attestations: boot === node.bootCount ? [] : (node.config.attestations as Leased['attestations']),
     agreement: storage.encryption ? pods.agreement : '',
+    isLeaving: isDeparting(node),
   };
   reply(node, out, envelope, LEASED, body);
 }
@@ -115,7 +127,8 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
 export function hearFellow(node: Node, fellows: Fellows, now: Now, envelope: Envelope): Fellow | null {
   const fellow = fellows.get(envelope.from);
   if (fellow === undefined || fellow.askedN !== envelope.n) return null;
-  const { boot, region, freeBytes, maxPodBytes, trust, attestations, agreement } = envelope.body as Leased;
+  const { boot, region, freeBytes, maxPodBytes, trust, attestations, agreement, isLeaving } =
+    envelope.body as Leased;
   fellow.askedN = 0;
   fellow.heardUs = now.monoUs;
   fellow.region = region;
@@ -125,6 +138,7 @@ export function hearFellow(node: Node, fellows: Fellows, now: Now, envelope: Env
   // It names them to who has not heard this boot of it yet: they are checked once.
   if (boot !== fellow.boot) fellow.attestations = keepValid(node, { id: envelope.from }, attestations);
   fellow.agreement = agreement;
+  fellow.isLeaving = isLeaving;
   return fellow;
 }
 

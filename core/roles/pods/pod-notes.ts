@@ -1,6 +1,7 @@
 import { mixInteger } from '../../base/rng.ts';
 import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
+import { isDeparting } from '../../cluster/affiliation/affiliation.ts';
 import { memberStateOf } from '../../cluster/membership/detector.ts';
 import { LEFT, SUSPECT } from '../../cluster/membership/member.ts';
 import type { Outbox } from '../../machine/envelope.ts';
@@ -11,6 +12,7 @@ import {
   ABSENT_SILENT,
   ABSENT_SUSPECT,
   MAX_STRUCK,
+  NOTE_POD_ASTRAY,
   NOTE_POD_DECLINED,
   NOTE_POD_GONE,
   NOTE_POD_KEPT,
@@ -27,7 +29,7 @@ import {
 import type { Node } from '../../machine/node-state.ts';
 import { noteWhy } from '../../machine/speech.ts';
 import { allowsStorage, type PlaceRule } from '../../policy/location-policy.ts';
-import { isAlive, isPresent, mayHold, placesOf, rankPlaces, type Place } from './pod-placement.ts';
+import { isAlive, isPresent, mayHold, ownPlace, placesOf, rankPlaces, type Place } from './pod-placement.ts';
 import { GO_ON, ruleOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
 
 /** What a pod host tells its observer of where pods are, and why: nothing here changes what it does. */
@@ -110,7 +112,24 @@ function reasonGone(node: Node, entry: PodEntry, isOver: boolean): string {
   if (rule === null) return 'no policy of it is known here';
   const { region } = node.config.manifest;
   if (!allowsStorage(rule, region)) return `${describeRule(entry, rule)}; this host lies in ${region}`;
+  if (isDeparting(node)) return 'this host leaves the cluster, and others have it';
   return 'others are to hold it in its place, and have it';
+}
+
+/** R6.1-6: tells, once, of a copy that has been where it may not be for as long as moving may take. */
+export function noteAstray(node: Node, entry: PodEntry, now: Now, out: Outbox): void {
+  const rule = ruleOf(entry.law);
+  const here = { ...ownPlace(node, now), isLeaving: false };
+  if (entry.copy === null || rule === null || mayHold(rule, here)) {
+    entry.astrayUs = 0;
+    entry.isAstrayTold = false;
+    return;
+  }
+  if (entry.astrayUs === 0) entry.astrayUs = Math.max(1, now.monoUs);
+  if (entry.isAstrayTold || now.monoUs - entry.astrayUs < node.config.parameters.podMoveUs) return;
+  entry.isAstrayTold = true;
+  const why = `${describeRule(entry, rule)}; it still lies in ${here.region}`;
+  noteWhy(node, out, NOTE_POD_ASTRAY, entry.pod, node.self, why);
 }
 
 export function noteDeclined(node: Node, out: Outbox, pod: string, from: Peer, why: string): void {

@@ -1,6 +1,7 @@
 import type { Peer } from '../../base/peers.ts';
 import { mixInteger } from '../../base/rng.ts';
 import type { Now } from '../../base/time.ts';
+import { isDeparting } from '../../cluster/affiliation/affiliation.ts';
 import { memberStateOf } from '../../cluster/membership/detector.ts';
 import { ALIVE, LEFT } from '../../cluster/membership/member.ts';
 import type { Node } from '../../machine/node-state.ts';
@@ -17,6 +18,8 @@ export interface Place {
   readonly level: number;
   /** Whether it declares encryption. */
   readonly seals: boolean;
+  /** Whether it is on its way out of the cluster. */
+  readonly isLeaving: boolean;
 }
 
 /** Every pod draws an order of hosts of its own, which hosts that come and go do not change (rendezvous hashing). */
@@ -39,15 +42,21 @@ export function rankPlaces<P extends Pick<Place, 'peer'>>(
 
 export function ownPlace(node: Node, now: Now): Place {
   const { region, podStorage } = node.config.manifest;
-  return { peer: node.self, region, level: ownTrust(node, now), seals: podStorage?.encryption === true };
+  return {
+    peer: node.self,
+    region,
+    level: ownTrust(node, now),
+    seals: podStorage?.encryption === true,
+    isLeaving: isDeparting(node),
+  };
 }
 
 /** The pod hosts that have said where they lie. What they say of their worth counts as far as attestors have signed it (R4-4). */
 export function fellowPlaces(fellows: Fellows, now: Now): Place[] {
   const places: Place[] = [];
-  for (const [peer, { region, trust, attestations, agreement }] of fellows) {
+  for (const [peer, { region, trust, attestations, agreement, isLeaving }] of fellows) {
     const level = effectiveTrust(now, { claimedTrust: trust }, attestations);
-    if (region !== '') places.push({ peer, region, level, seals: agreement !== '' });
+    if (region !== '') places.push({ peer, region, level, seals: agreement !== '', isLeaving });
   }
   return places;
 }
@@ -58,7 +67,8 @@ export function placesOf(node: Node, fellows: Fellows, now: Now): Place[] {
 }
 
 /** Whether a copy may be there: by the policy, and by what the host is worth and declares (R6.1-1, R6.1-4, R8.1-2). */
-export function mayHold(rule: PlaceRule, { region, level, seals }: Place): boolean {
+export function mayHold(rule: PlaceRule, { region, level, seals, isLeaving }: Place): boolean {
+  if (isLeaving) return false;
   const operation = rule.isSealed ? 'hold-sealed-replica' : 'process-personal';
   return allowsStorage(rule, region) && mayDo(level, operation) && (seals || !rule.isSealed);
 }

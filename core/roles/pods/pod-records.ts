@@ -112,6 +112,8 @@ export const leasedBody = record({
   attestations: list(attestationShape, MAX_ATTESTATIONS),
   /** What keys of pods are wrapped with for this host; '': it declares no encryption. */
   agreement: agreementKey,
+  /** It is to have no more copies, and gives away what it has (R5.1-3). */
+  isLeaving: flag,
 });
 export const podWriteBody = record({
   policy: podPolicyShape,

@@ -90,6 +90,9 @@ export const podEntryShape = record({
   keys: list(integer, MAX_POD_KEYS),
   minting: integer,
   destroying: integer,
+  /** Since when its copy has been where it may not be, 0: it may; and whether that has been told. */
+  astrayUs: integer,
+  isAstrayTold: flag,
   /** Of a deletion: who has confirmed. */
   confirmed: list(peer, MAX_CIRCLE),
 });
@@ -105,6 +108,7 @@ const fellowShape = record({
   attestations: list(shared(attestationShape), MAX_ATTESTATIONS),
   /** What keys are wrapped with for it; '': it declares no encryption. */
   agreement: agreementKey,
+  isLeaving: flag,
   heardUs: integer,
   /** Its boot, and up to where its laws are known here. */
   boot: integer,
@@ -259,6 +263,8 @@ export function createEntry(pods: PodHost, law: PodEntry['law']): PodEntry {
     keys: [],
     minting: 0,
     destroying: 0,
+    astrayUs: 0,
+    isAstrayTold: false,
     confirmed: [],
   };
   pods.entries.set(law.pod, entry);
