@@ -114,6 +114,8 @@ function sendUnsigned(response: Response, detail: string): void {
 
 /** Answers what is wrong with a request; whatever else was thrown goes on. */
 export function sendWrong(live: LiveNode, response: Response, visit: PodVisit | null, error: unknown): void {
+  // Whoever asked is gone in mid-sentence: there is nobody to answer, and nothing is wrong here.
+  if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return;
   if (error instanceof ParcelFault) {
     const code = error.status === 413 ? 'TOO_LARGE' : 'BAD_REQUEST';
     sendFault(response.setHeader('Connection', 'close'), error.status, code, error.message);

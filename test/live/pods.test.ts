@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { patternShape, type Pattern } from '../../core/policy/consent-documents.ts';
@@ -12,6 +13,7 @@ import { hashBytes, openIdentity } from '../../live/identity.ts';
 import { GatewayCalls } from '../../live/gateway-calls.ts';
 import { packParcel } from '../../live/pod-parcel.ts';
 import { PodOwner, PodRefused } from '../../live/pod-owner.ts';
+import { authorize } from '../../live/signed-request.ts';
 import { expectReplays, makeFolder, metricsWhen, pilotNode, pilotOf, removeFolder, sleep } from './pilot.ts';
 
 const HOSTS = ['france/paris', 'france/lyon', 'france/nantes'];
@@ -196,6 +198,23 @@ describe('pods that people keep at live hosts', function () {
       code: 'TOO_LARGE',
       definite: true,
     });
+  });
+
+  it('who hangs up in mid-sentence harms nobody', async () => {
+    const { url, folder: own } = federation.nodes.find(({ name }) => name === HOSTS[0])!;
+    const { manifest } = (await (await fetch(`${url}/v1/node`)).json()) as { manifest: { id: string } };
+    const target = `/v1/pods/${ann.id}/8/contents`;
+    const terms = { method: 'PUT', target, gateway: manifest.id, key: 'half', untilMs: Date.now() + 60_000 };
+    const authorization = authorize(ann.identity, { ...terms, bodyHash: '0'.repeat(64) });
+    const headers = { authorization, 'idempotency-key': 'half', 'content-length': 1_000 };
+    const half = request(`${url}${target}`, { method: 'PUT', headers });
+    half.on('error', () => undefined);
+    half.write('{"policy":');
+    await sleep(300);
+    half.destroy();
+    await sleep(300);
+    expect((await fetch(`${url}/v1/health`)).status).to.equal(200);
+    expect(readFileSync(join(own, 'node.log'), 'utf8')).not.to.include('over HTTP failed');
   });
 
   it('R6.1-2: what may not be in a region is not sent to a gateway there, and refused by one', async () => {
