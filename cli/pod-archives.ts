@@ -68,6 +68,8 @@ export async function exportArchive(
   writeFileSync(to, bytes, { mode: 0o600 });
   console.log(`${name}: ${contentsOf(archive)}`);
   console.log(`${to}: ${count(bytes.length, 'byte')}, signed by you`);
+  if (archive.documents.policy?.terms.policy.encryptionRequired)
+    console.log('It is open: hosts have this pod sealed, and the archive is yours to keep.');
   return 0;
 }
 

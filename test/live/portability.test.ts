@@ -104,6 +104,22 @@ describe('a pod that its owner carries from one federation to another', function
     expect(documents.consent.withdrawals, 'stays taken back').to.have.length(1);
   });
 
+  it('R6.2-3: is sealed there if it was sealed here, and the same when it is opened', async () => {
+    const [here, there] = [ownerAt('gus', 'france'), ownerAt('gus', 'japan')];
+    const policy = here.signPolicy(1, 1, 'eu/fr', { ...AT_HOME, encryptionRequired: true });
+    const content = await contentOfTree(await podOfAnn());
+    await here.setPolicy(policy);
+    await here.write(policy, content);
+    const exported = await exportPod(here, 1, { form: 'turtle', nowMs: NOW_MS });
+    expect(exported.contents.kind, 'its owner takes it along open').to.equal('tree');
+    const archive = await readArchive(await writeArchive(exported, here.identity, here.ids), there.ids);
+    expect(await importPod(there, archive, TO_JAPAN)).to.deep.include({ wasThere: false });
+    expect(await importPod(there, archive, TO_JAPAN)).to.deep.include({ wasThere: true });
+    const { policy: ruled, versions } = await there.read(1);
+    expect(ruled.terms.policy.encryptionRequired).to.equal(true);
+    expect(versions.map(({ bytes }) => Buffer.from(bytes).equals(content))).to.deep.equal([true]);
+  });
+
   it('R6.2-3: does not replace what is there, nor bring back what was deleted', async () => {
     const [here, there] = [ownerAt('ben', 'france'), ownerAt('ben', 'japan')];
     const policy = here.signPolicy(1, 1, 'eu/fr', AT_HOME);
