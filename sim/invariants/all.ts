@@ -8,6 +8,7 @@ import { AnswersDerived } from './answers-derived.ts';
 import { BreakersBounded } from './breakers-bounded.ts';
 import { ClocksSteady } from './clocks-steady.ts';
 import { ContentsDeclared } from './contents-declared.ts';
+import { CopiesAllowed } from './copies-allowed.ts';
 import { CutsRespected } from './cuts-respected.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { DeletionTrue } from './deletion-true.ts';
@@ -68,6 +69,7 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new AccessConsented(lineage),
     new SealedPods(lineage),
     new ModelsWhole(lineage),
+    new CopiesAllowed(lineage),
     new MemoryReserved(lineage),
     new LastCopyKept(lineage),
     new RevokedNotServed(lineage),

@@ -35,7 +35,8 @@ export class ExportsHonoured extends Invariant {
   }
 }
 
-function isExported({ scenario, nowUs }: World, from: string, to: string, model: string): boolean {
+/** By the scenario, with as much time after its end as what is under way may take. */
+export function isExported({ scenario, nowUs }: World, from: string, to: string, model: string): boolean {
   const slackUs = scenario.faults.some(({ kind }) => kind === 'clock') ? SKEW_US : 0;
   return scenario.peerings.some(({ between, exports, fromUs, untilUs }) => {
     if (!between.includes(from) || !between.includes(to)) return false;

@@ -32,6 +32,7 @@ export const INVARIANTS = [
   'access-consented',
   'sealed-pods',
   'models-whole',
+  'copies-allowed',
   'memory-reserved',
   'last-copy-kept',
   'revoked-not-served',

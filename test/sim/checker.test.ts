@@ -35,6 +35,7 @@ const IDLE = [
   'access-consented',
   'sealed-pods',
   'models-whole',
+  'copies-allowed',
   'memory-reserved',
   'last-copy-kept',
   'revoked-not-served',

@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { ACCELERATOR } from '../../../core/base/peers.ts';
 import { Envelope } from '../../../core/machine/envelope.ts';
-import { INFER, LOAD_MODEL, MODEL_NEWS, MODEL_UNLOADED } from '../../../core/machine/kinds.ts';
+import { CHUNK, INFER, LOAD_MODEL, MODEL_NEWS, MODEL_UNLOADED } from '../../../core/machine/kinds.ts';
 import { refOfChunk } from '../../../core/models/holding.ts';
 import { newsOf } from '../../publisher.ts';
 import { wipeDisk } from '../../../sim/devices/disk.ts';
 import type { Invariant } from '../../../sim/invariants/invariant.ts';
+import { CopiesAllowed } from '../../../sim/invariants/copies-allowed.ts';
 import { LastCopyKept } from '../../../sim/invariants/last-copy-kept.ts';
 import { MemoryReserved } from '../../../sim/invariants/memory-reserved.ts';
 import { ModelsWhole } from '../../../sim/invariants/models-whole.ts';
@@ -113,6 +114,36 @@ describe('memory-reserved', () => {
       invariant.onSent(world, loadOf(world, 1, SECOND));
       expect(invariant).to.include({ checked: 3, violated: leaves ? 0 : 1 });
     }
+  });
+});
+
+describe('copies-allowed', () => {
+  const chunkOf = (world: World, from: number, to: number): Envelope => {
+    const { id, entry, pages } = world.library!.versionOf('m', 1);
+    const chunk = refOfChunk(entry, 0, 0, pages[0].hashes[0]);
+    return said({ kind: CHUNK, from, to, body: { id, page: 0, place: 0, chunk } });
+  };
+  const judge = (from: number, to: number): Invariant => {
+    const world = setWorld();
+    const invariant = new CopiesAllowed(new Lineage());
+    invariant.onHandled(world, chunkOf(world, from, to));
+    return invariant;
+  };
+
+  it('is content with what comes from a node of the same cluster', () => {
+    const invariant = judge(FIRST, SECOND);
+    expect(told(invariant)).to.deep.equal([]);
+    expect(invariant.checked).to.equal(1);
+  });
+
+  it('sees a chunk come where copies may not be, and over a border past the bridges', () => {
+    expect(told(judge(FIRST, 3))).to.deep.equal([
+      'm came from france/first to us-east/compute, and may not be in americas/us-east',
+      'm came from france/first to us-east/compute, over a border, and only bridges speak there',
+    ]);
+    expect(told(judge(0, 2))).to.deep.equal([
+      'm came from france/front to us-east/front, and may not be in americas/us-east',
+    ]);
   });
 });
 
