@@ -16,8 +16,8 @@ export class Keyring {
     this.name = name;
   }
 
-  /** What it answers, by kind. */
-  answer({ kind, n, originBoot, body }: Envelope): readonly [number, unknown] {
+  /** What it answers, by kind; null to what nobody asks of it. */
+  answer({ kind, n, originBoot, body }: Envelope): readonly [number, unknown] | null {
     const agreement = `agreement of ${this.name} ${originBoot}`;
     const made = `${this.name}-${originBoot}-${n}`;
     switch (kind) {
@@ -46,8 +46,10 @@ export class Keyring {
       }
       case kinds.SEAL:
         return [kinds.SEALED, { content: this.vault.seal(body as kinds.Seal, agreement, made) }];
-      default:
+      case kinds.OPEN:
         return [kinds.OPENED, { content: this.vault.open(body as kinds.Open, agreement) }];
+      default:
+        return null;
     }
   }
 

@@ -326,8 +326,11 @@ export class Rig {
           condition: this.failsToStore(envelope) ?? storeIn(station.disk, envelope.body as kinds.Store),
         });
       case KEYS: {
-        if (envelope.kind !== kinds.SIGN)
-          return this.answerDevice(envelope, ...station.keyring.answer(envelope));
+        if (envelope.kind !== kinds.SIGN) {
+          const answer = station.keyring.answer(envelope);
+          if (answer !== null) this.answerDevice(envelope, ...answer);
+          return;
+        }
         const signature = this.cast.sign(envelope.from, (envelope.body as kinds.Sign).hash);
         return this.answerDevice(envelope, kinds.SIGNED, { signature });
       }

@@ -55,10 +55,12 @@ export const answerShape = record({
   queuedUs: integer,
   computedUs: integer,
 });
+/** A sentence that may name three regions, models or the like, each as long as a name can be. */
+export const MAX_DETAIL = 512;
 export const refusedShape = record({
   code: upTo(ERROR_CODES.length - 1),
   retryAfterUs: integer,
-  detail: text(256),
+  detail: text(MAX_DETAIL),
   struck: struckList,
 });
 

@@ -19,6 +19,7 @@ import {
   TRUST_TOO_LOW,
   UNKNOWN_OUTCOME,
 } from '../../routing/outcomes.ts';
+import { MAX_DETAIL } from '../../routing/request-bodies.ts';
 import { MAX_DEADLINE_US } from '../../routing/want.ts';
 import { hearFellow, renewLeases } from './pod-lease.ts';
 import {
@@ -73,7 +74,7 @@ const errandShape = record({
   opened: list(ref, MAX_SIBLINGS),
   /** Why it was last refused. */
   code: upTo(ERROR_CODES.length - 1),
-  detail: text(256),
+  detail: text(MAX_DETAIL),
 });
 type Errand = Of<typeof errandShape>;
 
