@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import * as kinds from '../../core/machine/kinds.ts';
-import type { Leased } from '../../core/roles/pods/pod-records.ts';
+import type { Leased, PodWritten } from '../../core/roles/pods/pod-records.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
-import { contentOf, holdersOf, podCluster, PodOwner, signPolicy } from '../pods.ts';
+import { holdersOf, podCluster, PodOwner, signPolicy } from '../pods.ts';
 import { createCluster, putOnDisk, release, versionAt } from '../publisher.ts';
 import { Rig, SECOND_US } from '../rig.ts';
 
@@ -34,10 +34,13 @@ describe('§8 Trust, and what is entrusted', () => {
   it('R8.1-2: peers hold secondary copies of what is sealed, and an experimental host none', () => {
     const { rig, ann } = stage(4, 2, 2, 1);
     const policy = signPolicy(rig.cast, ann.peer, 1, 1, { encryptionRequired: true });
-    const written = ann.say(kinds.POD_WRITE, { policy, content: contentOf('one', 7), context: [] });
-    expect(written?.kind).to.equal(kinds.POD_WRITTEN);
+    const written = ann.write(policy, 'one');
+    expect((written?.body as PodWritten).isFragile, 'only one can open it').to.equal(true);
     rig.advance(60 * SECOND_US);
     expect(holdersOf(rig, ann.podId())).to.deep.equal(['host-1', 'host-2', 'host-3']);
+    // With the key the data are as open as others are: peers are not given it.
+    const keyed = [...rig.stations.values()].filter(({ keyring }) => keyring.keys.size > 0);
+    expect(keyed.map(({ name }) => name)).to.deep.equal(['host-1']);
   });
 
   it('R8.1-2: only a verified host is a primary: without one nothing is written, and the answer says why', () => {
