@@ -1,11 +1,17 @@
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { formatDuration } from '../sim/scenario/units.ts';
 import type { Delays } from '../sim/attendance.ts';
+import { printStanding, type Standing } from './standing.ts';
 import { PHASES, type Latencies, type Summary } from '../sim/summary.ts';
+
+/** With where pods are, which versions run and how far nodes are trusted when it ends. */
+export interface ToldSummary extends Summary {
+  readonly standing?: Standing;
+}
 
 /** Prints a summary for people, in 80 columns. */
 export function printSummary(
-  summary: Summary,
+  summary: ToldSummary,
   { about, durationUs }: Pick<ResolvedScenario, 'about' | 'durationUs'>,
   path: string,
 ): void {
@@ -20,6 +26,7 @@ export function printSummary(
   printRequests(summary, say);
   printAgents(summary, say);
   printPods(summary, say);
+  if (summary.standing !== undefined) printStanding(summary.standing, say);
   printLatencies(summary, say);
   printFaults(summary, say);
   printMembership(summary, say);
@@ -240,7 +247,7 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-function clip(text: string, width: number): string {
+export function clip(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 

@@ -7,9 +7,12 @@ import { headerOf } from '../sim/recorder.ts';
 import { parseDuration } from '../sim/scenario/units.ts';
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { Simulation } from '../sim/simulate.ts';
-import { summarize, type Summary } from '../sim/summary.ts';
+import { summarize } from '../sim/summary.ts';
+import { Affairs } from '../viz/affairs.ts';
+import { viewAffairs } from '../viz/affairs-view.ts';
 import { loadForCli, USAGE } from './errors.ts';
-import { printSummary } from './report.ts';
+import { printSummary, type ToldSummary } from './report.ts';
+import { standingFrom } from './standing.ts';
 
 export interface RunOptions {
   readonly seed?: number;
@@ -34,14 +37,25 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   const path = options.out ?? join('runs', nameRun(scenario, options));
   const folder = openFolder(path, scenario, options.trace === true);
   if (folder === null) return USAGE;
+  const affairs = new Affairs();
   const simulation = new Simulation(scenario, {
-    reel: folder,
+    reel: {
+      frame: (frame) => folder.frame(frame),
+      story: (story) => folder.story(story),
+      fact: (fact) => {
+        affairs.take(fact);
+        folder.fact(fact);
+      },
+    },
     watchers: folder.trace === null ? [] : [folder.trace],
     ...(untilUs === undefined ? {} : { untilUs }),
   });
   const wallMs = await runToEnd(simulation, options.json !== true && options.quiet !== true);
   const { verdict, reasons } = simulation.verdict();
-  const summary = summarize(simulation.world, verdict, reasons, wallMs, simulation.checker);
+  const summary: ToldSummary = {
+    ...summarize(simulation.world, verdict, reasons, wallMs, simulation.checker),
+    standing: standingFrom(viewAffairs(affairs, headerOf(scenario))),
+  };
   folder.close(summary);
   report(summary, scenario, path, options);
   return EXIT_CODES[verdict];
@@ -65,7 +79,7 @@ function openFolder(path: string, scenario: ResolvedScenario, withTrace: boolean
   }
 }
 
-function report(summary: Summary, scenario: ResolvedScenario, path: string, options: RunOptions): void {
+function report(summary: ToldSummary, scenario: ResolvedScenario, path: string, options: RunOptions): void {
   if (options.json === true) console.log(JSON.stringify(summary));
   else if (options.quiet === true) console.log(`${summary.verdict} ${summary.digest}`);
   else printSummary(summary, scenario, path);

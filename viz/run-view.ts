@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fact, Frame, FrameHeader, RequestStory } from '../sim/frame.ts';
+import { Affairs } from './affairs.ts';
 import { mergeFrames } from './frame-merge.ts';
 import { readLines, type Line } from './line-file.ts';
 import {
@@ -35,7 +36,10 @@ export class RunView implements View {
   private readonly frameTimesUs: readonly number[];
   private readonly frameOffsets: readonly number[];
   private readonly index: StoryIndex;
+  private readonly folder: string;
   private readonly factsPath: string;
+  /** Read when they are first asked for, and kept. */
+  private facts: Promise<readonly Fact[]> | null = null;
 
   private constructor(parts: {
     header: FrameHeader;
@@ -45,7 +49,7 @@ export class RunView implements View {
     frameTimesUs: readonly number[];
     frameOffsets: readonly number[];
     stories: StoryIndex;
-    factsPath: string;
+    folder: string;
   }) {
     this.header = parts.header;
     this.summary = parts.summary;
@@ -54,7 +58,8 @@ export class RunView implements View {
     this.frameTimesUs = parts.frameTimesUs;
     this.frameOffsets = parts.frameOffsets;
     this.index = parts.stories;
-    this.factsPath = parts.factsPath;
+    this.folder = parts.folder;
+    this.factsPath = join(parts.folder, 'facts.jsonl');
   }
 
   /** @throws ViewError if the folder is not there, is not that of a run, or holds a broken line before the last */
@@ -75,7 +80,7 @@ export class RunView implements View {
       frameTimesUs: timesUs,
       frameOffsets: offsets,
       stories,
-      factsPath: join(folder, 'facts.jsonl'),
+      folder,
     });
   }
 
@@ -135,14 +140,19 @@ export class RunView implements View {
     return this.frameTimesUs.at(-1) ?? 0;
   }
 
-  /** Up to a moment, in order. */
-  async *facts(untilUs: number): AsyncGenerator<Fact> {
-    if (!this.hasFacts) return;
-    for await (const line of readLines(this.factsPath)) {
-      const fact = parseLine(this.factsPath, line) as unknown as Fact | null;
-      if (fact === null || fact.timeUs > untilUs) return;
-      yield fact;
+  /** How pods, models and nodes stood at a moment. @throws ViewError if the run did not record it */
+  async affairs(untilUs: number): Promise<Affairs> {
+    if (!this.hasFacts)
+      throw new ViewError(
+        `${this.folder}: this run has not recorded why: it has no facts.jsonl, as runs of earlier versions; run it again`,
+      );
+    this.facts ??= readFacts(this.factsPath);
+    const affairs = new Affairs();
+    for (const fact of await this.facts) {
+      if (fact.timeUs > untilUs) break;
+      affairs.take(fact);
     }
+    return affairs;
   }
 
   /** All of them, in the order in which they ended. */
@@ -228,6 +238,15 @@ async function indexStories(path: string): Promise<StoryIndex> {
     index.longestUs = Math.max(index.longestUs, endedUs - askedUs);
   }
   return index;
+}
+
+async function readFacts(path: string): Promise<readonly Fact[]> {
+  const facts: Fact[] = [];
+  for await (const line of readLines(path)) {
+    const fact = parseLine(path, line) as unknown as Fact | null;
+    if (fact !== null) facts.push(fact);
+  }
+  return facts;
 }
 
 /** The object in a line; null for a last line that was torn. */

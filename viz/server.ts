@@ -7,9 +7,11 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { Server as SocketServer } from 'socket.io';
 import type { Frame } from '../sim/frame.ts';
+import { viewAffairs } from './affairs-view.ts';
 import type { FrameSource } from './frame-source.ts';
 import { LiveView } from './live-view.ts';
 import { RunView } from './run-view.ts';
+import { explainIn, SUBJECTS } from './why/why.ts';
 import { rowOf, ViewError, type RequestRow, type View } from './view.ts';
 
 export interface ViewOptions {
@@ -157,6 +159,19 @@ function createApp(view: View, pageFolder: string): express.Express {
     if (story === null) response.status(404).json({ error: `there is no request ${request.params.id}` });
     else response.json(story);
   });
+  app.get('/api/affairs', async (request, response) => {
+    if (!(view instanceof RunView)) throw new QueryError('what is alive has not recorded why');
+    response.json(viewAffairs(await view.affairs(spanOf(request).untilUs), view.header));
+  });
+  app.get('/api/why', async (request, response) => {
+    if (!(view instanceof RunView)) throw new QueryError('what is alive has not recorded why');
+    const subject = SUBJECTS.find((one) => one === textIn(request, 'subject'));
+    if (subject === undefined) throw new QueryError(`subject: ${SUBJECTS.join(', ')} is expected`);
+    const { untilUs } = spanOf(request);
+    const reasons = await explainIn(view, { subject, name: textIn(request, 'name') ?? '', atUs: untilUs });
+    if ('names' in reasons) response.status(404).json({ error: `there is no such ${subject}` });
+    else response.json(reasons);
+  });
   app.get('/api/summary', (_request, response) => {
     if (view.summary === null) response.status(404).json({ error: 'no summary: the run has not ended' });
     else response.json(view.summary);
@@ -173,7 +188,8 @@ class QueryError extends Error {}
 
 function answerError(error: unknown, _request: Request, response: Response, next: NextFunction): void {
   if (response.headersSent) next(error);
-  else if (error instanceof QueryError) response.status(400).json({ error: error.message });
+  else if (error instanceof QueryError || error instanceof ViewError)
+    response.status(400).json({ error: error.message });
   else response.status(500).json({ error: error instanceof Error ? error.message : String(error) });
 }
 

@@ -98,7 +98,9 @@ describe('why things are as they are', function () {
     expect(told).to.match(
       /It goes back from version 2 to version 1: this node has tried it: \d of \d+ jobs failed/,
     );
-    expect(told).to.include('1 that sent something else left out, from france/mirror-1');
+    expect(told).to.include(
+      'It has all of version 2, from france/mirror-1; 1 that sent something else left out.',
+    );
     const node = await why(models, 'node', 'france/mirror-2');
     expect(node).to.include('france/compute-3 was handed something by it that no publisher has signed');
   });

@@ -1,3 +1,4 @@
+import { AffairsPanel } from './affairs.ts';
 import { followBookmark } from './bookmark.ts';
 import { Counters } from './counters.ts';
 import { WorldMap } from './map.ts';
@@ -22,6 +23,7 @@ async function start(): Promise<void> {
   new Player(store);
   new Timeline(store);
   new RequestList(store);
+  new AffairsPanel(store);
   new Story(store);
   if (store.isLive) followNews(store);
   else await followBookmark(store);

@@ -1,5 +1,6 @@
 import { io } from 'socket.io-client';
 import type { Frame, FrameHeader, RequestStory } from '../../sim/frame.ts';
+import type { AffairsView } from '../affairs-view.ts';
 import type { RequestRow } from '../view.ts';
 import type { RunSummary } from './store.ts';
 
@@ -40,6 +41,20 @@ export async function fetchRows(
 
 export async function fetchStory(id: string): Promise<RequestStory> {
   return (await fetchJson(`api/requests/${encodeURIComponent(id)}`)) as RequestStory;
+}
+
+export async function fetchAffairs(untilUs: number): Promise<AffairsView> {
+  return (await fetchJson(`api/affairs?until=${Math.floor(untilUs)}`)) as AffairsView;
+}
+
+/** Why a pod, a model or a node is as it is: a title, and sentences. */
+export async function fetchReasons(
+  subject: string,
+  name: string,
+  untilUs: number,
+): Promise<{ readonly lines: readonly string[] }> {
+  const query = new URLSearchParams({ subject, name, until: String(Math.floor(untilUs)) });
+  return (await fetchJson(`api/why?${query}`)) as { lines: string[] };
 }
 
 export interface News {

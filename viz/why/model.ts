@@ -35,8 +35,11 @@ function tellStep({ what, why, about, others }: Fact): string {
       return `It goes back ${why}${about === null ? '' : ` (${about})`}.`;
     case 'model-proven':
       return `It has tried ${why}: good, the others may follow.`;
-    case 'model-pulled':
-      return `It has all of ${why}${others.length === 0 ? '' : `, from ${listOf(others.map(({ node }) => node))}`}.`;
+    case 'model-pulled': {
+      const [version, ...rest] = why.split('; ');
+      const from = others.length === 0 ? '' : `, from ${listOf(others.map(({ node }) => node))}`;
+      return `It has all of ${version}${from}${rest.map((one) => `; ${one}`).join('')}.`;
+    }
     case 'model-gone':
       return `It has erased ${why}.`;
     default:

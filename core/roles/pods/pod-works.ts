@@ -267,7 +267,12 @@ export function hearConfirmation(
   out: Outbox,
 ): void {
   const { version, isDeleted, seq } = body as PodLawKept;
-  if (isDeleted && entry.law.deletion !== null && !entry.confirmed.includes(peer)) entry.confirmed.push(peer);
+  if (isDeleted && entry.law.deletion !== null && !entry.confirmed.includes(peer)) {
+    entry.confirmed.push(peer);
+    const missing = missingOf(pods, entry, node.self);
+    const isAwaited = pods.works.entries().some(({ pod, what }) => pod === entry.pod && what === DELETING);
+    if (isAwaited && missing.length > 0) notePending(node, pods, entry, missing, out);
+  }
   for (const work of pods.works.entries()) {
     if (work.pod !== entry.pod || work.what === WRITING || work.what === READING) continue;
     const isHeard =
