@@ -79,6 +79,8 @@ function createCompute(): Compute {
  * ever changed; the first job replaces it.
  */
 export const NO_WORK = createCompute();
+Object.freeze(NO_WORK.jobs);
+Object.freeze(NO_WORK);
 
 function ownCompute(node: Node, compute: Compute): Compute {
   return compute === NO_WORK ? (node.compute = createCompute()) : compute;

@@ -337,9 +337,9 @@ describe('§5.3 Requests', () => {
         { ...compute1, slots: 1, queueLimit: 0 },
       ]).start();
       rig.isInferring = false;
-      rig.node('compute-1').compute!.serviceUs = 6 * SECOND_US;
       rig.ask('ben', 'front', 1, { timeLeftUs: 60 * SECOND_US });
       rig.pump();
+      rig.node('compute-1').compute!.serviceUs = 6 * SECOND_US;
       const adviceFor = (n: number) => {
         rig.ask('ann', 'front', n);
         rig.pump();
