@@ -19,6 +19,7 @@ const WANT: Want = {
   maxTokens: 10,
   minTrust: 2,
   allowedRegions: ['eu'],
+  pods: [],
   timeLeftUs: 30_000_000,
   notAfterWallUs: 2 ** 41,
 };

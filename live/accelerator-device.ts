@@ -68,10 +68,15 @@ export class AcceleratorDevice implements Device {
     }
   }
 
-  private async infer({ model, version, prompt }: Infer): Promise<Inferred> {
-    const bytes = this.contents.get(prompt);
-    if (bytes === undefined) throw new Error('the prompt is no longer held');
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  private textOf(content: Ref): string {
+    const bytes = this.contents.get(content);
+    if (bytes === undefined) throw new Error('the prompt, or what goes with it, is no longer held');
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  }
+
+  private async infer({ model, version, prompt, contexts }: Infer): Promise<Inferred> {
+    // What it is given of pods comes first, each on lines of its own, and then what is asked of it.
+    const text = [...contexts, prompt].map((content) => this.textOf(content)).join('\n');
     const timeoutMs = MAX_DEADLINE_US / 1_000;
     const name = version === '' ? model : nameOf(version);
     const { output, provider, computeUs } = await this.accelerator.infer({ model: name, text, timeoutMs });

@@ -221,6 +221,7 @@ export class AgentOwner {
         contextTokens,
         // An embedding is read off, not written token by token.
         maxTokens: 0,
+        pods: [],
       })),
       minTrust,
       allowedRegions: [...regions],
@@ -232,7 +233,7 @@ export class AgentOwner {
     const { terms, understanding, authorisation } = locksOf(this.live.ids, plan, this.self);
     const understood = signHash(this.identity, understanding);
     const consent = { ...terms, understood, authorised: signHash(this.identity, authorisation) };
-    return { plan, consent, beginByWallUs };
+    return { plan, consent, permissions: [], beginByWallUs };
   }
 
   private countResult({ originBoot, n }: Envelope, { step, answer }: StepResult): void {

@@ -119,6 +119,7 @@ export class GatewayUser implements LocalUser {
       maxTokens: 0,
       minTrust: question.minTrust,
       allowedRegions: question.regions as string[],
+      pods: [],
       timeLeftUs: question.deadlineMs * 1_000,
       notAfterWallUs: (Date.now() + question.deadlineMs) * 1_000,
     };

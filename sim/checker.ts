@@ -14,6 +14,7 @@ import {
 import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { Attendance } from './attendance.ts';
+import { witnessesOfConsent } from './dialogues.ts';
 import { CalmWatch } from './calm.ts';
 import { GoalWatch } from './goals.ts';
 import { createInvariants } from './invariants/all.ts';
@@ -155,6 +156,7 @@ export class Checker implements Watcher {
       if (code === OK) count(isFragile ? 'pod-fragile' : `pod-${act}`, 1);
       else if (code > 0) count(ERROR_CODES[code], 1);
     }
+    for (const witness of witnessesOfConsent(world)) count(witness, 1);
     for (const { certifiedUs } of world.podOwners.pods) if (certifiedUs < Infinity) count('pod-certified', 1);
     count('pod-sealed', sealedCopies(world));
     count('pod-key-destroyed', world.tally.handled[KEYS_DESTROYED]);

@@ -64,8 +64,8 @@ export class Lineage {
   private readonly contents = new Map<string, Content>();
   private readonly ofPods = new Map<string, OwnedPod>();
   private readonly writes = new Map<string, PodRequest>();
-  /** Prompts that devices are at work on, by node and number of the job. */
-  private readonly jobs = new Map<number, { readonly life: number; readonly prompt: string }>();
+  /** What devices are at work on, by node and number of the job. */
+  private readonly jobs = new Map<number, { readonly life: number; readonly inputs: readonly string[] }>();
 
   /** The pod that a content was written to; undefined: none. */
   podOf(hash: string): OwnedPod | undefined {
@@ -127,7 +127,9 @@ export class Lineage {
       if (request !== null && request.content !== null) this.mintPod(request.content.hash, request);
     } else if (kind === INFER) {
       const { lives: life } = world.machines[from];
-      this.jobs.set(jobOf(world, from, envelope), { life, prompt: (envelope.body as Infer).prompt.hash });
+      const { prompt, contexts } = envelope.body as Infer;
+      const inputs = [prompt, ...contexts].map(({ hash }) => hash);
+      this.jobs.set(jobOf(world, from, envelope), { life, inputs });
     }
   }
 
@@ -188,7 +190,7 @@ export class Lineage {
     const { answer } = envelope.body as Inferred;
     // What a device was asked in an earlier life of its node is answered to nobody.
     if (answer === null || job === undefined || job.life !== world.machines[envelope.to].lives) return;
-    this.mintMade(answer.hash, [job.prompt], envelope.to);
+    this.mintMade(answer.hash, job.inputs, envelope.to);
   }
 
   private hear(node: number, { candidates }: Found): void {

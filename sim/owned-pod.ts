@@ -1,5 +1,6 @@
 import type { Peer } from '../core/base/peers.ts';
 import type { Ref } from '../core/machine/shape.ts';
+import type { Dialogue } from './dialogue.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
 import type { Dot } from '../core/roles/pods/pod-version.ts';
 
@@ -15,6 +16,8 @@ export interface PodRequest {
   readonly n: number;
   /** Whether the owner wants it. */
   readonly isConsented: boolean;
+  /** In which the owner has consented to it; null: in none. */
+  readonly dialogue: Dialogue | null;
   /** What a write brings. */
   content: Ref | null;
   policyVersion: number;

@@ -13,6 +13,7 @@ import {
   type Refused,
 } from '../core/machine/kinds.ts';
 import type { Ref } from '../core/machine/shape.ts';
+import { AGENT_USE } from '../core/policy/consent-documents.ts';
 import type {
   AgentsFound,
   AgentState,
@@ -20,12 +21,15 @@ import type {
   ProposedPlan,
   StepResult,
 } from '../core/roles/agents/agent-plan.ts';
-import { locksOf } from '../core/roles/agents/agent-proposal.ts';
-import { UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
+import { locksOf, proposalHash } from '../core/roles/agents/agent-proposal.ts';
+import { CONSENT_REQUIRED, OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
+import type { Dialogue } from './dialogue.ts';
+import { DIALOGUE_BOOT } from './dialogues.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';
 import type { AgentTask } from './lineage.ts';
 import type { Machine } from './machine.ts';
+import type { OwnedPod } from './owned-pod.ts';
 import type { ResolvedAgents } from './scenario/resolved-agents.ts';
 import { drawKeyed, keyOfName, valueAtQuantile } from './seeds.ts';
 import type { World } from './world.ts';
@@ -38,7 +42,11 @@ export interface OwnedAgent {
   /** Numbers the agents of its owner from 1: with the owner, its id. */
   readonly n: number;
   readonly group: number;
-  readonly plan: Plan;
+  /** With what the owners of the pods that it touches have said, once it has begun. */
+  plan: Plan;
+  /** In which they are asked; it begins when all have consented. */
+  readonly dialogues: readonly Dialogue[];
+  isAsking: boolean;
   /** What is to be known of it to judge what is done with its prompts. */
   readonly asked: AgentTask;
   readonly askedUs: number;
@@ -68,6 +76,8 @@ const LOOK_US = 5_000_000;
 const PATIENCE_US = 30_000_000;
 /** An agent is to begin within so long. */
 const BEGIN_US = 20_000_000;
+/** And so much later where others have to be asked for their pods. */
+const ASKING_US = 70_000_000;
 /** Who changes its mind does so within so long. */
 const LATEST_INTERRUPTION_US = 10_000_000;
 const BYTES_PER_TOKEN = 4;
@@ -77,6 +87,7 @@ const GAP = 1;
 const WHO = 2;
 const FATE = 3;
 const WHEN = 4;
+const WHICH = 5;
 
 /**
  * People who have agents act for them (R4-6). When, and what for, depends on the seed and on nothing that the federation does.
@@ -126,7 +137,8 @@ export class Owners {
   }
 
   /** The agent that an envelope is about, by its id; null if it is nobody's here. */
-  agentOf({ origin, n }: Pick<Envelope, 'origin' | 'n'>): OwnedAgent | null {
+  agentOf({ origin, originBoot, n }: Pick<Envelope, 'origin' | 'originBoot' | 'n'>): OwnedAgent | null {
+    if (originBoot === DIALOGUE_BOOT) return null;
     return this.ofOwner[origin - this.firstPeer]?.[n - 1] ?? null;
   }
 
@@ -136,9 +148,13 @@ export class Owners {
   }
 
   receive(envelope: Envelope): void {
+    if (envelope.originBoot === DIALOGUE_BOOT) {
+      this.world.dialogues.receive(envelope);
+      return;
+    }
     if (envelope.kind === AGENTS_FOUND) {
       for (const state of (envelope.body as AgentsFound).agents) {
-        const agent = this.agentOf({ origin: state.owner, n: state.n });
+        const agent = this.agentOf({ origin: state.owner, originBoot: state.ownerBoot, n: state.n });
         if (agent !== null) this.hear(agent, state);
       }
       return;
@@ -162,6 +178,7 @@ export class Owners {
    * to the next gateway; one that was said before may have begun the agent.
    */
   onConnectionRefused(envelope: Envelope): void {
+    if (envelope.originBoot === DIALOGUE_BOOT) this.world.dialogues.onConnectionRefused(envelope);
     const agent = this.agentOf(envelope);
     if (agent === null || agent.endedUs > 0) return;
     agent.gateway++;
@@ -183,7 +200,9 @@ export class Owners {
     const isUnasked = fatePpm < unaskedPpm;
     const isStopped = !isUnasked && fatePpm < unaskedPpm + stoppedPpm;
     const isRevoked = !isUnasked && !isStopped && fatePpm < unaskedPpm + stoppedPpm + revokedPpm;
-    const plan = this.planOf(group, owner, draw, !isUnasked);
+    const pods = this.podsFor(group, n);
+    const plan = this.planOf(group, owner, draw, !isUnasked, pods);
+    const dialogues = isUnasked ? [] : pods.map((pod) => this.askFor(pod, owner, plan));
     const { minTrust, allowedRegions, steps } = plan.plan;
     const agent: OwnedAgent = {
       index: this.agents.length,
@@ -191,6 +210,8 @@ export class Owners {
       n: earlier.length + 1,
       group: i,
       plan,
+      dialogues,
+      isAsking: dialogues.length > 0,
       asked: {
         agent: this.agents.length,
         label: `agent a${this.agents.length + 1}`,
@@ -214,17 +235,63 @@ export class Owners {
     this.agents.push(agent);
     earlier.push(agent);
     this.open++;
-    this.say(agent, AGENT, plan);
+    if (!agent.isAsking) this.say(agent, AGENT, plan);
     this.scheduleLook(agent, SILENCE_US);
     this.scheduleNext(group, i, n + 1, this.world.nowUs);
   }
 
-  private planOf(group: Group, owner: Peer, draw: (what: number) => number, consents: boolean): Plan {
+  /** Pods of others that an agent is given: drawn of those that have something in them. */
+  private podsFor({ agents, cluster, root }: Group, n: number): OwnedPod[] {
+    const { podOwners } = this.world;
+    const left = podOwners.pods.filter(
+      ({ owner, requests }) =>
+        podOwners.clusterOf(owner) === cluster &&
+        requests.some(({ act, code }) => act === 'write' && code === OK),
+    );
+    const chosen: OwnedPod[] = [];
+    while (chosen.length < (agents.pods ?? 0) && left.length > 0) {
+      const at = Math.floor((drawKeyed(root, n, WHICH + chosen.length) * left.length) / 4294967296);
+      chosen.push(...left.splice(at, 1));
+    }
+    return chosen;
+  }
+
+  private askFor(pod: OwnedPod, owner: Peer, { plan }: Plan): Dialogue {
+    const { identities, dialogues, podOwners } = this.world;
+    const { untilWallUs } = plan;
+    const hash = proposalHash(identities, plan);
+    const consent = podOwners.consentOf(pod);
+    return dialogues.begin(pod, owner, consent, { use: AGENT_USE, plan: hash, untilWallUs });
+  }
+
+  /** Begins what has waited for the owners of pods, when all have consented; one that does not ends it. */
+  private hearOwners(agent: OwnedAgent): void {
+    if (agent.dialogues.some(({ state }) => state === 'refused')) this.end(agent, CONSENT_REQUIRED);
+    else if (agent.dialogues.every(({ state }) => state === 'permitted')) {
+      agent.isAsking = false;
+      const permissions = agent.dialogues.map(({ pod, permission }) => ({
+        pod: pod.id,
+        permission: permission!,
+      }));
+      agent.plan = { ...agent.plan, permissions } as Plan;
+      agent.lastHeardUs = this.world.nowUs;
+      this.say(agent, AGENT, agent.plan);
+    }
+  }
+
+  private planOf(
+    group: Group,
+    owner: Peer,
+    draw: (what: number) => number,
+    consents: boolean,
+    touched: readonly OwnedPod[],
+  ): Plan {
     const { steps, contextTokens, maxTokens, budgetTokens, budgetUs, minTrust, allowedRegions } =
       group.agents;
     const name = `${hexWord(draw(WHO))}${hexWord(draw(FATE))}`;
     const wallUs = WALL_EPOCH_US + this.world.nowUs;
     const sizeBytes = contextTokens * BYTES_PER_TOKEN;
+    const beginUs = BEGIN_US + (touched.length > 0 ? ASKING_US : 0);
     const plan: ProposedPlan = {
       proposal: { hash: `proposal-${name}`, sizeBytes: 1_000, keyId: 0 },
       steps: steps.map((model, i) => ({
@@ -232,17 +299,19 @@ export class Owners {
         prompt: i === 0 ? { hash: `task-${name}`, sizeBytes, keyId: 0 } : null,
         contextTokens,
         maxTokens,
+        pods: touched.map((pod) => ({ owner: pod.owner, number: pod.number })),
       })),
       minTrust,
       allowedRegions: allowedRegions as string[],
       budgetTokens,
       budgetUs,
-      untilWallUs: wallUs + BEGIN_US + 2 * budgetUs,
+      untilWallUs: wallUs + beginUs + 2 * budgetUs,
     };
     return {
       plan,
       consent: consents ? this.consentTo(owner, plan) : null,
-      beginByWallUs: wallUs + BEGIN_US,
+      permissions: [],
+      beginByWallUs: wallUs + beginUs,
     };
   }
 
@@ -279,14 +348,18 @@ export class Owners {
     if (agent.endedUs > 0) return;
     const { nowUs } = this.world;
     const { plan } = agent;
-    const givesUpUs = agent.askedUs + BEGIN_US + 2 * plan.plan.budgetUs + PATIENCE_US;
-    const neverBegan = agent.state === null && nowUs > agent.askedUs + BEGIN_US + PATIENCE_US;
+    const beginUs = BEGIN_US + (agent.dialogues.length > 0 ? ASKING_US : 0);
+    const givesUpUs = agent.askedUs + beginUs + 2 * plan.plan.budgetUs + PATIENCE_US;
+    const neverBegan = agent.state === null && nowUs > agent.askedUs + beginUs + PATIENCE_US;
     if (nowUs >= givesUpUs || neverBegan) {
       this.end(agent, UNKNOWN_OUTCOME);
       return;
     }
     let again = LOOK_US;
-    if (agent.state === null) {
+    if (agent.isAsking) {
+      this.hearOwners(agent);
+      again = SILENCE_US;
+    } else if (agent.state === null) {
       if (nowUs - agent.lastHeardUs >= SILENCE_US) this.say(agent, AGENT, plan);
       again = SILENCE_US;
     } else if (agent.state.state !== 0) {

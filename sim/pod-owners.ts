@@ -20,13 +20,21 @@ import { deletionHash, openingHash, podIdOf, policyHash } from '../core/policy/p
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
 import type { PodDeleted, PodFound, PodWritten } from '../core/roles/pods/pod-records.ts';
 import { vectorOf, type Dot } from '../core/roles/pods/pod-version.ts';
-import { NOT_READY, OK, UNKNOWN_OUTCOME, type ErrorCode } from '../core/routing/outcomes.ts';
+import {
+  CONSENT_REQUIRED,
+  NOT_READY,
+  OK,
+  UNKNOWN_OUTCOME,
+  type ErrorCode,
+} from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { permit, signProposal } from './consent-papers.ts';
+import type { Dialogue } from './dialogue.ts';
+import { DIALOGUE_BOOT } from './dialogues.ts';
 import { EXPONENTIAL_PPM } from './exponential.ts';
 import type { Machine } from './machine.ts';
 import type { OwnedPod, PodAct, PodRequest } from './owned-pod.ts';
-import type { ResolvedPods } from './scenario/resolved-pods.ts';
+import type { ResolvedConsent, ResolvedPods } from './scenario/resolved-pods.ts';
 import { drawKeyed, keyOfName, valueAtQuantile } from './seeds.ts';
 import type { World } from './world.ts';
 
@@ -36,6 +44,16 @@ const TIME_US = 10_000_000;
 const PATIENCE_US = 3_000_000;
 const AGAIN_US = 5_000_000;
 const CONSENT_US = 86_400_000_000;
+
+/** Owners of whom nothing is said agree to what they are asked. */
+const AGREEABLE: ResolvedConsent = {
+  clarifiedPpm: 0,
+  rejectedPpm: 0,
+  modifiedPpm: 0,
+  deferredPpm: 0,
+  withdrawnPpm: 0,
+  withinUs: 0,
+};
 
 /** Words of chance of an act are told apart by these. */
 const GAP = 1;
@@ -103,8 +121,14 @@ export class PodOwners {
     return this.groups[this.groupOf[person - this.firstPeer]].cluster;
   }
 
-  requestOf({ origin, n }: Pick<Envelope, 'origin' | 'n'>): PodRequest | null {
+  requestOf({ origin, originBoot, n }: Pick<Envelope, 'origin' | 'originBoot' | 'n'>): PodRequest | null {
+    if (originBoot === DIALOGUE_BOOT) return null;
     return this.ofPerson[origin - this.firstPeer]?.[n - 1] ?? null;
+  }
+
+  /** How the owner of a pod takes it when others ask for its use. */
+  consentOf({ group }: OwnedPod): ResolvedConsent {
+    return this.groups[group].pods.consent ?? AGREEABLE;
   }
 
   /** The pod of an id; undefined if it is nobody's. */
@@ -118,6 +142,10 @@ export class PodOwners {
   }
 
   receive(envelope: Envelope): void {
+    if (envelope.originBoot === DIALOGUE_BOOT) {
+      this.world.dialogues.receive(envelope);
+      return;
+    }
     const request = this.requestOf(envelope);
     if (request === null || request.endedUs > 0 || envelope.to !== request.person) return;
     const { kind, body } = envelope;
@@ -149,6 +177,7 @@ export class PodOwners {
 
   /** Nothing listens there: it is said to another gateway when the person looks next. */
   onConnectionRefused(envelope: Envelope): void {
+    if (envelope.originBoot === DIALOGUE_BOOT) this.world.dialogues.onConnectionRefused(envelope);
     const request = this.requestOf(envelope);
     if (request !== null) request.gateway++;
   }
@@ -197,8 +226,20 @@ export class PodOwners {
     const act = this.choose(group, pod, (draw(WHAT) * 1_000_000) / 4294967296);
     if (act === 'visit' || act === 'intrude') {
       const visitor = owners[(owners.indexOf(pod.owner) + 1) % owners.length];
-      this.ask(pod, 'read', visitor, act === 'visit');
+      if (act === 'visit' && pods.consent !== undefined) this.visit(pod, visitor, pods.consent);
+      else this.ask(pod, 'read', visitor, act === 'visit');
     } else this.ask(pod, act, pod.owner, true);
+  }
+
+  /** Reads under what was authorised, until that is refused; or asks for it. */
+  private visit(pod: OwnedPod, visitor: Peer, consent: ResolvedConsent): void {
+    const { dialogues, nowUs } = this.world;
+    const last = dialogues.all.findLast((one) => one.pod === pod && one.proposer === visitor);
+    if (last?.state === 'permitted') this.ask(pod, 'read', visitor, true, last);
+    else if (last?.state !== 'open') {
+      const untilWallUs = WALL_EPOCH_US + nowUs + CONSENT_US;
+      dialogues.begin(pod, visitor, consent, { use: READING_USE, plan: '', untilWallUs });
+    }
   }
 
   private choose({ pods }: Group, pod: OwnedPod, ppm: number): PodAct | 'visit' | 'intrude' {
@@ -216,7 +257,13 @@ export class PodOwners {
     return ppm < upTo ? 'read' : 'write';
   }
 
-  private ask(pod: OwnedPod, act: PodAct, person: Peer, isConsented: boolean): void {
+  private ask(
+    pod: OwnedPod,
+    act: PodAct,
+    person: Peer,
+    isConsented: boolean,
+    dialogue: Dialogue | null = null,
+  ): void {
     const { nowUs, identities } = this.world;
     const group = this.groups[pod.group];
     const own = this.ofPerson[person - this.firstPeer];
@@ -229,6 +276,7 @@ export class PodOwners {
       person,
       n: own.length + 1,
       isConsented,
+      dialogue,
       content: null,
       policyVersion: 0,
       kind: 0,
@@ -262,7 +310,8 @@ export class PodOwners {
       const { content } = request;
       request.body = { policy: document, content, context: pod.context, opening: null, ...time };
     } else if (act === 'read') {
-      const permission = person === pod.owner || !isConsented ? null : this.permit(pod, person, request.n);
+      const isFree = person === pod.owner || !isConsented;
+      const permission = isFree ? null : (dialogue?.permission ?? this.permit(pod, person, request.n));
       const { owner, number } = pod;
       request.kind = POD_READ;
       request.body = {
@@ -358,7 +407,9 @@ export class PodOwners {
   }
 
   private end(request: PodRequest, code: ErrorCode): void {
-    const { pod, act } = request;
+    const { pod, act, dialogue } = request;
+    // What was withdrawn is asked for anew another time.
+    if (dialogue !== null && code === CONSENT_REQUIRED) dialogue.state = 'refused';
     request.code = code;
     request.endedUs = this.world.nowUs;
     pod.open = null;

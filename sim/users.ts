@@ -179,6 +179,7 @@ export class Users {
       maxTokens: valueAtQuantile(workload.generatedTokens, draw(GENERATED)),
       minTrust: ask.minTrust,
       allowedRegions: ask.allowedRegions as string[],
+      pods: [],
       timeLeftUs: workload.deadlineUs,
       notAfterWallUs: WALL_EPOCH_US + this.world.nowUs + workload.deadlineUs,
     };

@@ -5,6 +5,7 @@ import type { Envelope } from '../core/machine/envelope.ts';
 import { foldNode } from '../core/machine/node-state.ts';
 import { createMachines } from './configure.ts';
 import { Checkpoint } from './checkpoint.ts';
+import { Dialogues } from './dialogues.ts';
 import { Faults } from './faults.ts';
 import { Identities } from './identities.ts';
 import { Rows, sumChains, type Machine } from './machine.ts';
@@ -40,6 +41,7 @@ const VILLAIN = 7;
 const OPERATOR = 8;
 const OWNER = 9;
 const POD_OWNER = 10;
+const DIALOGUE = 11;
 
 /** Faults act before all else at their time; ticks of the world's own bookkeeping after all else. */
 const FAULT_SOURCE = -1;
@@ -66,6 +68,7 @@ export class World {
   readonly podOwners: PodOwners;
   /** What has been sealed. */
   readonly vault = new Vault();
+  readonly dialogues: Dialogues;
   readonly faults: Faults;
   readonly villains: readonly Villain[];
   readonly tally: Tally;
@@ -115,6 +118,7 @@ export class World {
     this.users = new Users(this);
     this.owners = new Owners(this, this.identities.names.length);
     this.podOwners = new PodOwners(this, this.identities.names.length);
+    this.dialogues = new Dialogues(this);
     this.faults = new Faults(this);
     this.villains = (scenario.malice ?? []).map((role) => {
       const machine = this.machines.find(({ spec }) => spec.name === role.node)!;
@@ -228,6 +232,10 @@ export class World {
     this.pushFrom(source, atUs, POD_OWNER, slot);
   }
 
+  scheduleDialogue(atUs: number, source: Peer, slot: number): void {
+    this.pushFrom(source, atUs, DIALOGUE, slot);
+  }
+
   /** Those to whom somebody belongs who is no node: operators, users who ask, owners of agents and of pods. */
   people(peer: Peer): Operators | Users | Owners | PodOwners {
     if (peer >= this.podOwners.firstPeer) return this.podOwners;
@@ -300,6 +308,9 @@ export class World {
         return;
       case POD_OWNER:
         this.podOwners.act(slot);
+        return;
+      case DIALOGUE:
+        this.dialogues.act(slot);
         return;
       case TICK:
         this.closeWindow();

@@ -5,7 +5,7 @@ import { SECOND_US, type Rig } from './rig.ts';
 
 /** A plan of three steps, each of which is given what the one before it has made; its owner consents unless told otherwise. */
 export function planOf(rig: Rig, owner: string, changes: Partial<Plan['plan']> = {}, consents = true): Plan {
-  const step = { model: 'a', prompt: null, contextTokens: 10, maxTokens: 5 };
+  const step = { model: 'a', prompt: null, contextTokens: 10, maxTokens: 5, pods: [] };
   const plan = {
     proposal: { hash: 'proposal', sizeBytes: 20, keyId: 0 },
     steps: [{ ...step, prompt: { hash: 'first', sizeBytes: 40, keyId: 0 } }, step, step],
@@ -19,6 +19,7 @@ export function planOf(rig: Rig, owner: string, changes: Partial<Plan['plan']> =
   return {
     plan,
     consent: consents ? consentTo(rig, owner, proposalHash(rig.cast, plan)) : null,
+    permissions: [],
     beginByWallUs: rig.nowUs + rig.wallOffsetUs + 30 * SECOND_US,
   };
 }

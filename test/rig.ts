@@ -300,6 +300,7 @@ export class Rig {
       maxTokens: 10,
       minTrust: 1,
       allowedRegions: ['eu', 'americas'],
+      pods: [],
       timeLeftUs: 30 * SECOND_US,
       notAfterWallUs: this.nowUs + this.wallOffsetUs + (changes.timeLeftUs ?? 30 * SECOND_US),
       ...changes,

@@ -20,11 +20,15 @@ export const loadedBody = record({
   condition,
 });
 export const storedBody = record({ condition });
+/** Contents that a model can be given besides its prompt. */
+export const MAX_CONTEXTS = 256;
 export const inferBody = record({
   model: name,
   /** The id of the version of a model that moves; '' of others. */
   version: text(128),
   prompt: ref,
+  /** What it is given besides. */
+  contexts: list(ref, MAX_CONTEXTS),
   contextTokens: integer,
   maxTokens: integer,
 });

@@ -248,6 +248,7 @@ function receiveAnswer(node: Node, now: Now, envelope: Envelope, out: Outbox): v
   const { gateway, bridge } = node;
   if (envelope.from === node.self && agents.onStepAnswered(node, now, out, envelope)) return;
   if (receivePodRefusal(node, now, out, envelope)) return;
+  if (node.compute !== null && computes.onPodGiven(node, node.compute, now, out, envelope)) return;
   if (gateway !== null) {
     const search = findAwaiting(gateway.searcher, envelope);
     if (search !== null) {

@@ -81,6 +81,9 @@ export function onCross(node: Node, bridge: Bridge, now: Now, out: Outbox, envel
   const { want, path } = envelope.body as Cross;
   const isFromOutside = path.length > 0 || sessionWith(bridge.sessions, envelope.from) !== null;
   const refused =
+    (want.pods.length > 0
+      ? refusal(NO_ELIGIBLE_NODE, 'data of pods do not leave their cluster', [])
+      : null) ??
     (isFromOutside ? findBorderFault(node, bridge, now, envelope.from, want, path) : null) ??
     findTrustFault(node, now, want);
   if (refused !== null) {

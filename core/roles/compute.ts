@@ -10,9 +10,11 @@ import { flag, integer, list, peer, record, shared, text, type Of } from '../mac
 import { reply } from '../machine/speech.ts';
 import { countJob, findVersion, isReadyToRun, movingModels } from '../models/model-host.ts';
 import { freeBytes } from '../models/loading.ts';
+import { AGENT_USE, COMPUTE_USE } from '../policy/consent-documents.ts';
 import { isRegionAllowed } from '../policy/regions.ts';
 import { createMemory, findRemembered, memoryShape, remember } from '../routing/remembered.ts';
 import {
+  CONSENT_REQUIRED,
   DEADLINE_EXCEEDED,
   isRetryable,
   NO_CAPABLE_NODE,
@@ -25,6 +27,7 @@ import {
 } from '../routing/outcomes.ts';
 import { isTooLate, wantShape, type Want } from '../routing/want.ts';
 import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
+import { createFetches, fetchesShape, findPodsFault, hasPods, takePod } from './pod-context.ts';
 import { isRateLimited, mayDo, servingOf } from '../trust/operations.ts';
 
 /** A request to run a model, from acceptance to its answer. */
@@ -43,6 +46,8 @@ const jobShape = record({
   /** Of a model that moves, the version that it runs, once it has started; '' otherwise. */
   version: text(128),
   startedUs: integer,
+  /** What it is given of pods, by pod. */
+  fetches: fetchesShape,
 });
 type Job = Of<typeof jobShape>;
 
@@ -98,7 +103,7 @@ export function onRun(node: Node, compute: Compute, now: Now, out: Outbox, envel
     reply(node, out, envelope, ANSWER, known.answer);
     return;
   }
-  const fault = findReason(node, compute, now, want);
+  const fault = findReason(node, compute, now, want) ?? findConsentReason(node, now, envelope, want);
   if (fault !== null) refuse(node, compute, out, envelope, fault);
   else accept(node, ownCompute(node, compute), now, out, envelope, want);
 }
@@ -118,6 +123,7 @@ function accept(node: Node, compute: Compute, now: Now, out: Outbox, envelope: E
     isStarted: false,
     version: '',
     startedUs: 0,
+    fetches: createFetches(want),
   });
   reply(node, out, envelope, WORKING, { by: node.self, ahead: compute.jobs.length - 1 });
   if (compute.nextWorkingUs === NEVER_US)
@@ -281,6 +287,26 @@ function findReason(node: Node, compute: Compute, now: Now, want: Want): Reason 
   return null;
 }
 
+/** Nothing of a pod is asked for by anybody to whom its owner has not consented (R6.2-4). */
+function findConsentReason(node: Node, now: Now, { from, origin }: Envelope, want: Want): Reason | null {
+  const use = from === node.self ? AGENT_USE : COMPUTE_USE;
+  const detail = findPodsFault(node, now, want, origin, use);
+  return detail === null ? null : { code: CONSENT_REQUIRED, detail };
+}
+
+/** Of what comes from its own desk: false if no job waits for it. */
+export function onPodGiven(node: Node, compute: Compute, now: Now, out: Outbox, envelope: Envelope): boolean {
+  const given = takePod(node, compute.jobs, envelope);
+  if (given === null) return false;
+  const { job, refused } = given;
+  if (refused !== null) {
+    compute.jobs.splice(compute.jobs.indexOf(job), 1);
+    sendRefusal(node, out, job, refused.code, refused.retryAfterUs, refused.detail);
+  }
+  startJobs(node, compute, now, out);
+  return true;
+}
+
 function isLimitedHere(node: Node, now: Now, want: Want): boolean {
   return isRateLimited(ownTrust(node, now), servingOf(want.minTrust));
 }
@@ -315,12 +341,17 @@ function startJobs(node: Node, compute: Compute, now: Now, out: Outbox): void {
         i++;
         continue;
       }
+      if (!hasPods(node, now, out, job)) {
+        i++;
+        continue;
+      }
       job.isStarted = true;
       job.version = version;
       job.startedUs = now.monoUs;
       compute.running++;
       const { model, prompt, contextTokens, maxTokens } = job.want;
-      const body = { model, version, prompt, contextTokens, maxTokens };
+      const contexts = job.fetches.flatMap(({ contents }) => contents);
+      const body = { model, version, prompt, contexts, contextTokens, maxTokens };
       out.send(INFER, node.self, ACCELERATOR, node.self, node.bootCount, job.number, 0, body);
       i++;
     }

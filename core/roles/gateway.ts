@@ -28,9 +28,11 @@ import {
 import { createMemory, findRemembered, memoryShape, remember } from '../routing/remembered.ts';
 import type { Want } from '../routing/want.ts';
 import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
+import { COMPUTE_USE } from '../policy/consent-documents.ts';
 import { bringingOf, mayDo } from '../trust/operations.ts';
 import type { Plan } from './agents/agent-plan.ts';
 import { findPlanFault, wantOfPlan } from './agents/agent-proposal.ts';
+import { findPodsFault } from './pod-context.ts';
 
 /** Entry point for users (§4.1): gets each request one terminal outcome, and remembers it for duplicates. */
 export const gatewayShape = record({
@@ -164,7 +166,10 @@ function findFault(
   if (!mayDo(level, bringingOf(want.minTrust)))
     return refusal(TRUST_TOO_LOW, `a node that is ${TRUST_LEVELS[level]} is a gateway for tests only`, []);
   // Asking anybody to take an agent on hands out what it is about: the owner's consent comes first (R5.3-4).
-  const fault = plan === null ? null : findPlanFault(node.pure, now, plan, origin);
+  const fault =
+    plan === null
+      ? findPodsFault(node, now, want, origin, COMPUTE_USE)
+      : findPlanFault(node.pure, now, plan, origin);
   return fault === null ? null : refusal(CONSENT_REQUIRED, fault, []);
 }
 

@@ -104,6 +104,7 @@ export class Exam {
       maxTokens: 4,
       minTrust,
       allowedRegions: [...allowedRegions],
+      pods: [],
       timeLeftUs: 20 * SECOND_US,
       notAfterWallUs: this.wire.wallUs() + 20 * SECOND_US,
     };

@@ -20,9 +20,11 @@ import type { DeviceAnswer } from './device-answer.ts';
 /** Until an accelerator that fails says so. */
 const FAILURE_US = 1_000;
 
-/** The name of the content that a model makes of a prompt: the world's record of what derives from what. */
-export function hashOfAnswer(promptHash: string, model: string): string {
-  return `answer-${hexWord(mixWord(keyOfName(promptHash), keyOfName(model)))}`;
+/** The name of the content that a model makes of a prompt and of what it is given besides: the world's record of what derives from what. */
+export function hashOfAnswer(promptHash: string, model: string, contexts: readonly Ref[] = []): string {
+  let word = mixWord(keyOfName(promptHash), keyOfName(model));
+  for (const { hash } of contexts) word = mixWord(word, keyOfName(hash));
+  return `answer-${hexWord(word)}`;
 }
 
 /** Whether an answer is what that model makes of that prompt; otherwise some device has made it up. */
@@ -32,7 +34,7 @@ export function isDerived(answer: Ref, prompt: Ref, model: string): boolean {
 
 /** A request takes as long as reading its prompt and writing its answer, whatever else is at work. */
 export function infer(world: World, machine: Machine, n: number, body: Infer): DeviceAnswer {
-  const { model, prompt, contextTokens, maxTokens } = body;
+  const { model, prompt, contexts, contextTokens, maxTokens } = body;
   const error = failureOf(machine, n);
   if (error !== '') return answer({ ...NOTHING, error }, FAILURE_US);
   const rates = world.scenario.models.find(({ name }) => name === model);
@@ -50,7 +52,7 @@ export function infer(world: World, machine: Machine, n: number, body: Infer): D
   const isWrong = actingOn(machine, 'wrongAccelerator').some((fault) => strikes(fault, machine, n));
   const hash = isWrong
     ? `wrong-${hexWord(drawKeyed(machine.key, machine.lives, n))}`
-    : hashOfAnswer(prompt.hash, model);
+    : hashOfAnswer(prompt.hash, model, contexts);
   return answer(
     {
       answer: { hash, sizeBytes: maxTokens * bytesPerToken, keyId: 0 },

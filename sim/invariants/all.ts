@@ -27,6 +27,7 @@ import { MessagesConserved } from './messages-conserved.ts';
 import { NoFalseDeath } from './no-false-death.ts';
 import { OneCrossing } from './one-crossing.ts';
 import { OneOutcome } from './one-outcome.ts';
+import { ReceiptsTrue } from './receipts-true.ts';
 import { RecordsAuthentic } from './records-authentic.ts';
 import { QuarantineHolds } from './quarantine-holds.ts';
 import { RefusedForCause } from './refused-for-cause.ts';
@@ -68,6 +69,7 @@ export function createInvariants(lineage: Lineage, isChecking: boolean): Invaria
     new DeletionTrue(lineage),
     new AccessConsented(lineage),
     new SealedPods(lineage),
+    new ReceiptsTrue(lineage),
     new ModelsWhole(lineage),
     new CopiesAllowed(lineage),
     new MemoryReserved(lineage),

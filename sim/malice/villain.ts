@@ -12,6 +12,7 @@ import { AddressBorrower } from './address-borrower.ts';
 import { CertificateForger } from './certificate-forger.ts';
 import { CapturedVoucher } from './captured-voucher.ts';
 import { CapabilityLiar } from './capability-liar.ts';
+import { ConsentForger } from './consent-forger.ts';
 import { EquivocatingIndex } from './equivocating-index.ts';
 import { Equivocator } from './equivocator.ts';
 import { Forger } from './forger.ts';
@@ -53,6 +54,8 @@ function createMalice(role: MaliciousRole): Malice {
       return new CapturedVoucher();
     case 'peering-forger':
       return new PeeringForger();
+    case 'consent-forger':
+      return new ConsentForger();
     case 'lying-holder':
       return new LyingHolder();
     case 'keeping-holder':

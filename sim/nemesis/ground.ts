@@ -6,16 +6,19 @@ import type { ResolvedFault, ResolvedFlap } from '../scenario/resolved-faults.ts
 export interface Ground {
   readonly clusters: readonly ResolvedCluster[];
   readonly nodes: readonly ResolvedNode[];
+  /** Whether anybody has work done with pods of others: what is there to forge otherwise? */
+  readonly hasPodUsers: boolean;
   /** What is drawn begins and ends in between. */
   readonly fromUs: number;
   readonly untilUs: number;
 }
 
 export function groundOf(
-  { clusters, nodes }: ResolvedScenario,
+  { clusters, nodes, agents = [] }: ResolvedScenario,
   { fromUs, untilUs }: Pick<Ground, 'fromUs' | 'untilUs'>,
 ): Ground {
-  return { clusters, nodes, fromUs, untilUs };
+  const hasPodUsers = agents.some(({ pods = 0 }) => pods > 0);
+  return { clusters, nodes, hasPodUsers, fromUs, untilUs };
 }
 
 /** Faults that belong together: one, or one and what lets it show. */

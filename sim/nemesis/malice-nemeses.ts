@@ -16,6 +16,7 @@ export function malicesOf(role: MaliciousRole, ground: Ground): fc.Arbitrary<Res
   const liars = fit.filter(({ region, joinsUs, wantedModels = [] }) => {
     if (LIARS_ABOUT_REGIONS.includes(role)) return elsewhere(region).length > 0;
     if (role === 'address-borrower') return joinsUs !== undefined;
+    if (role === 'consent-forger' && !ground.hasPodUsers) return false;
     return role !== 'lying-holder' || wantedModels.length > 0;
   });
   if (liars.length === 0) return null;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { chanceField, countField, durationField, gapField, mapField } from './fields.ts';
 import { MAX_BUDGET_US, MAX_STEPS } from '../../core/roles/agents/agent-plan.ts';
+import { MAX_PODS_OF_WANT } from '../../core/routing/want.ts';
 import { placesField } from './place-fields.ts';
 import { modelName, regionsField, trustLevel } from './word-fields.ts';
 
@@ -38,6 +39,11 @@ export const agentsSchema = mapField('People who have agents act for them.', {
   regions: regionsField('Where they may act: home, anywhere, or regions. Default home.').optional(),
   stopped: chanceField('How many their owners stop in mid-work. Default 0%.').optional(),
   revoked: chanceField('Of how many their owners withdraw the consent. Default 0%.').optional(),
+  pods: countField(
+    'Pods of others in the cluster that each step is given, with their consent. Default 0.',
+    0,
+    MAX_PODS_OF_WANT,
+  ).optional(),
   unasked: chanceField('To how many nobody has consented: they must not begin. Default 0%.').optional(),
 });
 

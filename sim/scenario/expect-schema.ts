@@ -19,12 +19,18 @@ import { GOAL_NAMES, INVARIANTS, LEVEL_PHASES, TRUTHS } from './resolved-expecta
 const [, ...FAILURES] = ERROR_CODES;
 
 /** What can be seen to happen in a run. */
+/** Of the dialogues between owners of pods and those who ask for their use: see `witnessesOfConsent`. */
+const CONSENT_WITNESSES = [
+  ...['given', 'clarified', 'modified', 'deferred', 'rejected', 'withdrawn'].map((what) => `consent-${what}`),
+  ...['pod-used', 'pod-used-by-agent'],
+];
 export const WITNESSES: readonly string[] = [
   ...ERROR_CODES,
   ...STAGES.map((stage) => `served-${stage}`),
   ...NOTES.map((note) => `noted-${note}`),
   ...AGENT_STATES.map((state) => `agent-${state}`),
   ...TRUTHS.map((truth) => `given-up-${truth}`),
+  ...CONSENT_WITNESSES,
   ...['write', 'fragile', 'read', 'rule', 'delete', 'certified', 'sealed', 'key-destroyed'].map(
     (what) => `pod-${what}`,
   ),

@@ -24,6 +24,15 @@ const policySchema = mapField('Where data may be (§6.1).', {
   legalHold: flagField('Whether nothing may be deleted. Default false.').optional(),
 });
 
+const consentSchema = mapField('How owners take it when others ask for the use of a pod (R6.2-4).', {
+  clarified: chanceField('They ask a question first. Default 0%; the rest is authorised.').optional(),
+  rejected: chanceField('They reject it. Default 0%.').optional(),
+  modified: chanceField('They want it changed. Default 0%.').optional(),
+  deferred: chanceField('They decide some seconds later. Default 0%.').optional(),
+  withdrawn: chanceField('How much of what they authorised they withdraw. Default 0%.').optional(),
+  within: durationField('Who withdraws does so within so long. Default 20s.').optional(),
+});
+
 /** People who entrust pods to their cluster (§6). */
 export const podsSchema = mapField('People who entrust pods to their cluster.', {
   in: placesField('Their clusters: this many people in each.'),
@@ -48,6 +57,7 @@ export const podsSchema = mapField('People who entrust pods to their cluster.', 
   deletes: chanceField('The owner deletes the pod. Default 0%.').optional(),
   changes: chanceField('The owner sets the next policy. Default 0%.').optional(),
   visits: chanceField('Somebody else reads, with the owner’s consent. Default 0%.').optional(),
+  consent: consentSchema.optional(),
   intrusions: chanceField('Somebody else tries to read, without. Default 0%.').optional(),
 });
 

@@ -32,7 +32,7 @@ export function resolveAgents({ place, value }: Item<Agents>, town: Town): Resol
       'some time between the two',
       'without "until" none is begun later than its time and a minute before the end',
     );
-  const { stopped = 0, revoked = 0, unasked = 0 } = value;
+  const { stopped = 0, revoked = 0, unasked = 0, pods = 0 } = value;
   if (stopped + revoked + unasked > 1_000_000)
     problems.add(place, 'stopped, revoked and unasked are more than 100% together', 'at most 100% together');
   const contextTokens = value.contextTokens ?? CONTEXT_TOKENS;
@@ -53,5 +53,6 @@ export function resolveAgents({ place, value }: Item<Agents>, town: Town): Resol
     stoppedPpm: stopped,
     revokedPpm: revoked,
     unaskedPpm: unasked,
+    ...(pods === 0 ? {} : { pods }),
   }));
 }

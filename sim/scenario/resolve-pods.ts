@@ -2,13 +2,14 @@ import { findPolicyFault, type DataLocationPolicy } from '../../core/policy/loca
 import type { PodPolicyWritten, Pods } from './pods-schema.ts';
 import { resolvePlaces } from './resolve-places.ts';
 import { checkGateway, type Town } from './resolve-users.ts';
-import type { ResolvedPods } from './resolved-pods.ts';
+import type { ResolvedConsent, ResolvedPods } from './resolved-pods.ts';
 import type { Item } from './sections.ts';
 import { formatDuration } from './units.ts';
 
 const FROM_US = 10_000_000;
 const REST_US = 60_000_000;
 const SIZE_BYTES = 1_000_000;
+const WITHIN_US = 20_000_000;
 const READS_PPM = 400_000;
 
 /** One group of owners for each cluster that is named. */
@@ -29,6 +30,13 @@ export function resolvePods({ place, value }: Item<Pods>, town: Town): ResolvedP
   const { reads = READS_PPM, deletes = 0, changes = 0, visits = 0, intrusions = 0 } = value;
   if (reads + deletes + changes + visits + intrusions > 1_000_000)
     problems.add(place, 'what they do besides writing is more than 100% together', 'at most 100% together');
+  const { clarified = 0, rejected = 0, modified = 0, deferred = 0 } = value.consent ?? {};
+  if (clarified + rejected + modified + deferred > 1_000_000)
+    problems.add(
+      place.at('consent'),
+      'what owners say at first is more than 100% together',
+      'at most 100% together',
+    );
   const policies = [value.policy ?? {}, ...(value.policies ?? [])].map(policyOf);
   return names.map((cluster) => {
     const homeRegion = value.home ?? clusters.get(cluster)?.value?.region ?? '';
@@ -55,8 +63,27 @@ export function resolvePods({ place, value }: Item<Pods>, town: Town): ResolvedP
       rulesPpm: changes,
       visitsPpm: visits,
       intrusionsPpm: intrusions,
+      ...(value.consent === undefined ? {} : { consent: consentOf(value.consent) }),
     };
   });
+}
+
+function consentOf({
+  clarified = 0,
+  rejected = 0,
+  modified = 0,
+  deferred = 0,
+  withdrawn = 0,
+  within = WITHIN_US,
+}: NonNullable<Pods['consent']>): ResolvedConsent {
+  return {
+    clarifiedPpm: clarified,
+    rejectedPpm: rejected,
+    modifiedPpm: modified,
+    deferredPpm: deferred,
+    withdrawnPpm: withdrawn,
+    withinUs: within,
+  };
 }
 
 function policyOf(written: PodPolicyWritten): DataLocationPolicy {

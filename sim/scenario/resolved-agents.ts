@@ -19,4 +19,6 @@ export interface ResolvedAgents {
   readonly revokedPpm: number;
   /** To how many nobody has consented: they must not begin, ppm. */
   readonly unaskedPpm: number;
+  /** Pods of others that each step is given; absent: none. */
+  readonly pods?: number;
 }

@@ -31,6 +31,7 @@ export const INVARIANTS = [
   'deletion-true',
   'access-consented',
   'sealed-pods',
+  'receipts-true',
   'models-whole',
   'copies-allowed',
   'memory-reserved',

@@ -17,6 +17,7 @@ export const MALICIOUS_ROLES = [
   'address-borrower',
   'keeping-holder',
   'region-lying-host',
+  'consent-forger',
 ] as const;
 export type MaliciousRole = (typeof MALICIOUS_ROLES)[number];
 
@@ -39,6 +40,7 @@ export const TYPE_OF_ROLE: Readonly<Record<MaliciousRole, string | null>> = {
   'address-borrower': null,
   'keeping-holder': 'pod-host',
   'region-lying-host': 'pod-host',
+  'consent-forger': 'compute',
 };
 
 /** They say that they are elsewhere; of a host its manifest says so, from the start. */

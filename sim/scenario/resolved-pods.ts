@@ -21,4 +21,17 @@ export interface ResolvedPods {
   /** Others read: with the owner's consent, and without. */
   readonly visitsPpm: number;
   readonly intrusionsPpm: number;
+  /** How owners take it when others ask for the use of a pod; absent: they have consented to visits beforehand. */
+  readonly consent?: ResolvedConsent;
+}
+
+/** What owners say to a proposal at first, ppm; the rest is authorised. What was authorised may be withdrawn. */
+export interface ResolvedConsent {
+  readonly clarifiedPpm: number;
+  readonly rejectedPpm: number;
+  readonly modifiedPpm: number;
+  readonly deferredPpm: number;
+  readonly withdrawnPpm: number;
+  /** Who withdraws does so within so long. */
+  readonly withinUs: number;
 }

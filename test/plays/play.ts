@@ -13,12 +13,15 @@ import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import {
   KEEPINGS,
+  type PodConsent,
+  type PodConsented,
   type PodCopied,
   type PodDeleted,
   type PodFound,
   type PodKept,
   type PodLawKept,
   type PodLawTold,
+  type PodRead,
   type PodWrite,
   type PodWritten,
 } from '../../core/roles/pods/pod-records.ts';
@@ -30,6 +33,7 @@ import type {
   LoadModel,
   PageBrought,
 } from '../../core/models/model-bodies.ts';
+import { ANSWERS, DECISIONS, type ConsentBook } from '../../core/policy/consent-documents.ts';
 import { ERROR_CODES, STAGES } from '../../core/routing/outcomes.ts';
 import {
   AGENT_STATES,
@@ -163,8 +167,10 @@ export class Play {
         return (body as ChunkBrought).chunk.hash;
       case kinds.LOAD_MODEL:
         return (body as LoadModel).chunks.map(({ hash }) => hash).join(', ');
-      case kinds.INFER:
-        return (body as kinds.Infer).prompt.hash;
+      case kinds.INFER: {
+        const { prompt, contexts } = body as kinds.Infer;
+        return [prompt, ...contexts].map(({ hash }) => hash).join(', with ');
+      }
       case kinds.STORE:
         return (body as kinds.Store).writes
           .map(({ record }) => {
@@ -192,6 +198,17 @@ export class Play {
       }
       case kinds.REFUSED:
         return ERROR_CODES[(body as kinds.Refused).code];
+      case kinds.POD_CONSENT: {
+        const { told } = body as PodConsent;
+        return bookOf(told) || 'how does it stand?';
+      }
+      case kinds.POD_CONSENTED: {
+        const { book, receipts } = body as PodConsented;
+        const told = receipts.map(({ reader, purpose }) => `receipt: ${this.nameOf(reader)}, ${purpose}`);
+        return [bookOf(book), ...told].filter((part) => part !== '').join('; ');
+      }
+      case kinds.POD_READ:
+        return `for ${['reading', 'an agent', 'a model'][(body as PodRead).use]}`;
       case kinds.POD_WRITE:
         return (body as PodWrite).content.hash;
       case kinds.POD_COPY:
@@ -213,4 +230,15 @@ export class Play {
         return '';
     }
   }
+}
+
+/** What was said of consent, in words. */
+function bookOf({ matters, withdrawals, all }: ConsentBook): string {
+  const said = matters.map(({ proposal: { terms }, understood, decided }) => {
+    const answer = understood === null ? '' : `, ${ANSWERS[understood.said]}`;
+    const decision = decided === null ? '' : `, ${DECISIONS[decided.said]}`;
+    return `round ${terms.round} of “${terms.purpose}”${answer}${decision}`;
+  });
+  const withdrawn = withdrawals.length > 0 ? ['withdrawn'] : [];
+  return [...said, ...withdrawn, ...(all === null ? [] : ['all withdrawn'])].join(', ');
 }

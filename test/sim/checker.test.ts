@@ -34,6 +34,7 @@ const IDLE = [
   'deletion-true',
   'access-consented',
   'sealed-pods',
+  'receipts-true',
   'models-whole',
   'copies-allowed',
   'memory-reserved',

@@ -93,6 +93,7 @@ describe('malice', () => {
       'lying-holder',
       'keeping-holder',
       'region-lying-host',
+      'consent-forger',
       'captured-voucher',
       'certificate-forger',
       'address-borrower',

@@ -15,7 +15,7 @@ import { arbitraries, checkProperty } from '../../sim/property.ts';
 import { simulate } from '../../sim/simulate.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
 import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';
-import { podScenario } from './pod-scenario.ts';
+import { podScenario, withPodUsers } from './pod-scenario.ts';
 import { tinyAgents, tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 const SEEDS = Array.from({ length: 200 }, (_, i) => i + 1);
@@ -25,6 +25,7 @@ function groundFor(role: MaliciousRole): ResolvedScenario {
   if (role === 'lying-holder') return withMovingModel();
   if (role === 'keeping-holder') return podScenario({ deletesPpm: 300_000, fromUs: 5_000_000 });
   if (role === 'region-lying-host') return podScenario();
+  if (role === 'consent-forger') return withPodUsers();
   const base = tinyScenario({ agents: [tinyAgents()] });
   if (role !== 'address-borrower') return base;
   const newcomer = tinyNode('france/newcomer', 'france', 'eu/fr', ['compute'], ['a']);

@@ -1,7 +1,7 @@
 import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
-import type { ResolvedPods } from '../../sim/scenario/resolved-pods.ts';
+import type { ResolvedConsent, ResolvedPods } from '../../sim/scenario/resolved-pods.ts';
 import type { ResolvedScenario } from '../../sim/scenario/resolved.ts';
-import { tinyNode, tinyScenario } from './tiny-scenario.ts';
+import { tinyAgents, tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 const SECOND_US = 1_000_000;
 
@@ -56,4 +56,31 @@ export function podScenario(
     expectations: { okAtLeastPpm: 0, sometimes: [], never: [] },
     ...changes,
   });
+}
+
+/** Owners who agree to whatever they are asked, and withdraw nothing. */
+export const AGREEABLE: ResolvedConsent = {
+  clarifiedPpm: 0,
+  rejectedPpm: 0,
+  modifiedPpm: 0,
+  deferredPpm: 0,
+  withdrawnPpm: 0,
+  withinUs: 0,
+};
+
+/** The same people, whose pods agents of others are given when they have consented. */
+export function withPodUsers(
+  consent: Partial<ResolvedConsent> = {},
+  changes: Partial<ResolvedScenario> = {},
+): ResolvedScenario {
+  const base = podScenario({ consent: { ...AGREEABLE, ...consent }, people: 4, visitsPpm: 300_000 });
+  return {
+    ...base,
+    durationUs: 150 * SECOND_US,
+    nodes: [...base.nodes, tinyNode('france/worker', 'france', 'eu/fr', ['compute'], ['a'])],
+    agents: [
+      tinyAgents({ pods: 2, fromUs: 20 * SECOND_US, untilUs: 60 * SECOND_US, meanGapUs: 4 * SECOND_US }),
+    ],
+    ...changes,
+  };
 }

@@ -45,7 +45,7 @@ import {
   type Plan,
   type StopAgent,
 } from './agent-plan.ts';
-import { agentKey, findPlanFault } from './agent-proposal.ts';
+import { agentKey, findPlanFault, podsOfStep } from './agent-proposal.ts';
 import {
   agentOfRecord,
   createAgent,
@@ -145,7 +145,9 @@ export function onStepAnswered(node: Node, now: Now, out: Outbox, envelope: Enve
   } else if (envelope.kind === REFUSED) {
     const { code } = envelope.body as Refused;
     const isHopeless = !isRetryable(code) || agent.tries > node.config.parameters.retries;
-    if (isHopeless) end(node, agent, now, out, AGENT_FAILED, code);
+    // The owner of a pod that it is given has withdrawn the consent: it ends as if its own had.
+    if (code === CONSENT_REQUIRED) end(node, agent, now, out, AGENT_REVOKED, code);
+    else if (isHopeless) end(node, agent, now, out, AGENT_FAILED, code);
     else setDue(node, agent, now.monoUs + RETRY_US);
   }
   return true;
@@ -228,6 +230,7 @@ function proceed(node: Node, agent: Agent, now: Now, out: Outbox): void {
     maxTokens,
     minTrust: plan.minTrust,
     allowedRegions: plan.allowedRegions,
+    pods: podsOfStep(node.pure, agent.plan, step),
     timeLeftUs,
     notAfterWallUs: now.wallUs + timeLeftUs,
   };

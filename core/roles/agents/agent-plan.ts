@@ -1,10 +1,15 @@
 import { name } from '../../cluster/manifest.ts';
 import { flag, integer, list, optional, peer, record, ref, upTo, type Of } from '../../machine/shape.ts';
+import { permissionShape } from '../../policy/consent-documents.ts';
 import { consentShape } from '../../policy/documents.ts';
+import { podId } from '../../policy/pod-terms.ts';
 import { ERROR_CODES } from '../../routing/outcomes.ts';
+import { MAX_PODS_OF_WANT } from '../../routing/want.ts';
 
 /** No agent has more steps. */
 export const MAX_STEPS = 32;
+/** Permissions that a plan can bring along. */
+export const MAX_PERMISSIONS = 16;
 /** No agent is at work for longer than a day. */
 export const MAX_BUDGET_US = 24 * 3_600 * 1_000_000;
 
@@ -14,6 +19,8 @@ const stepShape = record({
   prompt: optional(ref),
   contextTokens: integer,
   maxTokens: integer,
+  /** Pods that the model is given, too (R6.2-4). */
+  pods: list(record({ owner: peer, number: integer }), MAX_PODS_OF_WANT),
 });
 export type AgentStep = Readonly<Of<typeof stepShape>>;
 
@@ -34,6 +41,8 @@ export type ProposedPlan = Readonly<Of<typeof proposedShape>>;
 export const planShape = record({
   plan: proposedShape,
   consent: optional(consentShape),
+  /** Of the owners of the pods that it touches. They name the plan by its hash. */
+  permissions: list(record({ pod: podId, permission: permissionShape }), MAX_PERMISSIONS),
   /** It is begun by then, or not at all: whoever asks again later does not begin it a second time. */
   beginByWallUs: integer,
 });

@@ -1,9 +1,11 @@
 import type { Peer, Pure } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import { hashDocument } from '../../machine/codec.ts';
-import { MAX_DEADLINE_US, type Want } from '../../routing/want.ts';
+import { MAX_DEADLINE_US, type PodOfWant, type Want } from '../../routing/want.ts';
 import { authorisationHash, findConsentFault, understandingHash } from '../../policy/consent.ts';
-import { proposedShape, type Plan, type ProposedPlan } from './agent-plan.ts';
+import type { Permission } from '../../policy/consent-documents.ts';
+import { podIdOf } from '../../policy/pod-documents.ts';
+import { proposedShape, type AgentStep, type Plan, type ProposedPlan } from './agent-plan.ts';
 
 /** The hash that a consent to a plan names: another step, budget or region is another proposal. */
 export function proposalHash(pure: Pure, plan: ProposedPlan): string {
@@ -22,8 +24,38 @@ export function locksOf(pure: Pure, plan: ProposedPlan, owner: Peer) {
 }
 
 /** Why an agent may not act, or null: its owner has opened both locks for just this plan, and they are open today. */
-export function findPlanFault(pure: Pure, now: Now, { plan, consent }: Plan, owner: Peer): string | null {
-  return findConsentFault(pure, now, consent, owner, proposalHash(pure, plan));
+export function findPlanFault(pure: Pure, now: Now, asked: Plan, owner: Peer): string | null {
+  const { plan, consent } = asked;
+  const hash = proposalHash(pure, plan);
+  const fault = findConsentFault(pure, now, consent, owner, hash);
+  if (fault !== null) return fault;
+  const isMissing = plan.steps.some(({ pods }) =>
+    pods.some((pod) => permissionFor(pure, asked, hash, pod) === null),
+  );
+  return isMissing ? 'the owner of a pod that it touches was not asked' : null;
+}
+
+/** The permission of a plan for one pod; whether it holds is decided where it is used. */
+export function permissionFor(
+  pure: Pure,
+  { permissions }: Plan,
+  hash: string,
+  { owner, number }: AgentStep['pods'][number],
+): Permission | null {
+  const pod = podIdOf(pure, owner, number);
+  const found = permissions.find(
+    ({ pod: of, permission }) => of === pod && permission.proposal.terms.plan === hash,
+  );
+  return found?.permission ?? null;
+}
+
+/** What a step gives its model besides its prompt. */
+export function podsOfStep(pure: Pure, asked: Plan, step: number): PodOfWant[] {
+  const hash = proposalHash(pure, asked.plan);
+  return asked.plan.steps[step].pods.map(({ owner, number }) => {
+    const permission = permissionFor(pure, asked, hash, { owner, number }) as PodOfWant['permission'];
+    return { owner, number, plan: hash, permission };
+  });
 }
 
 /** What a gateway looks for when an agent is to be begun: somebody who could run its first step. */
@@ -37,6 +69,8 @@ export function wantOfPlan({ plan, beginByWallUs }: Plan, now: Now): Want {
     maxTokens: first?.maxTokens ?? 0,
     minTrust: plan.minTrust,
     allowedRegions: plan.allowedRegions,
+    // Whoever is asked to take it on is given no data yet.
+    pods: [],
     timeLeftUs,
     notAfterWallUs: beginByWallUs,
   };

@@ -80,6 +80,9 @@ export function findUseFault(
     const lock = verdict.shut === FIRST_LOCK ? 'first' : 'second';
     return fault(CONSENT_REQUIRED, `the ${lock} lock is shut: ${verdict.reason}`);
   }
+  const isSealed = entry.copy.versions.some(({ content }) => content.keyId !== 0);
+  if (read.use !== READING_USE && isSealed)
+    return fault(NO_ELIGIBLE_NODE, 'the data are sealed, and nodes that run models open nothing');
   if (!hasLease(node, pods, now))
     return fault(NOT_READY, 'this host cannot be sure of what the owner has said just now');
   return isCounted ? null : findCountFault(node, pods, entry, entry.wanted, verdict.limits);

@@ -76,10 +76,12 @@ export function noteRotten(pods: PodHost, keys: readonly string[]): void {
 
 /** It is ready. Whoever was away for longer than backups may be comes back empty (R6.2-2). */
 export function startPods(node: Node, pods: PodHost, now: Now, out: Outbox): void {
-  const { podAwayUs, podWarmUs, podRepairUs } = node.config.parameters;
+  const { podAwayUs, podWarmUs, podRepairUs, podLeaseUs } = node.config.parameters;
   const isLongGone = pods.seenWallUs > 0 && now.wallUs - pods.seenWallUs > podAwayUs;
   pods.isLongGone = isLongGone;
   for (const entry of pods.entries.values()) {
+    // What it gave out before it stopped it does not remember.
+    if (entry.copy !== null) entry.inUseUntilUs = now.monoUs + podLeaseUs;
     if (isLongGone) entry.wanted = null;
   }
   startKeys(node, out);
@@ -268,7 +270,7 @@ function act(
   } else if (entry.law.deletion !== null && !isClean(pods, entry)) {
     // Its keys go first: it is told when all has gone.
     queueTask(entry, task);
-  } else tell(node, out, task, kinds.POD_LAW_KEPT, confirmationOf(pods, entry, task.revision));
+  } else tell(node, out, task, kinds.POD_LAW_KEPT, confirmationOf(pods, entry, task.revision, now));
 }
 
 function tell(node: Node, out: Outbox, { to, boot, n }: Task, kind: number, body: unknown): void {

@@ -15,6 +15,7 @@ import {
 import { POD_FOUND, POD_KEPT, POD_KEY_COPY, POD_KEY_GIVEN, REFUSED } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { findConsentFault } from '../../policy/consent.ts';
+import { READING_USE } from '../../policy/consent-documents.ts';
 import { allowsStorage } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, openingHash, podIdOf } from '../../policy/pod-documents.ts';
 import {
@@ -227,6 +228,8 @@ export function giveFound(
   const send = (kind: number, body: unknown): void =>
     out.send(kind, node.self, to, origin, originBoot, n, attempt, body);
   if (next === undefined) {
+    if (read.use !== READING_USE)
+      entry.inUseUntilUs = Math.max(entry.inUseUntilUs, now.monoUs + found.leftUs);
     send(POD_FOUND, { ...found, keys: wrapped.filter(({ keyId }) => needed.includes(keyId)) });
     return;
   }

@@ -236,6 +236,8 @@ export const podLawKeptBody = record({
   isDeleted: flag,
   /** What its sender has said up to there is on disk. */
   seq: integer,
+  /** How long nodes that were given the data before may still begin to use them. */
+  inUseUs: integer,
   /** Whom the confirmer knows as pod hosts: they must confirm, too. */
   circle: list(peer, MAX_CIRCLE),
 });

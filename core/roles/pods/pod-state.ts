@@ -93,6 +93,8 @@ export const podEntryShape = record({
   /** Since when its copy has been where it may not be, 0: it may; and whether that has been told. */
   astrayUs: integer,
   isAstrayTold: flag,
+  /** Until then nodes that were given it here may begin to use it, by this host's steady clock. */
+  inUseUntilUs: integer,
   /** Of a deletion: who has confirmed. */
   confirmed: list(peer, MAX_CIRCLE),
 });
@@ -151,6 +153,8 @@ const workShape = record({
   /** The version of the policy that is to hold; of what is said of consent, up to where laws here are to be known elsewhere. */
   lawVersion: integer,
   majorityUs: integer,
+  /** Until then somebody who was given the data before may begin to use them. */
+  inUseUntilUs: integer,
   dueUs: integer,
   byWallUs: integer,
   /** The question to KEYS under way. */
@@ -265,6 +269,7 @@ export function createEntry(pods: PodHost, law: PodEntry['law']): PodEntry {
     destroying: 0,
     astrayUs: 0,
     isAstrayTold: false,
+    inUseUntilUs: 0,
     confirmed: [],
   };
   pods.entries.set(law.pod, entry);

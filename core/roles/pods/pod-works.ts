@@ -65,6 +65,7 @@ export function createWork(
     heard: [],
     lawVersion: 0,
     majorityUs: 0,
+    inUseUntilUs: 0,
     dueUs: now.monoUs + time.timeLeftUs,
     byWallUs: time.notAfterWallUs,
     signing: 0,
@@ -192,6 +193,8 @@ export function finishLaw(
   if (work.majorityUs === 0) return;
   const haveAll = pods.circle.every((peer) => heard.includes(peer));
   if (!haveAll && now.monoUs < work.majorityUs + graceOf(node)) return;
+  // All know it; but what was given out before they did may still be used for a moment.
+  if (now.monoUs < Math.max(work.inUseUntilUs, entry.inUseUntilUs)) return;
   if (work.what === CONSENTING)
     end(node, pods, work, out, POD_CONSENTED, consentedFor(node, entry, work.origin));
   else end(node, pods, work, out, POD_RULED, { pod: work.pod, version: work.lawVersion });
@@ -266,7 +269,7 @@ export function hearConfirmation(
   now: Now,
   out: Outbox,
 ): void {
-  const { version, isDeleted, seq } = body as PodLawKept;
+  const { version, isDeleted, seq, inUseUs } = body as PodLawKept;
   if (isDeleted && entry.law.deletion !== null && !entry.confirmed.includes(peer)) {
     entry.confirmed.push(peer);
     const missing = missingOf(pods, entry, node.self);
@@ -279,18 +282,22 @@ export function hearConfirmation(
       isDeleted ||
       (work.what === RULING && version >= work.lawVersion) ||
       (work.what === CONSENTING && originBoot === node.bootCount && seq >= work.lawVersion);
-    if (isHeard && !work.heard.includes(peer)) work.heard.push(peer);
+    if (isHeard && !work.heard.includes(peer)) {
+      work.heard.push(peer);
+      work.inUseUntilUs = Math.max(work.inUseUntilUs, now.monoUs + Math.ceil((inUseUs * 1_001) / 1_000));
+    }
     finishLaw(node, pods, work, entry, now, out);
   }
 }
 
 /** What this host can confirm of a pod, and up to which of the asker's words. */
-export function confirmationOf(pods: PodHost, entry: PodEntry, seq: number) {
+export function confirmationOf(pods: PodHost, entry: PodEntry, seq: number, now: Now) {
   return {
     pod: entry.pod,
     version: versionOf(entry.law),
     isDeleted: entry.law.deletion !== null && isClean(pods, entry),
     seq,
+    inUseUs: Math.max(0, entry.inUseUntilUs - now.monoUs),
     circle: [...pods.circle],
   };
 }

@@ -1,6 +1,6 @@
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { ERRANDS, LEASED, POD_KEY_GIVEN, POD_READ, POD_WRITTEN } from '../../machine/kinds.ts';
+import { ERRANDS, LEASED, POD_FOUND, POD_KEY_GIVEN, POD_READ, POD_WRITTEN } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import {
   createPodDesk,
@@ -11,6 +11,7 @@ import {
   onPodDeskLeased,
   onPodErrand,
 } from './pod-desk.ts';
+import { onPodGiven } from '../compute.ts';
 import { nextPodHostUs, onPodHostAlarm, onPodKeys, onPods } from './pod-host.ts';
 
 /** Both sides of pods in a node: the gateway's desk, and the host. */
@@ -30,6 +31,8 @@ export function receivePods(node: Node, now: Now, out: Outbox, envelope: Envelop
     const isAnswer = kind >= POD_WRITTEN && kind <= POD_KEY_GIVEN;
     if (isAnswer && onPodAnswer(node, podDesk, now, out, envelope)) return true;
   }
+  if (kind === POD_FOUND && node.compute !== null && from === node.self && origin === node.self)
+    return onPodGiven(node, node.compute, now, out, envelope);
   return pods !== null && onPods(node, pods, now, out, envelope);
 }
 

@@ -3,17 +3,20 @@ import { DISK, KEYS } from '../../../core/base/peers.ts';
 import { recordOf } from '../../../core/machine/disk-records.ts';
 import { Envelope } from '../../../core/machine/envelope.ts';
 import {
+  INFER,
   OPENED,
   POD_COPY,
   POD_DELETED,
   POD_FOUND,
   POD_KEY_GIVEN,
+  POD_READ,
   POD_WRITE,
   STORE,
 } from '../../../core/machine/kinds.ts';
 import { AccessConsented } from '../../../sim/invariants/access-consented.ts';
 import { DeletionTrue } from '../../../sim/invariants/deletion-true.ts';
 import { PodsAtHome } from '../../../sim/invariants/pods-at-home.ts';
+import { ReceiptsTrue } from '../../../sim/invariants/receipts-true.ts';
 import { SealedPods } from '../../../sim/invariants/sealed-pods.ts';
 import { WritesSurvive } from '../../../sim/invariants/writes-survive.ts';
 import { Lineage } from '../../../sim/lineage.ts';
@@ -21,7 +24,7 @@ import { OWED } from '../../../sim/owed.ts';
 import type { PodRequest } from '../../../sim/owned-pod.ts';
 import type { ResolvedPods } from '../../../sim/scenario/resolved-pods.ts';
 import { simulate } from '../../../sim/simulate.ts';
-import { HOME, podScenario } from '../pod-scenario.ts';
+import { AGREEABLE, HOME, podScenario } from '../pod-scenario.ts';
 
 const FRONT = 0;
 const HOST_1 = 1;
@@ -128,7 +131,7 @@ describe('the invariants of pods', () => {
     expect(invariant.violated).to.be.above(2);
   });
 
-  it('access-consented sees a pod given to somebody to whom nobody has consented, and one without an entry', () => {
+  it('access-consented sees a pod given to somebody to whom nobody has consented', () => {
     const { world, lineage, say, requests, copied } = setPods();
     const invariant = new AccessConsented(lineage);
     const read = requests.find(({ act }) => act === 'read')!;
@@ -139,13 +142,106 @@ describe('the invariants of pods', () => {
     Object.assign(read, {
       person: world.podOwners.pods.find(({ owner }) => owner !== read.pod.owner)!.owner,
     });
-    const stranger = world.podOwners.requestOf({ origin: read.person, n: read.n })!;
+    const id = { origin: read.person, originBoot: 0, n: read.n };
+    const stranger = world.podOwners.requestOf(id)!;
     Object.assign(stranger, { pod: read.pod, person: read.person, isConsented: false });
     give();
     expect(invariant.breaches.at(-1)!.what).to.match(/nobody has consented/);
-    Object.assign(stranger, { isConsented: true });
-    give();
-    expect(invariant.breaches.at(-1)!.what).to.match(/no disk has it on the owner’s list/);
+  });
+
+  it('access-consented sees a use after it was withdrawn, on another ground, and by a model', () => {
+    const { world, lineage, say, requests, last, pod, copied } = setPods();
+    const proposer = world.podOwners.pods.find(({ owner }) => owner !== pod.owner)!.owner;
+    const dialogue = world.dialogues.begin(pod, proposer, AGREEABLE, {
+      use: 0,
+      plan: '',
+      untilWallUs: 2 ** 50,
+    });
+    const [round] = dialogue.rounds;
+    Object.assign(round, { understoodUs: 0, authorisedUs: 0 });
+    const read = {
+      ...requests.find(({ act }) => act === 'read')!,
+      person: proposer,
+      dialogue,
+      isConsented: true,
+    };
+    Object.assign(world.podOwners.requestOf({ origin: proposer, originBoot: 0, n: read.n })!, read);
+    const give = (proposal = round.proposal, invariant = new AccessConsented(lineage)) => {
+      const permission = { proposal, pattern: null, understood: null, decided: null };
+      const body = { owner: pod.owner, number: pod.number, permission };
+      invariant.onSent(world, say(read, { kind: POD_READ, from: proposer, to: FRONT, body }));
+      invariant.onSent(
+        world,
+        say(read, { kind: POD_FOUND, from: HOST_1, to: FRONT, body: { ...copied, keys: [] } }),
+      );
+      return invariant.breaches.map(({ what }) => what).join();
+    };
+    expect(give()).to.equal('');
+    expect(give({ ...round.proposal, signature: 'forged' })).to.match(/its owner has not consented/);
+    dialogue.withdrawAskedUs = world.nowUs - 30e6;
+    const known = new AccessConsented(lineage);
+    known.onTick(world);
+    const law = { book: { withdrawals: [{}] } };
+    for (const { platter, spec } of world.machines)
+      if (spec.types.includes('pod-host')) platter.records.set(`pod-law/${pod.id}`, { podLaw: law } as never);
+    known.onTick(world);
+    expect(give(round.proposal, known)).to.equal('');
+    world.nowUs += 7e6;
+    expect(give(round.proposal, known)).to.match(/most pod hosts know that it was withdrawn/);
+    dialogue.withdrawnUs = world.nowUs - 1;
+    expect(give()).to.match(/its owner was told that it is withdrawn/);
+    lineage.mintPrompt('task', {
+      agent: 0,
+      label: 'a1',
+      cluster: 0,
+      want: { model: 'a', minTrust: 1, allowedRegions: [] },
+    });
+    Object.assign(world.owners.agents, [{ dialogues: [] }]);
+    const invariant = new AccessConsented(lineage);
+    const body = { prompt: { hash: 'task' }, contexts: [last.content] };
+    invariant.onSent(world, Object.assign(new Envelope(), { kind: INFER, from: HOST_1, body }));
+    expect(invariant.breaches[0].what).to.match(/a model is given it and its owner has not consented/);
+  });
+
+  it('receipts-true sees a use without a receipt, one that says otherwise or is gone, and one of nothing', () => {
+    const { world, lineage, say, requests, pod } = setPods();
+    const reader = world.podOwners.pods.find(({ owner }) => owner !== pod.owner)!.owner;
+    const read = { ...requests.find(({ act }) => act === 'read')!, person: reader };
+    const terms = { proposer: reader, use: 0, purpose: 'care', pods: [pod.id] };
+    const body = { owner: pod.owner, permission: { proposal: { terms } } };
+    const receipt = { dot: { host: HOST_1, epoch: 1, n: 1 }, reader, asker: reader, askerBoot: 0, n: read.n };
+    const whole = { ...receipt, use: 0, purpose: 'care', versions: [] };
+    const keep = (...receipts: object[]) =>
+      world.machines[HOST_1].platter.records.set(`pod/${pod.id}`, {
+        pod: { pod: pod.id, copy: { receipts } },
+      } as never);
+    const give = (invariant = new ReceiptsTrue(lineage)): ReceiptsTrue => {
+      invariant.onSent(world, say(read, { kind: POD_READ, from: reader, to: FRONT, body }));
+      const found = { copy: { versions: [] } };
+      invariant.onSent(world, say(read, { kind: POD_FOUND, from: HOST_1, to: FRONT, body: found }));
+      return invariant;
+    };
+    keep();
+    expect(give().breaches[0].what).to.match(/gives it out without a receipt/);
+    keep({ ...whole, purpose: 'sale' });
+    expect(give().breaches[0].what).to.match(/says something else/);
+    keep(whole);
+    const invariant = give();
+    invariant.onTick(world);
+    expect([invariant.checked, invariant.violated]).to.deep.equal([1, 0]);
+    keep(whole, { ...whole, dot: { ...receipt.dot, n: 2 }, n: 77 });
+    invariant.onTick(world);
+    expect(invariant.breaches[0].what).to.match(/a receipt of what nobody has asked for/);
+    keep();
+    invariant.onTick(world);
+    expect(invariant.breaches[1].what).to.match(/on no disk any more/);
+    const idle = new ReceiptsTrue(lineage);
+    keep(whole);
+    idle.onSent(world, say(read, { kind: POD_READ, from: FRONT, to: HOST_1, body }));
+    idle.onTick(world);
+    world.nowUs += 20e6;
+    idle.onTick(world);
+    expect(idle.breaches[0].what).to.match(/a receipt of a use that was not/);
   });
 
   it('sealed-pods sees what is given away, stored or opened as it is, and keys where they may not be', () => {

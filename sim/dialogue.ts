@@ -1,0 +1,51 @@
+import type { Peer } from '../core/base/peers.ts';
+import type { Permission, Proposal, Proposed, Word } from '../core/policy/consent-documents.ts';
+import type { OwnedPod } from './owned-pod.ts';
+
+/** What an owner has said to one round of a proposal, and when; Infinity: not. */
+export interface SaidOfRound {
+  readonly proposal: Proposal;
+  understood: Word | null;
+  decided: Word | null;
+  understoodUs: number;
+  authorisedUs: number;
+}
+
+/** How an owner is going to take the first round of a proposal: drawn. A later round is authorised. */
+export type Fate = 'execute' | 'clarify' | 'reject' | 'modify' | 'defer';
+
+/** One matter between somebody who wants to use a pod and its owner, as it truly is (R6.2-4). */
+export interface Dialogue {
+  readonly index: number;
+  readonly pod: OwnedPod;
+  readonly proposer: Peer;
+  /** What the proposer asks for; each round may change it. */
+  readonly wanted: Pick<Proposed, 'number' | 'use' | 'plan' | 'purpose' | 'untilWallUs'>;
+  readonly fate: Fate;
+  /** So long after it was authorised the owner withdraws it; Infinity: never. */
+  readonly withdrawsAfterUs: number;
+  readonly begunUs: number;
+  readonly rounds: SaidOfRound[];
+  /** As the proposer knows it. */
+  state: 'open' | 'permitted' | 'refused';
+  permission: Permission | null;
+  /** When the owner first asked for what was authorised to be withdrawn, and was told that it is in force. */
+  withdrawAskedUs: number;
+  withdrawnUs: number;
+}
+
+export type ConsentAct = 'propose' | 'ask' | 'look' | 'answer' | 'withdraw';
+
+/** Something that one side of a dialogue says, and has to be answered. */
+export interface ConsentRequest {
+  readonly index: number;
+  readonly dialogue: Dialogue;
+  readonly act: ConsentAct;
+  readonly person: Peer;
+  readonly n: number;
+  readonly body: object;
+  readonly dueUs: number;
+  gateway: number;
+  attempt: number;
+  endedUs: number;
+}

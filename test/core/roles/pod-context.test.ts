@@ -1,0 +1,219 @@
+import { expect } from 'chai';
+import type { Envelope } from '../../../core/machine/envelope.ts';
+import * as kinds from '../../../core/machine/kinds.ts';
+import {
+  AGENT_USE,
+  COMPUTE_USE,
+  EMPTY_BOOK,
+  type Permission,
+  type Proposed,
+} from '../../../core/policy/consent-documents.ts';
+import { proposedHash } from '../../../core/policy/consent-hashes.ts';
+import { AGENT_DONE, AGENT_REVOKED, type Plan } from '../../../core/roles/agents/agent-plan.ts';
+import { proposalHash } from '../../../core/roles/agents/agent-proposal.ts';
+import type { PodConsented } from '../../../core/roles/pods/pod-records.ts';
+import { CONSENT_REQUIRED, NO_ELIGIBLE_NODE } from '../../../core/routing/outcomes.ts';
+import type { Want } from '../../../core/routing/want.ts';
+import { permit, signWithdrawal } from '../../../sim/consent-papers.ts';
+import { consentTo, planOf } from '../../agent-plans.ts';
+import { podCluster, PodOwner, propose, signPolicy } from '../../pods.ts';
+import { envelopeOf, Rig, SECOND_US } from '../../rig.ts';
+
+/** Ann has two pods in France, where a node runs models; Ben has an agent, or asks for himself. */
+function stage(slots = 1) {
+  const worker = {
+    name: 'worker',
+    cluster: 'europe',
+    region: 'eu/fr',
+    types: ['compute'],
+    models: ['a'],
+    slots,
+  };
+  const rig = new Rig([...podCluster(['eu/fr', 'eu/fr', 'eu/fr']), worker]).start();
+  rig.isInferring = false;
+  const ann = new PodOwner(rig);
+  const ben = new PodOwner(rig, 'ben');
+  for (const number of [1, 2]) ann.write(signPolicy(rig.cast, ann.peer, number, 1), `diary ${number}`);
+  rig.advance(6 * SECOND_US);
+  const wallUs = (): number => rig.nowUs + rig.wallOffsetUs;
+  const pods = [ann.podId(1), ann.podId(2)];
+  const allow = (number: number, changes: Partial<Proposed>): Permission =>
+    permit(rig.cast, ann.peer, ann.podId(number), propose(rig.cast, ben.peer, pods, changes), wallUs());
+  const rest = (): void => {
+    rig.pump();
+    // A desk that has just been set up waits to hear of the pod hosts.
+    rig.advance(SECOND_US / 10);
+  };
+  const inferred = (): readonly Envelope[] => rig.sent.filter(({ kind }) => kind === kinds.INFER);
+  const contextsOf = ({ body }: Envelope): string[] => (body as kinds.Infer).contexts.map(({ hash }) => hash);
+  const infer = (): void => {
+    rig.infer('worker');
+    rest();
+  };
+  return { rig, ann, ben, wallUs, pods, allow, inferred, contextsOf, infer, rest };
+}
+
+type Stage = ReturnType<typeof stage>;
+
+/** Ben's agent does three steps, each of which is given both pods. */
+function beginAgent(
+  { rig, ann, ben, pods, allow, rest }: Stage,
+  n: number,
+  without = 0,
+): { plan: Plan; hash: string } {
+  const asked = planOf(rig, 'ben');
+  const both = [1, 2].map((number) => ({ owner: ann.peer, number }));
+  const steps = asked.plan.steps.map((step) => ({ ...step, pods: both }));
+  const plan = { ...asked.plan, steps };
+  const hash = proposalHash(rig.cast, plan);
+  const permissions = [1, 2]
+    .filter((number) => number !== without)
+    .map((number) => ({ pod: pods[number - 1]!, permission: allow(number, { use: AGENT_USE, plan: hash }) }));
+  const body = { ...asked, plan, consent: consentTo(rig, 'ben', hash), permissions } as Plan;
+  rig.wire.push(envelopeOf(kinds.AGENT, ben.peer, rig.peer('front'), body, { origin: ben.peer, n }));
+  rest();
+  return { plan: body, hash };
+}
+
+function stateOf({ rig, ben }: Stage, n: number): { state: number; code: number; step: number } | undefined {
+  const said = rig.mail.findLast(
+    ({ kind, to, n: of }) => kind === kinds.AGENT_STATE && to === ben.peer && of === n,
+  );
+  return said?.body as { state: number; code: number; step: number } | undefined;
+}
+
+describe('what a model is given of pods', () => {
+  it('R4-6, R6.2-4: each step of an agent asks for what it is given, and leaves a receipt', () => {
+    const play = stage();
+    const { rig, ann, ben, inferred, contextsOf, infer } = play;
+    const { hash } = beginAgent(play, 1);
+    for (let step = 0; step < 3; step++) {
+      expect(inferred().map(contextsOf)).to.deep.equal(Array(step + 1).fill(['diary 1', 'diary 2']));
+      infer();
+    }
+    expect(stateOf(play, 1)).to.include({ state: AGENT_DONE, step: 3 });
+    rig.advance(2 * SECOND_US);
+    const { receipts } = ann.consent()!.body as PodConsented;
+    expect(receipts).to.have.length(3);
+    for (const receipt of receipts)
+      expect(receipt).to.include({
+        reader: ben.peer,
+        asker: rig.peer('worker'),
+        use: AGENT_USE,
+        purpose: 'care',
+      });
+    const asked = rig.sent.filter(({ kind, to }) => kind === kinds.POD_READ && to !== rig.peer('worker'));
+    expect(asked.every(({ body }) => (body as { plan: string }).plan === hash)).to.equal(true);
+  });
+
+  it('R6.2-4: without the consent of the owner of each pod nothing begins, and the gateway shows it to nobody', () => {
+    const play = stage();
+    beginAgent(play, 1, 2);
+    const refused = play.rig.mail.find(({ kind, n }) => kind === kinds.REFUSED && n === 1)!;
+    expect((refused.body as kinds.Refused).code).to.equal(CONSENT_REQUIRED);
+    expect(
+      play.rig.sent.filter(({ kind, from }) => kind === kinds.AGENT && from === play.rig.peer('front')),
+    ).to.deep.equal([]);
+  });
+
+  it('R6.2-4: when the owner of a pod withdraws, what is at work ends before its next step', () => {
+    const play = stage();
+    const { rig, ann, wallUs, inferred, infer } = play;
+    const { plan } = beginAgent(play, 1);
+    const target = proposedHash(rig.cast, plan.permissions[0]!.permission.proposal.terms);
+    const withdrawal = signWithdrawal(rig.cast, ann.peer, ann.podId(2), target, wallUs());
+    ann.consent({ withdrawals: [withdrawal] }, ann.peer, { number: 2 });
+    expect(inferred()).to.have.length(1);
+    infer();
+    rig.advance(2 * SECOND_US);
+    expect(stateOf(play, 1)).to.include({ state: AGENT_REVOKED, code: CONSENT_REQUIRED, step: 1 });
+    expect(inferred()).to.have.length(1);
+  });
+
+  it('R6.2-4: what waits for its turn is asked for again if a lease has passed, and is not run if it was withdrawn', () => {
+    const play = stage();
+    const { rig, ann, ben, allow, wallUs, inferred, contextsOf, infer, rest } = play;
+    const permission = allow(1, { use: COMPUTE_USE, plan: 'a' });
+    const pod = { owner: ann.peer, number: 1, plan: 'a', permission } as Want['pods'][number];
+    // One is given it at once and stays at work; the pod host is slow to answer for the other.
+    rig.ask('ben', 'front', 1, { pods: [pod] });
+    rest();
+    expect(inferred().map(contextsOf)).to.deep.equal([['diary 1']]);
+    rig.ask('ben', 'front', 2, { pods: [pod] });
+    rig.pump();
+    rig.advance(6 * SECOND_US);
+    ann.consent({ all: signWithdrawal(rig.cast, ann.peer, ann.podId(), '', wallUs()) });
+    infer();
+    rig.advance(SECOND_US);
+    expect(inferred(), 'no use after it was withdrawn').to.have.length(1);
+    const refused = rig.outcomes('ben', 2)[0]!;
+    expect((refused.body as kinds.Refused).code).to.equal(CONSENT_REQUIRED);
+    expect(ben.peer).to.equal(refused.to);
+  });
+
+  it('R6.2-4: the owner is told that it is withdrawn when what was given out before can be used no more', () => {
+    const play = stage();
+    const { rig, ann, allow, wallUs, inferred, infer, rest } = play;
+    const permission = allow(1, { use: COMPUTE_USE, plan: 'a' });
+    const pod = { owner: ann.peer, number: 1, plan: 'a', permission } as Want['pods'][number];
+    // Both are given it, and there is one at work at a time.
+    for (const n of [1, 2]) rig.ask('ben', 'front', n, { pods: [pod] });
+    rest();
+    const told = { ...EMPTY_BOOK, all: signWithdrawal(rig.cast, ann.peer, ann.podId(), '', wallUs()) };
+    const n = ann.send(kinds.POD_CONSENT, { owner: ann.peer, number: 1, told, taken: [] });
+    rig.pump();
+    rig.advance(SECOND_US);
+    expect(ann.answerTo(n), 'the second might still begin').to.equal(null);
+    rig.advance(5 * SECOND_US);
+    expect(ann.answerTo(n)?.kind).to.equal(kinds.POD_CONSENTED);
+    infer();
+    rig.advance(SECOND_US);
+    expect(inferred()).to.have.length(1);
+    expect((rig.outcomes('ben', 2)[0]!.body as kinds.Refused).code).to.equal(CONSENT_REQUIRED);
+  });
+
+  it('R6.2-4: what was fetched is used within the lease of who gave it, or fetched anew', () => {
+    const play = stage(2);
+    const { rig, ann, allow, inferred } = play;
+    const pods = [1, 2].map((number) => {
+      const permission = allow(number, { use: COMPUTE_USE, plan: 'a' });
+      return { owner: ann.peer, number, plan: 'a', permission } as Want['pods'][number];
+    });
+    // The answer on the second pod does not come for a while.
+    const isSecond = ({ kind, body }: Envelope): boolean =>
+      kind === kinds.POD_READ && (body as { number: number }).number === 2;
+    const worker = rig.peer('worker');
+    rig.drops = (envelope) => isSecond(envelope) && envelope.to !== worker;
+    rig.ask('ben', 'front', 1, { pods });
+    rig.pump();
+    rig.advance(6 * SECOND_US);
+    rig.drops = () => false;
+    rig.advance(4 * SECOND_US);
+    expect(inferred()).to.have.length(1);
+    const firsts = rig.sent.filter(
+      (envelope) => envelope.kind === kinds.POD_READ && envelope.to === worker && !isSecond(envelope),
+    );
+    expect(firsts.length, 'the first was fetched again').to.be.above(1);
+  });
+
+  it('R6.2-4, R6.1-2: another model, and another cluster, are other uses', () => {
+    const play = stage();
+    const { rig, ann, allow } = play;
+    const permission = allow(1, { use: COMPUTE_USE, plan: 'b' });
+    const pod = { owner: ann.peer, number: 1, plan: 'b', permission } as Want['pods'][number];
+    rig.ask('ben', 'front', 1, { pods: [pod] });
+    rig.pump();
+    expect((rig.outcomes('ben', 1)[0]!.body as kinds.Refused).code).to.equal(CONSENT_REQUIRED);
+    const federation = new Rig().start();
+    const want = federation.want({ model: 'b', pods: [{ ...pod, permission: null }] });
+    const body = { want, path: [] };
+    const front = federation.peer('front');
+    federation.wire.push(
+      envelopeOf(kinds.CROSS, front, front, body, { origin: federation.peer('ann'), n: 9 }),
+    );
+    federation.pump();
+    const said = federation.sent.filter(({ kind, n }) => kind === kinds.REFUSED && n === 9);
+    expect((said[0]!.body as kinds.Refused).code).to.equal(NO_ELIGIBLE_NODE);
+    expect((said[0]!.body as kinds.Refused).detail).to.match(/do not leave their cluster/);
+  });
+});
