@@ -95,7 +95,8 @@ export class ReceiptsTrue extends Invariant {
   }
 
   private judgeReceipt(world: World, host: Machine, pod: OwnedPod, key: string, receipt: Receipt): void {
-    if (this.given.has(key) || this.refused.has(key)) return;
+    // What a traitor does with the data nobody else can see.
+    if (host.villain !== null || this.given.has(key) || this.refused.has(key)) return;
     if (!this.asked.has(requestOf(receipt))) {
       this.violate(world, `${nameOf(pod)}: ${host.spec.name} has a receipt of what nobody has asked for`);
       return;
