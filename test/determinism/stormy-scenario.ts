@@ -4,7 +4,7 @@ import { peeringOf, tinyNode, tinyScenario } from '../sim/tiny-scenario.ts';
 const SECOND_US = 1_000_000;
 
 /** What the storm below comes to with seed 1. A change of it is explained in the commit that makes it. */
-export const STORMY_DIGEST = '3eb1365572f53458';
+export const STORMY_DIGEST = '55e98f823fc9b964';
 
 const CLUSTERS = [
   { name: 'france', region: 'eu/fr' },

@@ -14,7 +14,7 @@ import { World } from '../../sim/world.ts';
 import { nodeRecordOf } from './harmed-world.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
-const TINY_DIGEST = '2c3d2ea079bf8596';
+const TINY_DIGEST = 'fe8330fd5fed6460';
 
 const SECOND_US = 1_000_000;
 
