@@ -52,7 +52,7 @@ describe('the codec', () => {
 
   it('foretells the size of a reference whose hash is as long as it may be', () => {
     const prompt = { hash: 'h'.repeat(128), sizeBytes: 2 ** 40, keyId: 200 };
-    const body = { model: 'a', version: '', prompt, contextTokens: 0, maxTokens: 0 };
+    const body = { model: 'a', version: '', prompt, contexts: [], contextTokens: 0, maxTokens: 0 };
     const envelope = envelopeOf(kinds.INFER, 0, 1, body, { origin: 2 });
     expect(encoder.envelope(envelope).length).to.equal(sizeOfEnvelope(envelope));
   });

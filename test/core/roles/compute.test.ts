@@ -37,7 +37,7 @@ describe('a compute node', () => {
     expect([infer.kind, infer.to, infer.body]).to.deep.equal([
       kinds.INFER,
       ACCELERATOR,
-      { model: 'a', version: '', prompt: rig.want().prompt, contextTokens: 100, maxTokens: 10 },
+      { model: 'a', version: '', prompt: rig.want().prompt, contexts: [], contextTokens: 100, maxTokens: 10 },
     ]);
     const waiting = run(rig, 2);
     expect(waiting.map(({ kind, body }) => [kind, (body as kinds.Working).ahead])).to.deep.equal([
