@@ -67,9 +67,14 @@ function turnAway(node: Node, now: Now, out: Outbox, envelope: Envelope, why: nu
   const isStranger = why === REFUSAL_STRANGER;
   const certificate = isStranger ? null : certificateOf(node);
   const isOver = certificate !== null && hasRunOut(certificate, now);
+  const isNew = isStranger && now.monoUs < node.membership!.startedUs + node.config.parameters.warmUs;
   // Another node of its cluster may do it: who asks is not to blame.
-  const code = !isStranger && (hasLeft(node) || isOver) ? NOT_READY : NOT_ADMITTED;
+  const isElsewhere = isNew || (!isStranger && (hasLeft(node) || isOver));
+  const code = isElsewhere ? NOT_READY : NOT_ADMITTED;
   const outside = isOver ? 'its admission has run out' : 'this node is in no cluster';
-  const detail = isStranger ? 'only members of the cluster ask this' : outside;
+  const unknown = isNew
+    ? 'it has just started, and does not know its members yet'
+    : 'only members of the cluster ask this';
+  const detail = isStranger ? unknown : outside;
   reply(node, out, envelope, REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { KINDS, nameOfKind, typeOfKind, STORE } from '../../../../core/machine/kinds.ts';
 import * as kinds from '../../../../core/machine/kinds.ts';
 import { foldNode } from '../../../../core/machine/node-state.ts';
-import { NOT_ADMITTED } from '../../../../core/routing/outcomes.ts';
+import { NOT_ADMITTED, NOT_READY } from '../../../../core/routing/outcomes.ts';
 import { ALL_KINDS, envelopesOfKind } from '../../../arbitraries.ts';
 import { poolOf } from '../../../laws/play.ts';
 import { countRefusals, FEDERATION, Rig, type NodeSpec } from '../../../rig.ts';
@@ -140,6 +140,28 @@ describe('who may say what to a node', () => {
       }
     });
   }
+
+  it('tells whoever asks a node that has just started and knows nobody yet to ask another', () => {
+    const young = new Rig([...FEDERATION, SUBJECT]).start();
+    young.crash('all');
+    young.advance(1_000_000);
+    young.boot('all');
+    // What others say of themselves is lost for a while: it knows nobody.
+    young.drops = ({ from, to }) => from >= 0 && to >= 0 && from !== to;
+    young.pump();
+    const codeAfter = (us: number): number => {
+      young.advance(us);
+      const front = young.peer(FEDERATION[0].name);
+      const read = envelopesOfKind(
+        ALL_KINDS.find(({ kind }) => kind === kinds.POD_READ)!,
+        poolOf(young),
+      );
+      const [envelope] = fc.sample(read, { seed: 1, numRuns: 1 });
+      Object.assign(envelope, { from: front, to: young.peer('all'), origin: young.peer('ann') });
+      return (young.deliver(envelope)[0].body as kinds.Refused).code;
+    };
+    expect([codeAfter(100_000), codeAfter(3_000_000)]).to.deep.equal([NOT_READY, NOT_ADMITTED]);
+  });
 
   it('lets users ask for themselves, of a gateway, and of no other node', () => {
     const compute = rig.node('compute-1');
