@@ -4,7 +4,7 @@ import type { PodDeleted, PodFound } from '../../core/roles/pods/pod-records.ts'
 import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';
-import { Invariant } from './invariant.ts';
+import { hasLied, Invariant } from './invariant.ts';
 import { hasCopy, hasKey } from './pod-remains.ts';
 import { nameOf } from './pods-at-home.ts';
 
@@ -70,8 +70,4 @@ export class DeletionTrue extends Invariant {
     this.since.set(key, sinceUs);
     return world.nowUs - sinceUs;
   }
-}
-
-function hasLied({ scenario }: World, name: string): boolean {
-  return scenario.faults.some((fault) => fault.kind === 'lostWrite' && fault.nodes.includes(name));
 }

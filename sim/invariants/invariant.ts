@@ -75,3 +75,8 @@ export function isCovered(region: string, selectors: readonly string[]): boolean
   }
   return false;
 }
+
+/** Whether the disk of a node says somewhere in this run that it has synced what it has not. */
+export function hasLied({ scenario }: World, name: string): boolean {
+  return scenario.faults.some((fault) => fault.kind === 'lostWrite' && fault.nodes.includes(name));
+}

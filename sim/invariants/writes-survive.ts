@@ -6,7 +6,7 @@ import { nameOf } from './pods-at-home.ts';
 
 const OK = 0;
 
-/** R6.1-6. Fragile writes were said to be so; where more than one disk was wiped, or a disk lies, nothing was promised. */
+/** R6.1-6. Fragile writes were said to be so; where more than one disk was wiped or has rotted, or a disk lies, nothing was promised. */
 export class WritesSurvive extends Invariant {
   readonly name = 'writes-survive';
   readonly promise =
@@ -48,5 +48,19 @@ function isKept({ policies }: OwnedPod): boolean {
 function isBeyondPromise(world: World): boolean {
   const wiped = world.machines.filter(({ lives, bootCount }) => lives !== bootCount).length;
   const isLying = world.scenario.faults.some(({ kind }) => kind === 'lostWrite');
-  return wiped > 1 || isLying;
+  return wiped > 1 || isLying || isRotten(world, wiped > 0);
+}
+
+/** So long after a disk has rotted others have made good what it had. */
+const REFILL_US = 60_000_000;
+
+/** Whether the disks of two hosts have rotted before either can have been made good, or of one when another's was wiped. */
+function isRotten({ scenario, nowUs }: World, isWiped: boolean): boolean {
+  const rotted = scenario.faults.flatMap((fault) =>
+    fault.kind === 'bitRot' && fault.atUs <= nowUs ? fault.nodes.map((node) => ({ node, fault })) : [],
+  );
+  if (isWiped) return rotted.length > 0;
+  return rotted.some(({ node, fault }) =>
+    rotted.some((other) => other.node !== node && Math.abs(other.fault.atUs - fault.atUs) < REFILL_US),
+  );
 }

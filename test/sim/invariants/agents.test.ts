@@ -42,7 +42,12 @@ function setAgents() {
   const unasked = agents.find(({ plan }) => plan.consent === null)!;
   const asked = agents.find(({ plan }) => plan.consent !== null)!;
   const infer = (agent: OwnedAgent, from: number): Envelope =>
-    said(agent, { kind: INFER, from, to: ACCELERATOR, body: { prompt: agent.plan.plan.steps[0].prompt } });
+    said(agent, {
+      kind: INFER,
+      from,
+      to: ACCELERATOR,
+      body: { prompt: agent.plan.plan.steps[0].prompt, contexts: [] },
+    });
   return { world, lineage, asked, unasked, said, infer };
 }
 

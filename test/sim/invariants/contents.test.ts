@@ -37,7 +37,10 @@ const answer = (hash: string, servedBy = US_COMPUTE) => ({
 function compute({ world, lineage }: Stage, node: number, { want }: UserRequest, made: string): void {
   const job = { originBoot: world.machines[node].bootCount, n: 77 };
   const [request] = world.users.requests;
-  lineage.onSent(world, said(request, { kind: INFER, from: node, to: ACCELERATOR, ...job, body: want }));
+  lineage.onSent(
+    world,
+    said(request, { kind: INFER, from: node, to: ACCELERATOR, ...job, body: { ...want, contexts: [] } }),
+  );
   const body = { answer: { hash: made, sizeBytes: 1, keyId: 0 } };
   lineage.onHandled(world, said(request, { kind: INFERRED, from: ACCELERATOR, to: node, ...job, body }));
 }
