@@ -25,6 +25,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: 'dac023a4f19ad769', verdict: 'pass' },
   'disk-trouble.yaml': { digest: '85c6991d9faa4c4c', verdict: 'pass' },
   'pods-at-home.yaml': { digest: '91c0068c7112648f', verdict: 'pass' },
   'policy-tightened.yaml': { digest: '5bbb1d8a915c5a38', verdict: 'pass' },
