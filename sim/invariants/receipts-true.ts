@@ -85,9 +85,10 @@ export class ReceiptsTrue extends Invariant {
           if (receipt.dot.host === machine.peer) this.judgeReceipt(world, machine, pod, key, receipt);
         }
     for (const [key, { pod, host }] of this.given) {
-      const { lives, bootCount } = world.machines[host];
-      // Of a disk that was wiped, and of a pod that is no more, nothing was promised.
+      const { lives, bootCount, spec } = world.machines[host];
+      // Of a disk that was wiped or has rotted, and of a pod that is no more, nothing was promised.
       if (kept.has(key) || lives !== bootCount || pod.deletedUs < Infinity) continue;
+      if (hasRotted(world, spec.name)) continue;
       this.checked++;
       this.violate(world, `${nameOf(pod)}: the receipt of a use is on no disk any more`);
       this.given.delete(key);
@@ -118,4 +119,10 @@ function receiptsOn({ platter }: Machine, { id }: OwnedPod): readonly Receipt[] 
 
 function requestOf({ asker, askerBoot, n }: Receipt): string {
   return keyOf({ origin: asker, originBoot: askerBoot, n });
+}
+
+function hasRotted({ scenario, nowUs }: World, name: string): boolean {
+  return scenario.faults.some(
+    (fault) => fault.kind === 'bitRot' && fault.atUs <= nowUs && fault.nodes.includes(name),
+  );
 }
