@@ -26,6 +26,8 @@ import { sessionWith } from '../border/sessions.ts';
 const REQUEST = TYPES.indexOf('REQUEST');
 /** What asks for an answer besides requests. */
 const ASKING: readonly number[] = [FIND, FIND_OFFERS, AGENTS];
+/** By then who has just started knows the members, and another node has been found. */
+const AGAIN_US = 500_000;
 
 /**
  * Turns away what only members say to one another, from whoever is none, and all work of a node that is none itself. What asks
@@ -76,5 +78,6 @@ function turnAway(node: Node, now: Now, out: Outbox, envelope: Envelope, why: nu
     ? 'it has just started, and does not know its members yet'
     : 'only members of the cluster ask this';
   const detail = isStranger ? unknown : outside;
-  reply(node, out, envelope, REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
+  const retryAfterUs = isElsewhere ? AGAIN_US : 0;
+  reply(node, out, envelope, REFUSED, { code, retryAfterUs, detail, struck: [] });
 }
