@@ -13,7 +13,7 @@ import {
   PING,
   type Clusters,
 } from '../../core/machine/kinds.ts';
-import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
+import { NOT_ADMITTED, NOT_READY } from '../../core/routing/outcomes.ts';
 import { admissionHash } from '../../core/trust/admission.ts';
 import type { AdmissionTerms, Certificate } from '../../core/trust/documents.ts';
 import {
@@ -81,7 +81,8 @@ const keepsStrangersOut: Check = {
   async find({ node }) {
     const find = { model: 'conform/none', withBridges: true, minTrust: 1, allowedRegions: [] };
     const heard = await node.ask(FIND, find, [FOUND], ANSWER_US);
-    return codeOf(heard) === NOT_ADMITTED ? passed() : failed(describeAnswer(heard));
+    const isRefused = [NOT_ADMITTED, NOT_READY].some((code) => code === codeOf(heard));
+    return isRefused ? passed(describeAnswer(heard)) : failed(describeAnswer(heard));
   },
 };
 

@@ -258,6 +258,7 @@ describe('the devices of a live node', function () {
         model: 'near',
         version: '',
         prompt,
+        contexts: [],
         contextTokens: 5,
         maxTokens: 0,
         ...body,
@@ -272,7 +273,10 @@ describe('the devices of a live node', function () {
       const said = JSON.parse(Buffer.from(contents.get(answer!)!).toString()) as { model: string };
       expect(said.model).to.equal('near');
       const gone = await infer({ prompt: { ...prompt, hash: hashBytes('gone') } });
-      expect([gone.answer, gone.error]).to.deep.equal([null, 'the prompt is no longer held']);
+      expect([gone.answer, gone.error]).to.deep.equal([
+        null,
+        'the prompt, or what goes with it, is no longer held',
+      ]);
       const unknown = await infer({ model: 'ünknown'.repeat(60) });
       expect(unknown.answer).to.equal(null);
       expect(Buffer.byteLength(`accelerator: ${unknown.error}`)).to.be.at.most(256);

@@ -199,6 +199,7 @@ describe('a live cluster among misbehaving peers', function () {
       maxTokens: 0,
       minTrust: 1,
       allowedRegions: ['eu'],
+      pods: [],
       timeLeftUs: 1_000_000,
       notAfterWallUs: (Date.now() + 1_000) * 1_000,
     };

@@ -62,6 +62,12 @@ function isFromMember(node: Node, { kind, from, origin, body }: Envelope): boole
   return (body as Cross).path.length > 0 || sessionWith(node.bridge.sessions, from) !== null;
 }
 
+/** Whether it has just started, and knows of nobody yet. */
+function isYoung({ membership, config }: Node, now: Now): boolean {
+  const { startedUs, table } = membership!;
+  return now.monoUs < startedUs + config.parameters.warmUs && table.liveCount <= 1;
+}
+
 function turnAway(node: Node, now: Now, out: Outbox, envelope: Envelope, why: number): void {
   countRefusal(node, why);
   const { kind } = envelope;
@@ -69,7 +75,7 @@ function turnAway(node: Node, now: Now, out: Outbox, envelope: Envelope, why: nu
   const isStranger = why === REFUSAL_STRANGER;
   const certificate = isStranger ? null : certificateOf(node);
   const isOver = certificate !== null && hasRunOut(certificate, now);
-  const isNew = isStranger && now.monoUs < node.membership!.startedUs + node.config.parameters.warmUs;
+  const isNew = isStranger && isYoung(node, now);
   // Another node of its cluster may do it: who asks is not to blame.
   const isElsewhere = isNew || (!isStranger && (hasLeft(node) || isOver));
   const code = isElsewhere ? NOT_READY : NOT_ADMITTED;
