@@ -3,21 +3,21 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Pattern } from '../core/policy/consent-documents.ts';
 import type { PodBook } from '../live/pod-book.ts';
 import { PodRefused, type PodOwner } from '../live/pod-owner.ts';
-import { readArchive, writeArchive, type PodArchive } from '../portability/archive.ts';
-import { ArchiveFault } from '../portability/fault.ts';
-import { readFolder } from '../portability/folder.ts';
-import type { FormName } from '../portability/forms.ts';
-import { consentedIn } from '../portability/owner-documents.ts';
-import { contentOfTree } from '../portability/pod-content.ts';
-import { exportPod, importPod } from '../portability/pod-moves.ts';
-import { accessOf } from '../portability/solid-access.ts';
+import { readArchive, writeArchive, type PodArchive } from '../live/portability/archive.ts';
+import { ArchiveFault } from '../live/portability/fault.ts';
+import { readFolder } from '../live/portability/folder.ts';
+import type { FormName } from '../live/portability/forms.ts';
+import { consentedIn } from '../live/portability/owner-documents.ts';
+import { contentOfTree } from '../live/portability/pod-content.ts';
+import { exportPod, importPod } from '../live/portability/pod-moves.ts';
+import { accessOf } from '../live/portability/solid-access.ts';
 import {
   putOnSolidServer,
   readFromSolidServer,
   SolidFault,
   type SolidPlace,
-} from '../portability/solid-server.ts';
-import type { ResourceTree } from '../portability/tree.ts';
+} from '../live/portability/solid-server.ts';
+import type { ResourceTree } from '../live/portability/tree.ts';
 import { USAGE } from './usage.ts';
 
 export interface SolidOptions {

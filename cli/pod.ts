@@ -8,7 +8,7 @@ import { openIdentity } from '../live/identity.ts';
 import { fieldsOf, JsonFault } from '../live/json-shape.ts';
 import { PodBook, type BookedPod } from '../live/pod-book.ts';
 import { PodOwner, PodRefused, type PodContents } from '../live/pod-owner.ts';
-import type { FormName } from '../portability/forms.ts';
+import type { FormName } from '../live/portability/forms.ts';
 import {
   carryArchive,
   exportArchive,

@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readArchive, writeArchive, type PodArchive } from '../../portability/archive.ts';
-import { FORM_NAMES } from '../../portability/forms.ts';
-import { quadsOf } from '../../portability/n-quads.ts';
-import { consentedIn } from '../../portability/owner-documents.ts';
-import { POD_ROOT } from '../../portability/resource-path.ts';
-import { accessOf, type AccessLanguage } from '../../portability/solid-access.ts';
+import { readArchive, writeArchive, type PodArchive } from '../../live/portability/archive.ts';
+import { FORM_NAMES } from '../../live/portability/forms.ts';
+import { quadsOf } from '../../live/portability/n-quads.ts';
+import { consentedIn } from '../../live/portability/owner-documents.ts';
+import { POD_ROOT } from '../../live/portability/resource-path.ts';
+import { accessOf, type AccessLanguage } from '../../live/portability/solid-access.ts';
 import {
   findAccess,
   putOnSolidServer,
   readFromSolidServer,
   SolidFault,
   type SolidPlace,
-} from '../../portability/solid-server.ts';
-import { createTree, hashOfTree, type ResourceTree } from '../../portability/tree.ts';
-import { drawnTrees, graphAt, Owners, POD_NUMBER, podOfAnn, treeOf } from '../portability/some-pods.ts';
+} from '../../live/portability/solid-server.ts';
+import { createTree, hashOfTree, type ResourceTree } from '../../live/portability/tree.ts';
+import { drawnTrees, graphAt, Owners, POD_NUMBER, podOfAnn, treeOf } from '../live/portability/some-pods.ts';
 import { as, isInstalled, SolidServer } from './solid-servers.ts';
 
 const ANN = 'https://ann.example/profile/card#me';

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import type { AccessLanguage } from '../../portability/solid-access.ts';
+import type { AccessLanguage } from '../../live/portability/solid-access.ts';
 
 const SERVER = fileURLToPath(
   new URL('./node_modules/@solid/community-server/bin/server.js', import.meta.url),

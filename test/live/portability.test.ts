@@ -6,11 +6,11 @@ import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { openIdentity } from '../../live/identity.ts';
 import { PodOwner, PodRefused } from '../../live/pod-owner.ts';
-import { readArchive, writeArchive } from '../../portability/archive.ts';
-import { FORM_NAMES } from '../../portability/forms.ts';
-import { contentOfTree } from '../../portability/pod-content.ts';
-import { exportPod, importPod } from '../../portability/pod-moves.ts';
-import { podOfAnn } from '../portability/some-pods.ts';
+import { readArchive, writeArchive } from '../../live/portability/archive.ts';
+import { FORM_NAMES } from '../../live/portability/forms.ts';
+import { contentOfTree } from '../../live/portability/pod-content.ts';
+import { exportPod, importPod } from '../../live/portability/pod-moves.ts';
+import { podOfAnn } from './portability/some-pods.ts';
 import { makeFolder, metricsWhen, pilotNode, pilotOf, removeFolder } from './pilot.ts';
 
 const AT_HOME: DataLocationPolicy = {

@@ -10,7 +10,6 @@ const COPIED = [
   'core',
   'sim',
   'live',
-  'portability',
   'viz',
   'test',
   'scenarios',

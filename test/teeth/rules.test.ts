@@ -70,7 +70,7 @@ describe('the page of rules', () => {
     ['a sabotage of what is not held', instead('Status', 'Status: waiting'), /cannot be broken/],
     ['a sabotage without an end', HELD.slice(0, -1), /ends with a line of/],
     ['a sabotage without a file', without('--- '), /starts with `--- `/],
-    ['a sabotage outside of core/ and portability/', instead('--- ', '--- sim/a.ts'), /changes core\//],
+    ['a sabotage outside of core/ and live/portability/', instead('--- ', '--- sim/a.ts'), /changes core\//],
     ['a line of a sabotage without a sign', instead(' const', 'const'), /starts with a space/],
     [
       'a sabotage that changes nothing',

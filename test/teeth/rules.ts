@@ -40,7 +40,7 @@ export class RulesError extends Error {
 
 export const MAX_CHANGED_LINES = 10;
 /** Where rules are kept: by every node, and by whoever carries a pod away, whom no node helps with it. */
-const BREAKABLE = ['core/', 'portability/'];
+const BREAKABLE = ['core/', 'live/portability/'];
 
 const RULE_ID = /R\d+(?:\.\d+)?-\d+/;
 const HEADING = new RegExp(`^### (${RULE_ID.source}) (.+)$`);

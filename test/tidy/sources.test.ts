@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { VERSION } from '../../sim/version.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SOURCE_FOLDERS = ['core', 'sim', 'live', 'portability', 'viz', 'cli'];
+const SOURCE_FOLDERS = ['core', 'sim', 'live', 'viz', 'cli'];
 const MAX_LINES = 450;
 
 /** DESIGN, section 4, and what tools must find beside package.json. */

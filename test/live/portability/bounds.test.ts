@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { FORM_NAMES, FORMS } from '../../portability/forms.ts';
-import { rebase } from '../../portability/rebase.ts';
-import { iriOfPath, POD_ROOT } from '../../portability/resource-path.ts';
+import { FORM_NAMES, FORMS } from '../../../live/portability/forms.ts';
+import { rebase } from '../../../live/portability/rebase.ts';
+import { iriOfPath, POD_ROOT } from '../../../live/portability/resource-path.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 /** What an owner has said of a pod, and what a host has told of it: it goes with the archive, as it was signed. */
-import type { Peer } from '../core/base/peers.ts';
-import { list, optional, record, type Of } from '../core/machine/shape.ts';
-import { isBookSigned } from '../core/policy/consent-book.ts';
+import type { Peer } from '../../core/base/peers.ts';
+import { list, optional, record, type Of } from '../../core/machine/shape.ts';
+import { isBookSigned } from '../../core/policy/consent-book.ts';
 import {
   consentBookShape,
   EXECUTE,
@@ -12,13 +12,13 @@ import {
   type ConsentBook,
   type Matter,
   type Pattern,
-} from '../core/policy/consent-documents.ts';
-import { patternHash, proposedHash } from '../core/policy/consent-hashes.ts';
-import { findPodPolicyFault, isDeletionSigned, podIdOf } from '../core/policy/pod-documents.ts';
-import { podDeletionShape, podPolicyShape } from '../core/policy/pod-terms.ts';
-import { receiptShape } from '../core/roles/pods/pod-records.ts';
-import { LiveIds } from '../live/identity.ts';
-import { fromJson, JsonFault, toJson } from '../live/json-shape.ts';
+} from '../../core/policy/consent-documents.ts';
+import { patternHash, proposedHash } from '../../core/policy/consent-hashes.ts';
+import { findPodPolicyFault, isDeletionSigned, podIdOf } from '../../core/policy/pod-documents.ts';
+import { podDeletionShape, podPolicyShape } from '../../core/policy/pod-terms.ts';
+import { receiptShape } from '../../core/roles/pods/pod-records.ts';
+import { LiveIds } from '../identity.ts';
+import { fromJson, JsonFault, toJson } from '../json-shape.ts';
 import { ArchiveFault } from './fault.ts';
 import type { Consented } from './solid-access.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readArchive, writeArchive } from '../../portability/archive.ts';
-import { ArchiveFault } from '../../portability/fault.ts';
-import { FORM_NAMES, FORMS } from '../../portability/forms.ts';
-import { treeOfContent } from '../../portability/pod-content.ts';
-import { iriOfPath } from '../../portability/resource-path.ts';
+import { readArchive, writeArchive } from '../../../live/portability/archive.ts';
+import { ArchiveFault } from '../../../live/portability/fault.ts';
+import { FORM_NAMES, FORMS } from '../../../live/portability/forms.ts';
+import { treeOfContent } from '../../../live/portability/pod-content.ts';
+import { iriOfPath } from '../../../live/portability/resource-path.ts';
 import { Owners, podOfAnn } from './some-pods.ts';
 
 const RUNS = 400;

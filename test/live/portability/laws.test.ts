@@ -3,13 +3,13 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { DataFactory } from 'n3';
 import { canonize } from 'rdf-canonize';
-import { readArchive, writeArchive, type PodArchive } from '../../portability/archive.ts';
-import { ArchiveFault } from '../../portability/fault.ts';
-import { FORM_NAMES } from '../../portability/forms.ts';
-import { quadsOf } from '../../portability/n-quads.ts';
-import { contentOfTree, treeOfContent } from '../../portability/pod-content.ts';
-import { iriOfPath } from '../../portability/resource-path.ts';
-import { hashOf, hashOfTree, type ResourceTree } from '../../portability/tree.ts';
+import { readArchive, writeArchive, type PodArchive } from '../../../live/portability/archive.ts';
+import { ArchiveFault } from '../../../live/portability/fault.ts';
+import { FORM_NAMES } from '../../../live/portability/forms.ts';
+import { quadsOf } from '../../../live/portability/n-quads.ts';
+import { contentOfTree, treeOfContent } from '../../../live/portability/pod-content.ts';
+import { iriOfPath } from '../../../live/portability/resource-path.ts';
+import { hashOf, hashOfTree, type ResourceTree } from '../../../live/portability/tree.ts';
 import { drawnTrees, Owners, podOfAnn, treeOf, type DrawnTree } from './some-pods.ts';
 
 /** The hash of a pod as one data set, a graph a resource, told apart from hashOfTree: blank nodes of all resources at once. */

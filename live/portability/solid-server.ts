@@ -16,7 +16,7 @@ import { writeAccess, type AccessLanguage, type SolidAccess } from './solid-acce
 import { createTree, type Resource, type ResourceTree } from './tree.ts';
 import { writeTreeFiles } from './tree-files.ts';
 import { unpackFiles } from './packing.ts';
-import type { LiveIds } from '../live/identity.ts';
+import type { LiveIds } from '../identity.ts';
 
 /** A place on a Solid server where a pod is to lie, or lies. */
 export interface SolidPlace {

@@ -1,10 +1,10 @@
 /** An owner takes a pod from hosts of one federation and brings it to those of another (R6.2-3). The key stays with the owner. */
-import type { PodPolicy } from '../core/policy/pod-terms.ts';
-import { joinBooks, isEmptyBook, pruneBook } from '../core/policy/consent-book.ts';
-import { EMPTY_BOOK, type Pattern } from '../core/policy/consent-documents.ts';
-import { deletionHash } from '../core/policy/pod-documents.ts';
-import { signHash } from '../live/identity.ts';
-import { PodRefused, type PodContents, type PodOwner } from '../live/pod-owner.ts';
+import type { PodPolicy } from '../../core/policy/pod-terms.ts';
+import { joinBooks, isEmptyBook, pruneBook } from '../../core/policy/consent-book.ts';
+import { EMPTY_BOOK, type Pattern } from '../../core/policy/consent-documents.ts';
+import { deletionHash } from '../../core/policy/pod-documents.ts';
+import { signHash } from '../identity.ts';
+import { PodRefused, type PodContents, type PodOwner } from '../pod-owner.ts';
 import type { PodArchive } from './archive.ts';
 import type { FormName } from './forms.ts';
 import { contentOfTree, treeOfContent } from './pod-content.ts';

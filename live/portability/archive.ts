@@ -5,8 +5,8 @@
  * Equal input is equal bytes. Reading believes nothing: of two archives that differ in one bit at least one is refused.
  */
 import { z } from 'zod';
-import { podIdOf } from '../core/policy/pod-documents.ts';
-import { hashBytes, signHash, type Identity, type LiveIds } from '../live/identity.ts';
+import { podIdOf } from '../../core/policy/pod-documents.ts';
+import { hashBytes, signHash, type Identity, type LiveIds } from '../identity.ts';
 import { ArchiveFault } from './fault.ts';
 import { FORM_NAMES, FORMS, type FormName } from './forms.ts';
 import { MAX_MANIFEST_BYTES } from './limits.ts';

@@ -1,19 +1,19 @@
 import { expect } from 'chai';
 import { deflateRawSync } from 'node:zlib';
 import { zipSync, type Zippable } from 'fflate';
-import { MANIFEST, readArchive, SIGNATURE, writeArchive } from '../../portability/archive.ts';
-import { ArchiveFault } from '../../portability/fault.ts';
-import { FORMS, type FormName } from '../../portability/forms.ts';
-import { MAX_ARCHIVE_BYTES, MAX_IRI, MAX_TRIPLES_OF_RESOURCE } from '../../portability/limits.ts';
-import { packFiles, unpackFiles, type Files } from '../../portability/packing.ts';
-import { bytesOfJson, contentOfTree, treeOfContent } from '../../portability/pod-content.ts';
-import { iriOfPath } from '../../portability/resource-path.ts';
-import { createTree, type Resource } from '../../portability/tree.ts';
-import { hashBytes, signHash, type Identity } from '../../live/identity.ts';
-import { consentedIn } from '../../portability/owner-documents.ts';
-import type { Consented } from '../../portability/solid-access.ts';
-import type { ConsentBook } from '../../core/policy/consent-documents.ts';
-import { patternHash } from '../../core/policy/consent-hashes.ts';
+import { MANIFEST, readArchive, SIGNATURE, writeArchive } from '../../../live/portability/archive.ts';
+import { ArchiveFault } from '../../../live/portability/fault.ts';
+import { FORMS, type FormName } from '../../../live/portability/forms.ts';
+import { MAX_ARCHIVE_BYTES, MAX_IRI, MAX_TRIPLES_OF_RESOURCE } from '../../../live/portability/limits.ts';
+import { packFiles, unpackFiles, type Files } from '../../../live/portability/packing.ts';
+import { bytesOfJson, contentOfTree, treeOfContent } from '../../../live/portability/pod-content.ts';
+import { iriOfPath } from '../../../live/portability/resource-path.ts';
+import { createTree, type Resource } from '../../../live/portability/tree.ts';
+import { hashBytes, signHash, type Identity } from '../../../live/identity.ts';
+import { consentedIn } from '../../../live/portability/owner-documents.ts';
+import type { Consented } from '../../../live/portability/solid-access.ts';
+import type { ConsentBook } from '../../../core/policy/consent-documents.ts';
+import { patternHash } from '../../../core/policy/consent-hashes.ts';
 import { graphAt, Owners, POD_NUMBER, podOfAnn } from './some-pods.ts';
 
 /** The fault that something is refused for. */

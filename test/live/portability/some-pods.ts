@@ -13,17 +13,22 @@ import {
   STANDING,
   type Pattern,
   type Withdrawal,
-} from '../../core/policy/consent-documents.ts';
-import { lockedPatternHash, patternHash, withdrawalHash } from '../../core/policy/consent-hashes.ts';
-import { deletionHash, podIdOf, policyHash } from '../../core/policy/pod-documents.ts';
-import type { PodPolicy } from '../../core/policy/pod-terms.ts';
-import { LiveIds, openIdentity, signHash, type Identity } from '../../live/identity.ts';
-import type { PodArchive } from '../../portability/archive.ts';
-import { FORMS } from '../../portability/forms.ts';
-import { GraphReader } from '../../portability/graph.ts';
-import type { OwnerDocuments } from '../../portability/owner-documents.ts';
-import { iriOfPath, POD_ROOT } from '../../portability/resource-path.ts';
-import { createTree, type ByteResource, type Resource, type ResourceTree } from '../../portability/tree.ts';
+} from '../../../core/policy/consent-documents.ts';
+import { lockedPatternHash, patternHash, withdrawalHash } from '../../../core/policy/consent-hashes.ts';
+import { deletionHash, podIdOf, policyHash } from '../../../core/policy/pod-documents.ts';
+import type { PodPolicy } from '../../../core/policy/pod-terms.ts';
+import { LiveIds, openIdentity, signHash, type Identity } from '../../../live/identity.ts';
+import type { PodArchive } from '../../../live/portability/archive.ts';
+import { FORMS } from '../../../live/portability/forms.ts';
+import { GraphReader } from '../../../live/portability/graph.ts';
+import type { OwnerDocuments } from '../../../live/portability/owner-documents.ts';
+import { iriOfPath, POD_ROOT } from '../../../live/portability/resource-path.ts';
+import {
+  createTree,
+  type ByteResource,
+  type Resource,
+  type ResourceTree,
+} from '../../../live/portability/tree.ts';
 
 export const MADE_AT = '2026-01-31T12:00:00.000Z';
 export const POD_NUMBER = 7;
