@@ -35,8 +35,9 @@ export async function conform(subject: string | undefined, options: ConformOptio
     return refuse('name a scenario, or the address of a live node; or a report to --verify');
   const wire = await openWire(subject, options);
   if (wire === null) return USAGE;
-  const report = await examine(wire, options.json === true ? undefined : showSuite);
-  await (wire as Partial<LiveWire>).close?.();
+  const report = await examine(wire, options.json === true ? undefined : showSuite).finally(() =>
+    (wire as Partial<LiveWire>).close?.(),
+  );
   const signed = signReport(report, openIdentity(options.key));
   const text = JSON.stringify(signed, null, 1);
   if (options.out !== undefined) writeFileSync(options.out, `${text}\n`);

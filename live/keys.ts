@@ -118,28 +118,43 @@ export class Keys implements Device {
   private unwrap(wrapped: Ref, pod: string, keyId: number): Buffer | null {
     const bytes = this.contents.get(wrapped);
     const key = bytes === undefined ? null : unwrapKey(this.agreement, bytes, pod);
-    return key !== null && nameOfKey(key) === keyId ? key : null;
-  }
-
-  private seal({ pod, keyId, wrapped, content, bound }: kinds.Seal): Ref | null {
-    const { contents } = this;
-    const sealed = this.sealed.get(keyId) ?? 0;
-    const key = this.unwrap(wrapped, pod, keyId);
-    const bytes = contents.get(content);
-    if (key === null || bytes === undefined || sealed >= MAX_SEALED_A_KEY) return null;
-    this.sealed.set(keyId, sealed + 1);
-    const made = sealContent(key, bytes, pod, bound);
+    if (key === null || nameOfKey(key) === keyId) return key;
     key.fill(0);
-    const ref = { hash: hashBytes(made), sizeBytes: made.length, keyId };
-    return contents.keep(ref, made) ? ref : null;
+    return null;
   }
 
-  private open({ pod, keyId, wrapped, content, bound }: kinds.Open): Ref | null {
-    const key = this.unwrap(wrapped, pod, keyId);
+  /** Does something with a content and the key to it, which is in memory meanwhile and no longer. */
+  private withKey(
+    { pod, keyId, wrapped, content }: kinds.Seal | kinds.Open,
+    act: (key: Buffer, bytes: Uint8Array) => Ref | null,
+  ): Ref | null {
     const bytes = this.contents.get(content);
-    if (key === null || bytes === undefined) return null;
-    const opened = openContent(key, bytes, pod, bound);
-    key.fill(0);
-    return opened === null ? null : this.contents.put(opened);
+    const key = bytes === undefined ? null : this.unwrap(wrapped, pod, keyId);
+    if (bytes === undefined || key === null) return null;
+    try {
+      return act(key, bytes);
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  private seal(asked: kinds.Seal): Ref | null {
+    const { pod, keyId, bound } = asked;
+    return this.withKey(asked, (key, bytes) => {
+      const sealed = this.sealed.get(keyId) ?? 0;
+      if (sealed >= MAX_SEALED_A_KEY) return null;
+      this.sealed.set(keyId, sealed + 1);
+      const made = sealContent(key, bytes, pod, bound);
+      const ref = { hash: hashBytes(made), sizeBytes: made.length, keyId };
+      return this.contents.keep(ref, made) ? ref : null;
+    });
+  }
+
+  private open(asked: kinds.Open): Ref | null {
+    const { pod, bound } = asked;
+    return this.withKey(asked, (key, bytes) => {
+      const opened = openContent(key, bytes, pod, bound);
+      return opened === null ? null : this.contents.put(opened);
+    });
   }
 }

@@ -64,11 +64,6 @@ export class PodBook {
     return pod;
   }
 
-  remove(pod: BookedPod): void {
-    this.pods.splice(this.pods.indexOf(pod), 1);
-    this.save();
-  }
-
   /** To be called when something of a pod has changed. */
   save(): void {
     const json = this.owner.toJson(bookShape, { format: 1, pods: this.pods });

@@ -200,15 +200,24 @@ class PodCounter {
     if (!contents.keep(content, bytes))
       throw new Refusal(OVERLOADED, 'the gateway holds as many contents as it may');
     this.brought.set(content.hash, (this.brought.get(content.hash) ?? 0) + 1);
-    const body = { policy, content, context, opening, ...timeOf(visit) };
-    const said = await this.ask(visit, kinds.POD_WRITE, body);
-    const left = this.brought.get(content.hash)! - 1;
-    if (left > 0) this.brought.set(content.hash, left);
-    else {
-      this.brought.delete(content.hash);
-      contents.forget(content.hash);
+    try {
+      const body = { policy, content, context, opening, ...timeOf(visit) };
+      const said = await this.ask(visit, kinds.POD_WRITE, body);
+      this.send(response, visit, said, records.podWrittenBody);
+    } finally {
+      this.letGoOf(content.hash);
     }
-    this.send(response, visit, said, records.podWrittenBody);
+  }
+
+  /** A content that was brought is held for as long as a write of it is under way, however that ends. */
+  private letGoOf(hash: string): void {
+    const left = this.brought.get(hash)! - 1;
+    if (left > 0) {
+      this.brought.set(hash, left);
+      return;
+    }
+    this.brought.delete(hash);
+    this.live.contents.forget(hash);
   }
 
   private async read(

@@ -94,13 +94,14 @@ export function packSigned(manifest: Uint8Array, signature: string, files: Files
   return packFiles(new Map([[MANIFEST, manifest], [SIGNATURE, Buffer.from(`${signature}\n`)], ...files]));
 }
 
-/** Checks all of it. Throws ArchiveFault, which says where and what is wrong. */
-export async function readArchive(bytes: Uint8Array, ids: LiveIds): Promise<PodArchive> {
-  return readSigned(unpackFiles(bytes), ids);
+/** In which form a manifest says that the resources are. */
+export function formOf(manifest: Uint8Array): FormName {
+  return readJson(manifest, MANIFEST, manifestSchema).form;
 }
 
-/** The same, of files that were read. */
-export async function readSigned(files: Files, ids: LiveIds): Promise<PodArchive> {
+/** Checks all of it. Throws ArchiveFault, which says where and what is wrong. */
+export async function readArchive(bytes: Uint8Array, ids: LiveIds): Promise<PodArchive> {
+  const files = unpackFiles(bytes);
   const names = [...files.keys()];
   if (names[0] !== MANIFEST || names[1] !== SIGNATURE)
     throw new ArchiveFault(WHOLE, `begins with ${MANIFEST} and ${SIGNATURE}`);

@@ -1,6 +1,6 @@
 /**
  * What an archive may be at most. Whoever reads one holds the archive, once more while it is compared with what would be written, and
- * the tree; of the resource that is being read also its triples. One of 54 MiB with 320,000 triples took 330 MiB beyond itself.
+ * the tree; of the resource that is being read also its triples.
  */
 
 export const MAX_ARCHIVE_BYTES = 64 * 1024 * 1024;

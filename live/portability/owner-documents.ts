@@ -24,7 +24,7 @@ import type { Consented } from './solid-access.ts';
 
 const MAX_RECEIPTS = 1_024;
 
-export const documentsShape = record({
+const documentsShape = record({
   /** Null: the pod is deleted. */
   policy: optional(podPolicyShape),
   /** That the pod is to be no more: whoever takes the archive in must not bring it back. */

@@ -7,7 +7,7 @@
  */
 import { FORMS, textOf, type FormName } from './forms.ts';
 import { ArchiveFault } from './fault.ts';
-import { MANIFEST, packSigned, readArchive, SIGNATURE, type PodArchive } from './archive.ts';
+import { formOf, MANIFEST, packSigned, readArchive, SIGNATURE, type PodArchive } from './archive.ts';
 import { MAX_CONTAINERS, MAX_RESOURCE_BYTES, MAX_RESOURCES } from './limits.ts';
 import { quadsOf } from './n-quads.ts';
 import { rebase } from './rebase.ts';
@@ -112,17 +112,15 @@ export async function readFromSolidServer(
 async function restore(tree: ResourceTree, own: ReadonlyMap<string, Uint8Array>, ids: LiveIds) {
   const [manifest, signature] = [own.get(MANIFEST), own.get(SIGNATURE)];
   if (manifest === undefined || signature === undefined) return null;
-  for (const form of Object.values(FORMS)) {
-    const { files } = await writeTreeFiles(tree, form);
-    try {
-      const packed = packSigned(manifest, Buffer.from(signature).toString('latin1').trimEnd(), files);
-      await readArchive(packed, ids);
-      return packed;
-    } catch (error) {
-      if (!(error instanceof ArchiveFault)) throw error;
-    }
+  try {
+    const { files } = await writeTreeFiles(tree, FORMS[formOf(manifest)]);
+    const packed = packSigned(manifest, Buffer.from(signature).toString('latin1').trimEnd(), files);
+    await readArchive(packed, ids);
+    return packed;
+  } catch (error) {
+    if (!(error instanceof ArchiveFault)) throw error;
+    return null;
   }
-  return null;
 }
 
 async function putContainer(place: SolidPlace, path: string): Promise<void> {

@@ -115,6 +115,20 @@ describe('pods that people keep at live hosts', function () {
     expect(other).to.include({ code: 'KEY_REUSED', definite: true });
   });
 
+  it('R5.3-2: what came under a used key is let go of, and takes no room from what comes after', async () => {
+    const owner = ownerCalled('ann', HOSTS[0]!);
+    const policy = owner.signPolicy(2, 1, 'eu/fr', AT_HOME);
+    const { vector } = await owner.look(2);
+    // A gateway holds 64 MiB of contents at once.
+    for (let i = 0; i < 17; i++) {
+      const refused = await refusalOf(
+        owner.write(policy, Buffer.alloc(MAX_CONTENT_BYTES, i), vector, 'once'),
+      );
+      expect(refused.code).to.equal('KEY_REUSED');
+    }
+    await owner.write(policy, Buffer.alloc(MAX_CONTENT_BYTES, 99), vector, 'another');
+  });
+
   it('R6.2-1: others read with the consent of the owner, who sees it; a request counts for who signed it', async () => {
     const policy = ann.signPolicy(3, 1, 'eu/fr', AT_HOME);
     await ann.write(policy, bytes);
