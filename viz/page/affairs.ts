@@ -1,4 +1,5 @@
 import type { AffairsView, ModelRow, PodRow, PodState, TrustRow } from '../affairs-view.ts';
+import { messageOf, textOf } from './elements.ts';
 import { shortOf } from './sentences.ts';
 import type { Store } from './store.ts';
 import { fetchAffairs, fetchReasons } from './wire.ts';
@@ -291,18 +292,4 @@ function paragraphOf(line: string): HTMLElement {
   paragraph.className = line.startsWith('  ') ? 'under' : '';
   paragraph.textContent = line.trim();
   return paragraph;
-}
-
-function textOf(className: string, text: string): HTMLSpanElement {
-  const span = document.createElement('span');
-  span.className = className;
-  span.textContent = text;
-  return span;
-}
-
-function messageOf(text: string): HTMLLIElement {
-  const item = document.createElement('li');
-  item.className = 'message';
-  item.textContent = text;
-  return item;
 }

@@ -29,7 +29,7 @@ const PITCH = 9;
 const MOST_NAMED = 8;
 
 /** Gathers what happened at about one time. */
-export function gatherChanges(frames: readonly Frame[], x: (timeUs: number) => number): ChangeMark[] {
+function gatherChanges(frames: readonly Frame[], x: (timeUs: number) => number): ChangeMark[] {
   const marks: { x: number; what: MemberChange['what']; changes: MemberChange[] }[] = [];
   const last = new Map<MemberChange['what'], (typeof marks)[number]>();
   for (const change of frames.flatMap((frame) => frame.changes ?? [])) {

@@ -118,7 +118,7 @@ function rankOf(header: FrameHeader, node: number): number {
 }
 
 /** What a pod host has on its disk, and what of it is to be looked after. */
-export function describePods([, held, short, deleting]: readonly number[]): string {
+function describePods([, held, short, deleting]: readonly number[]): string {
   return [
     `keeps ${held} ${held === 1 ? 'pod' : 'pods'}`,
     ...(short === 0 ? [] : [`${short} with too few copies`]),

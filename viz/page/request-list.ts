@@ -1,6 +1,7 @@
 import type { RequestRow } from '../view.ts';
 import { formatClock, formatSpan } from './clock.ts';
 import { colourOf, labelOf, seriesOf } from './outcomes.ts';
+import { messageOf, textOf } from './elements.ts';
 import { shortOf } from './sentences.ts';
 import type { Store } from './store.ts';
 import { fetchRows, fetchStory, WAITING } from './wire.ts';
@@ -146,18 +147,4 @@ export class RequestList {
       this.rows.prepend(messageOf((error as Error).message));
     }
   }
-}
-
-function textOf(className: string, text: string): HTMLSpanElement {
-  const span = document.createElement('span');
-  span.className = className;
-  span.textContent = text;
-  return span;
-}
-
-function messageOf(text: string): HTMLLIElement {
-  const item = document.createElement('li');
-  item.className = 'message';
-  item.textContent = text;
-  return item;
 }
