@@ -46,7 +46,7 @@ function sendModels(live: LiveNode, response: Response): void {
   else response.json({ node: live.config.name, models: listModels(live, models) });
 }
 
-export function listModels(live: LiveNode, host: ModelHost): ListedModel[] {
+function listModels(live: LiveNode, host: ModelHost): ListedModel[] {
   const { registry, currents } = host;
   const byName = new Map<string, ListedVersion[]>();
   for (const id of keysInOrder(registry.entries)) {

@@ -167,8 +167,14 @@ export class ModelTown {
     }
     const addresses = Object.fromEntries(nodes.map(({ live, url }) => [live.identity.id, url]));
     for (const { live } of nodes) live.start(addresses);
-    const isReady = (): boolean => nodes.every(({ live }) => live.driver.node.phase === READY);
-    expect(await until(isReady, 20_000)).to.equal(true);
+    // Whoever is not known yet is asked for nothing.
+    const clusterOf = ({ live }: TownNode): string => live.driver.node.config.manifest.cluster;
+    const isReady = (one: TownNode): boolean => {
+      const { phase, membership } = one.live.driver.node;
+      const fellows = nodes.filter((other) => clusterOf(other) === clusterOf(one));
+      return phase === READY && membership!.table.liveCount === fellows.length;
+    };
+    expect(await until(() => nodes.every(isReady), 20_000)).to.equal(true);
     return new ModelTown(folder, nodes, failed, lies, members.filter(isApart), addresses);
   }
 

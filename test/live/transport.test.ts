@@ -91,6 +91,7 @@ describe('the transport between live nodes', function () {
       maxTokens: 0,
       minTrust: 1,
       allowedRegions: ['eu'],
+      pods: [],
       timeLeftUs: 1_000_000,
       notAfterWallUs: (Date.now() + 1_000) * 1_000,
     });
@@ -214,7 +215,7 @@ describe('the transport between live nodes', function () {
     const other = await openVoice(federation.nodes[1]!.url);
     const ended = new Promise((resolve) => other.socket.once('disconnect', resolve));
     const before = await readCounts();
-    other.socket.emit('envelope', ...signed(other, beat(), gateway, [new Uint8Array(8 * 1024 * 1024)]));
+    other.socket.emit('envelope', ...signed(other, beat(), gateway, [new Uint8Array(32 * 1024 * 1024)]));
     await ended;
     other.socket.disconnect();
     const count = async (): Promise<number> =>
