@@ -2,7 +2,8 @@ import { Encoder } from '../core/machine/codec.ts';
 import type { KnownModel, NodeConfig } from '../core/machine/config.ts';
 import type { Attestation, Manifest } from '../core/cluster/manifest.ts';
 import { attestationBytes } from '../core/trust/attestation.ts';
-import { hashAudit, hashVouch, type Vouch } from '../core/trust/standing-documents.ts';
+import { hashAudit, hashVouch, type Audit, type Vouch } from '../core/trust/standing-documents.ts';
+import type { ResolvedAudit } from './scenario/resolved-audits.ts';
 import type { ResolvedVouch } from './scenario/resolved-vouches.ts';
 import type { Peer, Pure } from '../core/base/peers.ts';
 import { admissionHash } from '../core/trust/admission.ts';
@@ -141,6 +142,7 @@ function createOffice(
 ): Office {
   const encoder = new Encoder(pure);
   const vouches = new Map<string, readonly Vouch[]>();
+  const audits = new Map<string, Audit[]>();
   const terms = new Map(scenario.clusters.map(({ name, operators }) => [name, operators?.termUs]));
   let certified: Certificate | null = null;
   const lies = new Map(
@@ -167,13 +169,9 @@ function createOffice(
     },
     auditsOf(node, peer) {
       if (scenario.audits === undefined) return NONE;
-      const own = scenario.audits.filter(({ subject }) => subject === node.name);
-      return own.map(({ by, promisedPpm, disclosure, fromUs, untilUs }) => {
-        const auditor = cast.auditors!.get(by)!;
-        const dates = { fromWallUs: startWallUs + fromUs, untilWallUs: startWallUs + untilUs };
-        const terms = { auditor, subject: peer, disclosure, promisedPpm, ...dates };
-        return { ...terms, signature: sign(auditor, hashAudit(pure, terms)) };
-      });
+      let own = audits.get(node.name);
+      if (own === undefined) audits.set(node.name, (own = audit(scenario.audits, node, peer)));
+      return own;
     },
     vouchesOf(node, peer) {
       if (scenario.vouches === undefined) return NONE;
@@ -182,6 +180,16 @@ function createOffice(
       return own;
     },
   };
+
+  function audit(all: readonly ResolvedAudit[], { name }: ResolvedNode, peer: Peer): Audit[] {
+    const own = all.filter(({ subject }) => subject === name);
+    return own.map(({ by, promisedPpm, disclosure, fromUs, untilUs }) => {
+      const auditor = cast.auditors!.get(by)!;
+      const dates = { fromWallUs: startWallUs + fromUs, untilWallUs: startWallUs + untilUs };
+      const terms = { auditor, subject: peer, disclosure, promisedPpm, ...dates };
+      return { ...terms, signature: sign(auditor, hashAudit(pure, terms)) };
+    });
+  }
 
   function vouch(
     { vouches: all = NONE, nodes }: ResolvedScenario,

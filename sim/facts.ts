@@ -63,7 +63,8 @@ export class Facts {
 
   onAnnounced(world: World, event: WorldEvent, subject: string): void {
     if (event !== 'node.down' && event !== 'node.ready') return;
-    const machine = world.machines.find(({ spec }) => spec.name === subject);
+    // Only who is down has been touched by anything: to ask others would make room for it.
+    const machine = event === 'node.down' ? world.machines.find(({ spec }) => spec.name === subject) : null;
     const causes = [...(machine?.offBy ?? [])].map(({ fault }) => labelOfFault(fault));
     this.tell({
       timeUs: world.nowUs,
@@ -73,7 +74,7 @@ export class Facts {
       subject,
       about: null,
       level: 0,
-      why: event === 'node.down' ? causes.join('; ') : '',
+      why: causes.join('; '),
       others: [],
     });
   }

@@ -7,7 +7,7 @@ export const SEALING_BYTES = 28;
 const WRAPPED_BYTES = 32 + 32 + SEALING_BYTES;
 
 /** What a sealed content is made from, and with. */
-export interface SealedContent {
+interface SealedContent {
   readonly plain: Ref;
   readonly pod: string;
   readonly keyId: number;

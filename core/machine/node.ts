@@ -71,8 +71,11 @@ export function receive(node: Node, now: Now, envelope: Envelope, out: Outbox): 
   // A peer that says what only a device can say is not believed.
   if (envelope.from >= 0 && envelope.kind >= kinds.STORE) countRefusal(node, REFUSAL_IMPOSTOR);
   else if (node.phase !== READY) receiveWhileStarting(node, now, envelope, out);
-  else if (!isTurnedAway(node, now, out, envelope) && !receiveByRole(node, now, envelope, out))
-    countRefusal(node, refusalOfKind(envelope.kind));
+  else {
+    expireMembers(node, now, out);
+    if (!isTurnedAway(node, now, out, envelope) && !receiveByRole(node, now, envelope, out))
+      countRefusal(node, refusalOfKind(envelope.kind));
+  }
   if (isDeparting(node)) progressLeaving(node, now, out);
   setAlarm(node);
 }

@@ -1,7 +1,15 @@
 import { OBSERVER, type Peer } from '../base/peers.ts';
 import type { Envelope, Outbox } from './envelope.ts';
 import { MAX_WHY } from './device-bodies.ts';
-import { MAX_STRUCK, NOTE_ALONE, NOTE_DISCOVERED, NOTED, type Noted, type Struck } from './kinds.ts';
+import {
+  MAX_STRUCK,
+  NOTE_ALONE,
+  NOTE_DISCOVERED,
+  NOTE_LEVEL,
+  NOTED,
+  type Noted,
+  type Struck,
+} from './kinds.ts';
 import type { Node } from './node-state.ts';
 
 /** Answers whoever sent `envelope`, under the same request id and attempt. */
@@ -55,16 +63,9 @@ function noteNamed(node: Node, out: Outbox, what: number, about: Peer, name: str
 }
 
 /** R8.1-3: tells the observer what a node is worth by now, and why. */
-export function noteLevel(
-  node: Node,
-  out: Outbox,
-  what: number,
-  about: Peer,
-  level: number,
-  why: string,
-): void {
+export function noteLevel(node: Node, out: Outbox, about: Peer, level: number, why: string): void {
   const id = { origin: node.self, originBoot: node.bootCount, n: 0, attempt: 0 };
-  noteRequest(node, out, id, what, why.slice(0, 120), about, 0, level, []);
+  noteRequest(node, out, id, NOTE_LEVEL, why.slice(0, 120), about, 0, level, []);
 }
 
 /**

@@ -17,30 +17,17 @@ import {
 } from './documents.ts';
 
 /** A document says what it is before what it says: no signature can be taken for one under another sort. */
-function hashOf(pure: Pure, sort: string, shape: Shape, terms: unknown): string {
-  return hashDocument(pure, record({ sort: text(16), terms: shape }), { sort, terms });
+function hasherOf<T>(sort: string, shape: Shape): (pure: Pure, terms: T) => string {
+  const signed = record({ sort: text(16), terms: shape });
+  return (pure, terms) => hashDocument(pure, signed, { sort, terms });
 }
 
 /** What a version is called by, and its publisher signs. */
-export function idOfEntry(pure: Pure, terms: EntryTerms): string {
-  return hashOf(pure, 'entry', entryTermsShape, terms);
-}
-
-export function channelHash(pure: Pure, terms: ChannelTerms): string {
-  return hashOf(pure, 'channel', channelTermsShape, terms);
-}
-
-export function withdrawalHash(pure: Pure, terms: RevocationTerms): string {
-  return hashOf(pure, 'withdrawal', revocationTermsShape, terms);
-}
-
-export function verdictHash(pure: Pure, terms: VerdictTerms): string {
-  return hashOf(pure, 'verdict', verdictTermsShape, terms);
-}
-
-export function hashOfPage(pure: Pure, page: Page): string {
-  return hashOf(pure, 'page', pageShape, page);
-}
+export const idOfEntry = hasherOf<EntryTerms>('entry', entryTermsShape);
+export const channelHash = hasherOf<ChannelTerms>('channel', channelTermsShape);
+export const withdrawalHash = hasherOf<RevocationTerms>('withdrawal', revocationTermsShape);
+export const verdictHash = hasherOf<VerdictTerms>('verdict', verdictTermsShape);
+export const hashOfPage = hasherOf<Page>('page', pageShape);
 
 /** The lists of a version's chunk hashes. */
 export function pagesOf(hashes: readonly string[]): Page[] {

@@ -140,7 +140,8 @@ export function restoreHeld(host: ModelHost, { id, page, hashes, chunks }: HeldR
   let held = host.held.get(id);
   if (held === undefined) host.held.set(id, (held = { pages: [], isWhole: false }));
   while (held.pages.length <= page) held.pages.push(null);
-  const have = hashes.hashes.map((hash) => chunks.some((chunk) => chunk.hash === hash));
+  const kept = new Set(chunks.map(({ hash }) => hash));
+  const have = hashes.hashes.map((hash) => kept.has(hash));
   held.pages[page] = { hashes, have, count: have.filter((one) => one).length };
 }
 

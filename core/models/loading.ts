@@ -68,7 +68,7 @@ export function isAtWork(node: Node, id: string): boolean {
   return node.compute?.jobs.some((job) => job.isStarted && job.version === id) === true;
 }
 
-export function reservationsOf(node: Node, { loads }: ModelHost): Reservation[] {
+function reservationsOf(node: Node, { loads }: ModelHost): Reservation[] {
   const reservations = loads.map(({ id, memoryBytes, state, lastUsedUs }): Reservation => ({
     id,
     memoryBytes,

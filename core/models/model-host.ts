@@ -8,6 +8,7 @@ import { idOfEntry } from './hashes.ts';
 import {
   checkRestored,
   eraseHeld,
+  isWhole,
   onChunkWanted,
   onFindHolders,
   onPageWanted,
@@ -78,8 +79,8 @@ export function startModels(node: Node, now: Now, out: Outbox): void {
   }
   for (const current of host.currents.values()) {
     // What a crash or a rotten disk has taken is fetched anew.
-    if (current.id !== '' && host.held.get(current.id)?.isWhole !== true) {
-      current.id = host.held.get(current.previous)?.isWhole === true ? current.previous : '';
+    if (current.id !== '' && !isWhole(host, current.id)) {
+      current.id = isWhole(host, current.previous) ? current.previous : '';
       current.previous = '';
       current.isTrial = false;
     }
@@ -170,7 +171,7 @@ export function onModelsAlarm(node: Node, now: Now, out: Outbox): void {
   const host = node.models;
   if (host === null) return;
   onRoundAlarm(node, host, now, out);
-  onRemovalAlarm(node, host, host, now, out);
+  onRemovalAlarm(node, host, now, out);
   onPullAlarm(node, host, now, out);
   onLookAlarm(node, host, now, out);
   settleOrders(node, host, now, out);
@@ -220,7 +221,7 @@ export function movingModels(
   if (host === null || host.currents.size === 0) return { installed: NO_NAMES, loaded: NO_NAMES };
   const installed: string[] = [];
   const loaded: string[] = [];
-  for (const name of [...host.currents.keys()].sort((left, right) => (left < right ? -1 : 1))) {
+  for (const name of keysInOrder(host.currents)) {
     const id = versionFor(host, name, now);
     if (id === null) continue;
     installed.push(name);

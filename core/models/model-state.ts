@@ -23,10 +23,8 @@ import {
   verdictTermsShape,
   versionId,
   withdrawalShape,
-  STABLE,
   type ModelEntry,
 } from './documents.ts';
-import { MAX_TOLD } from './model-bodies.ts';
 
 /** What a cluster knows of models: signed documents, of each sort at most MAX_TOLD; more are refused and counted. */
 export const registryShape = record({
@@ -35,7 +33,6 @@ export const registryShape = record({
   channels: table(name, shared(channelShape)),
   withdrawals: table(versionId, shared(withdrawalShape)),
   verdicts: table(versionId, shared(verdictShape)),
-  refused: integer,
 });
 export type Registry = Of<typeof registryShape>;
 
@@ -171,7 +168,6 @@ export function createModelHost(): ModelHost {
       channels: new Map(),
       withdrawals: new Map(),
       verdicts: new Map(),
-      refused: 0,
     },
     held: new Map(),
     currents: new Map(),
@@ -205,5 +201,3 @@ export function stableOf({ registry }: ModelHost, model: string): string | null 
   const pointer = registry.channels.get(model);
   return pointer === undefined || !registry.entries.has(pointer.id) ? null : pointer.id;
 }
-
-export { STABLE, MAX_TOLD };

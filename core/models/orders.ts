@@ -195,13 +195,8 @@ export function onKeeper(node: Node, host: ModelHost, out: Outbox, envelope: Env
   pay(node, out, owed, MODEL_STATE, stateOf(host, name));
 }
 
-export function onRemovalAlarm(
-  node: Node,
-  { removal }: ModelHost,
-  host: ModelHost,
-  now: Now,
-  out: Outbox,
-): void {
+export function onRemovalAlarm(node: Node, host: ModelHost, now: Now, out: Outbox): void {
+  const { removal } = host;
   if (removal === null || now.monoUs < removal.untilUs) return;
   host.removal = null;
   const detail = `${removal.open.join(', ')} is promised a copy of ${removal.name}, and nobody else there keeps one`;

@@ -14,6 +14,7 @@ import type { ModelEntry } from './documents.ts';
 import { eraseHeld, isWhole } from './holding.ts';
 import type { Holder } from './model-bodies.ts';
 import { entryOf, keysInOrder, MAX_ASKERS, type ModelHost } from './model-state.ts';
+import { stopPull } from './transfer.ts';
 
 /**
  * Who hands a copy to whom (R7.2-1, R8.1-2), and how versions come over borders (R5.2-4). Only bridges speak between clusters, so a
@@ -87,7 +88,7 @@ export function duePassing(node: Node, host: ModelHost, now: Now, out: Outbox): 
   return keysInOrder(host.passing).filter((id) => {
     if (now.monoUs < host.passing.get(id)!.untilUs) return !isWhole(host, id);
     host.passing.delete(id);
-    if (host.pull?.id === id) host.pull = null;
+    if (host.pull?.id === id) stopPull(host);
     const isRun = [...host.currents.values()].some((current) => current.id === id || current.previous === id);
     if (!isRun) eraseHeld(node, host, out, id);
     return false;

@@ -9,6 +9,7 @@ import { isHeard } from '../cluster/border/sessions.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { MODEL_NEWS, MODEL_ROUND } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
+import { countRefusal, REFUSAL_FULL } from '../machine/refusals.ts';
 import { STABLE, type Channel, type ModelEntry, type Verdict, type Withdrawal } from './documents.ts';
 import { channelHash, findEntryFault, idOfEntry, verdictHash, withdrawalHash } from './hashes.ts';
 import { MAX_TOLD, type ModelNews, type ModelRound } from './model-bodies.ts';
@@ -42,7 +43,7 @@ export function learnEntry(node: Node, registry: Registry, entry: ModelEntry): s
   const id = idOfEntry(node.pure, terms);
   if (registry.entries.has(id)) return null;
   const isSound = findEntryFault(terms) === null && isPublished(node, entry.publisher, id, signature);
-  return isSound && put(registry, registry.entries, id, entry) ? id : null;
+  return isSound && put(node, registry.entries, id, entry) ? id : null;
 }
 
 export function learnChannel(node: Node, registry: Registry, channel: Channel): boolean {
@@ -51,7 +52,7 @@ export function learnChannel(node: Node, registry: Registry, channel: Channel): 
   if (known !== undefined && !goesBefore(channel, known)) return false;
   if (channel.channel !== STABLE) return false;
   const isSigned = isPublished(node, channel.publisher, channelHash(node.pure, terms), signature);
-  return isSigned && put(registry, registry.channels, channel.name, channel);
+  return isSigned && put(node, registry.channels, channel.name, channel);
 }
 
 /** A channel only moves forward; of two pointers under one number all take the same. */
@@ -68,7 +69,7 @@ export function learnWithdrawal(node: Node, registry: Registry, withdrawal: With
     if (known.untilWallUs === withdrawal.untilWallUs && known.signature <= signature) return false;
   }
   const isSigned = isPublished(node, withdrawal.publisher, withdrawalHash(node.pure, terms), signature);
-  return isSigned && put(registry, registry.withdrawals, withdrawal.id, withdrawal);
+  return isSigned && put(node, registry.withdrawals, withdrawal.id, withdrawal);
 }
 
 /** Only nodes of the cluster judge for it. */
@@ -80,7 +81,7 @@ export function learnVerdict(node: Node, registry: Registry, verdict: Verdict): 
   }
   if (verdict.judge !== node.self && !hasMemberType(node, verdict.judge, 'compute')) return false;
   if (!node.pure.verify(verdict.judge, verdictHash(node.pure, terms), signature)) return false;
-  return put(registry, registry.verdicts, verdict.id, verdict);
+  return put(node, registry.verdicts, verdict.id, verdict);
 }
 
 function isPublished(node: Node, publisher: Peer, hash: string, signature: string): boolean {
@@ -88,9 +89,9 @@ function isPublished(node: Node, publisher: Peer, hash: string, signature: strin
 }
 
 /** At its bound a table takes nothing new; what is known already may still change. */
-function put<V>(registry: Registry, into: Map<string, V>, key: string, value: V): boolean {
+function put<V>(node: Node, into: Map<string, V>, key: string, value: V): boolean {
   if (into.size >= MAX_TOLD && !into.has(key)) {
-    registry.refused++;
+    countRefusal(node, REFUSAL_FULL);
     return false;
   }
   into.set(key, value);
@@ -150,7 +151,7 @@ export function onRoundAlarm(node: Node, host: ModelHost, now: Now, out: Outbox)
   const body: ModelRound = { sum: sumOf(host.registry) };
   for (const to of drawMembers(node, 1))
     out.send(MODEL_ROUND, node.self, to, node.self, node.bootCount, node.nextN++, 0, body);
-  tellPeers(node, out, allOf(host.registry), now);
+  if (node.bridge !== null) tellPeers(node, out, allOf(host.registry), now);
 }
 
 export function onModelRound(node: Node, host: ModelHost, out: Outbox, envelope: Envelope): void {
@@ -178,9 +179,7 @@ function tellPeers(node: Node, out: Outbox, news: ModelNews, now: Now): void {
   for (const session of drawSome(node.random, heard, 1)) {
     const { peering } = bridge.agreements.held.get(session.genesis)!;
     const side = sideOf(peering, bridge.agreements.own)!;
-    const names = new Set<string>();
     const entries = news.entries.filter(({ name }) => doesExport(side, name));
-    for (const { name } of entries) names.add(name);
     const channels = news.channels.filter(({ name }) => doesExport(side, name));
     const told = { entries, channels, withdrawals: news.withdrawals, verdicts: [], asks: false };
     if (countNews(told) > 0) tell(node, out, [session.peer], told, false);
@@ -203,7 +202,7 @@ function drawMembers(node: Node, count: number): readonly Peer[] {
   return drawSome(node.random, others, count);
 }
 
-export function allOf({ entries, channels, withdrawals, verdicts }: Registry): ModelNews {
+function allOf({ entries, channels, withdrawals, verdicts }: Registry): ModelNews {
   const inOrder = <V>(of: ReadonlyMap<string, V>): V[] => keysInOrder(of).map((key) => of.get(key)!);
   return {
     entries: inOrder(entries),

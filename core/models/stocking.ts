@@ -15,10 +15,20 @@ import {
 } from '../routing/outcomes.ts';
 import { countOnPage } from './documents.ts';
 import { hashOfPage, idOfEntry } from './hashes.ts';
-import { completes, heldBytes, isAllowedHere, openHeld, refOfChunk, storePage, takePage } from './holding.ts';
+import {
+  completes,
+  heldBytes,
+  isAllowedHere,
+  isWhole,
+  openHeld,
+  refOfChunk,
+  storePage,
+  takePage,
+} from './holding.ts';
 import type { Holder, Stock } from './model-bodies.ts';
 import { MAX_STOCKING, type ModelHost } from './model-state.ts';
 import { learnNews } from './registry.ts';
+import { stopPull } from './transfer.ts';
 
 /**
  * How a version comes to its first holder (R7.1-1): its publisher puts it on the disk of a node, a list of chunks at a time. The
@@ -83,7 +93,7 @@ export function onStockStored(
   if (completes(held) && !host.stocking.some((one) => one.id === id)) {
     held.isWhole = true;
     // What was being fetched meanwhile is here.
-    if (host.pull?.id === id) host.pull = null;
+    if (host.pull?.id === id) stopPull(host);
     host.nextLookUs = now.monoUs;
   }
   pay(node, out, owed, HOLDER, holderOf(node, host, id));
@@ -108,8 +118,7 @@ function isTrue(node: Node, { entry, page, hashes, chunks }: Stock): boolean {
 
 function holderOf(node: Node, host: ModelHost, id: string): Holder {
   const { region } = node.config.manifest;
-  const isWhole = host.held.get(id)?.isWhole === true;
-  return { id, region, isWhole, keeps: false, busy: host.handed };
+  return { id, region, isWhole: isWhole(host, id), keeps: false, busy: host.handed };
 }
 
 function refusal(code: ErrorCode) {

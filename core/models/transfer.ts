@@ -175,7 +175,7 @@ export function onPullStored(
     held.isWhole = true;
     notePulled(node, host, out, pull);
     tellAskers(node, host, now, out, pull.id);
-    host.pull = null;
+    stopPull(host);
     host.nextLookUs = now.monoUs;
     return true;
   }

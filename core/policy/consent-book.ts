@@ -36,7 +36,7 @@ export function joinWords(owner: Peer, left: Word | null, right: Word | null): W
 }
 
 /** Of two proposals under one number the one of the higher round; of one round, which an honest proposer does not sign twice, either. */
-export function isLaterProposal(left: Proposal, right: Proposal): boolean {
+function isLaterProposal(left: Proposal, right: Proposal): boolean {
   if (left.terms.round !== right.terms.round) return left.terms.round > right.terms.round;
   return left.signature < right.signature;
 }
@@ -95,7 +95,7 @@ function laterWithdrawal(left: Withdrawal, right: Withdrawal): Withdrawal {
   return left.signature <= right.signature ? left : right;
 }
 
-function compareTexts(left: string, right: string): number {
+export function compareTexts(left: string, right: string): number {
   return left === right ? 0 : left < right ? -1 : 1;
 }
 
@@ -150,7 +150,7 @@ export function isPatternSigned(pure: Pure, { terms, understood, authorised }: P
   );
 }
 
-export function isWithdrawalSigned(pure: Pure, owner: Peer, pod: string, said: Withdrawal): boolean {
+function isWithdrawalSigned(pure: Pure, owner: Peer, pod: string, said: Withdrawal): boolean {
   return pure.verify(owner, withdrawalHash(pure, pod, said), said.signature);
 }
 

@@ -43,17 +43,19 @@ export interface Limit {
   readonly most: number;
 }
 
+/** What a use is allowed by. */
+export interface UseGrounds {
+  readonly shut: 0;
+  readonly authorisation: number;
+  readonly proposal: string;
+  /** '': it was authorised by itself. */
+  readonly pattern: string;
+  readonly limits: readonly Limit[];
+}
+
 /** Whether a use is allowed; if not, which lock is shut, and why. */
 export type UseVerdict =
-  | {
-      readonly shut: 0;
-      readonly authorisation: number;
-      readonly proposal: string;
-      /** '': it was authorised by itself. */
-      readonly pattern: string;
-      readonly limits: readonly Limit[];
-    }
-  | { readonly shut: typeof FIRST_LOCK | typeof SECOND_LOCK; readonly reason: string };
+  UseGrounds | { readonly shut: typeof FIRST_LOCK | typeof SECOND_LOCK; readonly reason: string };
 
 export interface Today {
   readonly wallUs: number;
@@ -108,7 +110,7 @@ export function decideUse(
   return { shut: 0, authorisation, proposal: hash, pattern: patternId, limits };
 }
 
-export function countSpent(spent: readonly Spent[], of: string): number {
+function countSpent(spent: readonly Spent[], of: string): number {
   return spent.reduce((sum, { under, uses }) => (under === of ? sum + uses : sum), 0);
 }
 

@@ -42,5 +42,3 @@ export type Want = Readonly<Of<typeof wantShape>>;
 export function isTooLate(want: Want, now: Now): boolean {
   return now.wallUs >= want.notAfterWallUs + WALL_SKEW_BOUND_US;
 }
-
-export const errorDetail = text(256);

@@ -1,6 +1,6 @@
 import type { Now } from '../base/time.ts';
 import { name, type Attestation, type Manifest } from '../cluster/manifest.ts';
-import { Encoder } from '../machine/codec.ts';
+import { hashDocument, type Encoder } from '../machine/codec.ts';
 import type { Pure } from '../base/peers.ts';
 import type { Node } from '../machine/node-state.ts';
 import { integer, peer, record, upTo } from '../machine/shape.ts';
@@ -28,7 +28,7 @@ export function attestationBytes(encoder: Encoder, attestation: Omit<Attestation
 
 /** What its issuer signs of an attestation. */
 export function hashAttestation(pure: Pure, attestation: Omit<Attestation, 'signature'>): string {
-  return pure.hash(attestationBytes(new Encoder(pure), attestation));
+  return hashDocument(pure, signedShape, attestation);
 }
 
 /** The attestations of a node that an attestor of this cluster has really signed. */

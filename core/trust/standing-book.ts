@@ -91,7 +91,10 @@ function union<T extends { readonly untilWallUs: number }>(
   most: number,
 ): T[] {
   const byHash = new Map<string, T>();
-  for (const one of [...held, ...told]) if (!byHash.has(hashOf(one))) byHash.set(hashOf(one), one);
+  for (const one of [...held, ...told]) {
+    const hash = hashOf(one);
+    if (!byHash.has(hash)) byHash.set(hash, one);
+  }
   return [...byHash]
     .sort(([left, one], [right, other]) => other.untilWallUs - one.untilWallUs || (left < right ? -1 : 1))
     .slice(0, most)

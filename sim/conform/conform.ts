@@ -9,7 +9,7 @@ import { TRUST } from './trust-suite.ts';
 import type { Wire } from './wire.ts';
 
 /** The five requirements of §9, in their order. */
-export const SUITES: readonly Suite[] = [DISCOVERY, REGION, TRUST, MODELS, HEALTH];
+const SUITES: readonly Suite[] = [DISCOVERY, REGION, TRUST, MODELS, HEALTH];
 
 /** They are run in this order: health comes first, since what a node says of itself with its heartbeats the others go by. */
 const ORDER: readonly Suite[] = [DISCOVERY, HEALTH, TRUST, REGION, MODELS];

@@ -1,5 +1,6 @@
+import { SECOND_US } from '../../core/base/time.ts';
 import type { Joined, Pending } from '../../core/cluster/affiliation/affiliation-bodies.ts';
-import { LEFT } from '../../core/cluster/membership/member.ts';
+import { ALIVE, LEFT } from '../../core/cluster/membership/member.ts';
 import {
   APPROVE,
   CLUSTERS,
@@ -20,7 +21,6 @@ import {
   failed,
   NOT_MEMBER,
   passed,
-  SECOND_US,
   untested,
   type Check,
   type Exam,
@@ -187,7 +187,7 @@ const tellsMembers: Check = {
       node.introduce();
       exam.isMember = await until(
         wire,
-        () => node.members.has(node.peer) && node.members.get(wire.target)?.state === 0,
+        () => node.members.has(node.peer) && node.members.get(wire.target)?.state === ALIVE,
         ANSWER_US,
       );
     }
@@ -200,9 +200,9 @@ const tellsMembers: Check = {
 const letsLeave: Check = {
   what: 'lets go of a member that says that it leaves',
   rule: 'R5.1-3',
+  isForMembers: true,
   async find(exam) {
     const { node, wire } = exam;
-    if (!exam.isMember) return NOT_MEMBER;
     node.leave();
     const isGone = (): boolean => node.members.get(node.peer)?.state === LEFT;
     for (let i = 0; i < 3 && !isGone(); i++) {

@@ -1,5 +1,6 @@
 import type { Manifest, NodeType } from '../../core/cluster/manifest.ts';
 import { NODE_TYPES } from '../../core/cluster/manifest.ts';
+import { SECOND_US } from '../../core/base/time.ts';
 import { ALIVE, bitOfType, type Member } from '../../core/cluster/membership/member.ts';
 import type { Want } from '../../core/routing/want.ts';
 import type { CheckReport, Outcome } from './report.ts';
@@ -7,7 +8,6 @@ import { Speaker } from './speaker.ts';
 import { TestNode } from './test-node.ts';
 import type { Wire } from './wire.ts';
 
-export const SECOND_US = 1_000_000;
 /** No node lies there: whatever may only be there must be refused. */
 export const ELSEWHERE = 'conform/elsewhere';
 const PROMPT_BYTES = 256;
@@ -25,6 +25,10 @@ export const untested = (reason: string): Finding => ({ outcome: 'not tested', d
 export interface Check {
   readonly what: string;
   readonly rule: string;
+  /** What only a member can see. */
+  readonly isForMembers?: true;
+  /** What only a node can be tested for that plays it. */
+  readonly role?: NodeType;
   find(exam: Exam): Promise<Finding>;
 }
 
@@ -113,8 +117,24 @@ export class Exam {
 
 export async function runChecks(exam: Exam, checks: readonly Check[]): Promise<CheckReport[]> {
   const reports: CheckReport[] = [];
-  for (const { what, rule, find } of checks) reports.push({ what, rule, ...(await find(exam)) });
+  for (const check of checks) {
+    const { what, rule } = check;
+    reports.push({ what, rule, ...(obstacleTo(exam, check) ?? (await check.find(exam))) });
+  }
   return reports;
+}
+
+const ROLES: Readonly<Record<NodeType, string>> = {
+  'pod-host': 'pod host',
+  compute: 'compute node',
+  gateway: 'gateway',
+  index: 'index node',
+  bridge: 'bridge',
+};
+
+function obstacleTo(exam: Exam, { isForMembers, role }: Check): Finding | null {
+  if (isForMembers === true && !exam.isMember) return NOT_MEMBER;
+  return role === undefined || exam.is(role) ? null : untested(`it is no ${ROLES[role]}`);
 }
 
 /** For what only a member can see. */

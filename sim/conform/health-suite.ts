@@ -1,6 +1,8 @@
+import { ALIVE } from '../../core/cluster/membership/member.ts';
+import { SECOND_US } from '../../core/base/time.ts';
 import { hashManifest } from '../../core/cluster/presence.ts';
 import { ACK, NACK, PING, PING_REQ } from '../../core/machine/kinds.ts';
-import { failed, NOT_MEMBER, passed, SECOND_US, untested, type Check, type Suite } from './exam.ts';
+import { failed, passed, untested, type Check, type Suite } from './exam.ts';
 import { until } from './speaker.ts';
 
 const PROBES = 5;
@@ -9,8 +11,8 @@ const BEATS = 3;
 const answersProbes: Check = {
   what: 'answers probes',
   rule: 'R5.2-2',
-  async find({ node, wire, isMember }) {
-    if (!isMember) return NOT_MEMBER;
+  isForMembers: true,
+  async find({ node, wire }) {
     const beganUs = wire.wallUs();
     for (let i = 0; i < PROBES; i++) {
       const heard = await node.ask(PING, { items: [] }, [ACK], SECOND_US);
@@ -23,8 +25,8 @@ const answersProbes: Check = {
 const probesMembers: Check = {
   what: 'probes its members',
   rule: 'R5.2-2',
-  async find({ node, wire, isMember }) {
-    if (!isMember) return NOT_MEMBER;
+  isForMembers: true,
+  async find({ node, wire }) {
     // Each round goes once through all members, one a second.
     const withinUs = (2 * node.members.size + 5) * SECOND_US;
     const isProbed = await until(wire, () => node.pings > 0, withinUs);
@@ -35,11 +37,11 @@ const probesMembers: Check = {
 const probesForOthers: Check = {
   what: 'probes another when asked to',
   rule: 'R5.2-2',
+  isForMembers: true,
   async find(exam) {
-    const { node, wire, isMember } = exam;
-    if (!isMember) return NOT_MEMBER;
+    const { node, wire } = exam;
     const others = [...node.members.values()].filter(
-      ({ peer, state }) => state === 0 && peer !== node.peer && peer !== wire.target,
+      ({ peer, state }) => state === ALIVE && peer !== node.peer && peer !== wire.target,
     );
     if (others.length === 0) return untested('there is no third member');
     for (const { peer } of others.slice(0, 3)) {
@@ -53,9 +55,9 @@ const probesForOthers: Check = {
 const beats: Check = {
   what: 'tells index nodes with heartbeats how much it has to do',
   rule: 'R5.2-2',
+  isForMembers: true,
   async find(exam) {
-    const { node, wire, isMember } = exam;
-    if (!isMember) return NOT_MEMBER;
+    const { node, wire } = exam;
     const count = (): number => node.beats.get(wire.target)?.count ?? 0;
     if (!(await until(wire, () => count() >= BEATS, 20 * SECOND_US)))
       return failed(`${count()} heartbeats in 20 s`);
@@ -73,8 +75,8 @@ const beats: Check = {
 const announces: Check = {
   what: 'declares itself in a manifest that it has signed',
   rule: 'R4-3',
-  async find({ node, wire, isMember }) {
-    if (!isMember) return NOT_MEMBER;
+  isForMembers: true,
+  async find({ node, wire }) {
     await until(wire, () => node.manifests.has(wire.target), 10 * SECOND_US);
     const announced = node.manifests.get(wire.target);
     if (announced === undefined)

@@ -1,3 +1,4 @@
+import { SECOND_US } from '../../core/base/time.ts';
 import {
   CHUNK,
   CHUNK_WANTED,
@@ -29,7 +30,6 @@ import {
   failed,
   NOT_MEMBER,
   passed,
-  SECOND_US,
   untested,
   type Check,
   type Exam,
@@ -131,9 +131,9 @@ const rollsBack: Check = {
 const handsOutTheTruth: Check = {
   what: 'hands out what the publisher has signed, and nothing else',
   rule: 'R7.2-1',
+  isForMembers: true,
+  role: 'compute',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('compute')) return untested('it is no compute node');
     const entry = await findHeldEntry(exam);
     if (entry === null) return untested('it has no version of a model that moves');
     const { node, wire } = exam;

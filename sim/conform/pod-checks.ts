@@ -1,3 +1,4 @@
+import { SECOND_US } from '../../core/base/time.ts';
 import {
   POD_DELETE,
   POD_DELETED,
@@ -19,7 +20,6 @@ import {
   failed,
   NOT_MEMBER,
   passed,
-  SECOND_US,
   untested,
   type Check,
   type Exam,

@@ -1,11 +1,10 @@
+import { SECOND_US } from '../../core/base/time.ts';
 import { ANSWER, ASK, CROSS, REFUSED, RUN, type Answer } from '../../core/machine/kinds.ts';
 import { coversRegion } from '../../core/policy/regions.ts';
 import {
   ELSEWHERE,
   failed,
-  NOT_MEMBER,
   passed,
-  SECOND_US,
   untested,
   type Check,
   type Exam,
@@ -20,9 +19,9 @@ const SERVED_US = 25 * SECOND_US;
 const computesWhereAllowed: Check = {
   what: 'computes nothing that may not be computed where it lies',
   rule: 'R5.3-4',
+  isForMembers: true,
+  role: 'compute',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('compute')) return untested('it is no compute node');
     const { node, wire, region } = exam;
     const model = exam.modelAt(wire.target);
     if (model === null) return untested('it offers no model');
@@ -41,8 +40,8 @@ const computesWhereAllowed: Check = {
 const keepsPromptsIn: Check = {
   what: 'passes no prompt on to where it may not be computed',
   rule: 'R5.3-4',
+  role: 'gateway',
   async find(exam) {
-    if (!exam.is('gateway')) return untested('it is no gateway');
     const { person, region } = exam;
     const model = exam.modelAnywhere();
     if (model === null) return untested('nobody in its cluster has told the test node of a model');
@@ -67,9 +66,9 @@ function judgePlace({ node, region: allowed }: Exam, { region, servedBy }: Answe
 const crossesOnlyWhereAllowed: Check = {
   what: 'takes no prompt over a border to where it may not be computed',
   rule: 'R5.3-4',
+  isForMembers: true,
+  role: 'bridge',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('bridge')) return untested('it is no bridge');
     const want = exam.want(exam.modelAnywhere() ?? 'conform/none', [ELSEWHERE]);
     const heard = await exam.node.ask(CROSS, { want, path: [] }, [ANSWER], SERVED_US);
     return heard?.kind === REFUSED ? passed(describeAnswer(heard)) : failed(describeAnswer(heard));

@@ -55,7 +55,7 @@ export class Speaker {
     );
   }
 
-  /** The first that is so, of what was heard after `from`. */
+  /** The first that is so, of all that was heard: what came before this was asked counts, too. */
   async listen(isIt: (heard: Heard) => boolean, withinUs: number): Promise<Heard | null> {
     const untilUs = this.wire.wallUs() + withinUs;
     for (;;) {

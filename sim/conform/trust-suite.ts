@@ -1,3 +1,4 @@
+import { SECOND_US } from '../../core/base/time.ts';
 import type { Attestation } from '../../core/cluster/manifest.ts';
 import { Encoder } from '../../core/machine/codec.ts';
 import {
@@ -18,17 +19,7 @@ import {
 } from '../../core/machine/kinds.ts';
 import { TRUST_TOO_LOW } from '../../core/routing/outcomes.ts';
 import { attestationBytes } from '../../core/trust/attestation.ts';
-import {
-  failed,
-  NOT_MEMBER,
-  passed,
-  SECOND_US,
-  untested,
-  type Check,
-  type Exam,
-  type Finding,
-  type Suite,
-} from './exam.ts';
+import { failed, passed, untested, type Check, type Exam, type Finding, type Suite } from './exam.ts';
 import { codeOf, describeAnswer } from './speaker.ts';
 
 const ANSWER_US = 5 * SECOND_US;
@@ -64,9 +55,9 @@ function findBait(minTrust: number): Find {
 const countsNoClaims: Check = {
   what: 'lists who claims to be verified, and has no attestation, as experimental',
   rule: 'R4-4',
+  isForMembers: true,
+  role: 'index',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('index')) return untested('it is no index node');
     const { manifest, version, signature } = exam.node.application(VERIFIED);
     return judgeTrust(await listBait(exam, { manifest, version, signature, attestations: [] }));
   },
@@ -75,9 +66,9 @@ const countsNoClaims: Check = {
 const countsNoOwnAttestations: Check = {
   what: 'counts no attestation that is not of an attestor of its cluster',
   rule: 'R4-4',
+  isForMembers: true,
+  role: 'index',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('index')) return untested('it is no index node');
     const { node, person, wire } = exam;
     const { manifest, version, signature } = node.application(VERIFIED);
     const terms = {
@@ -98,9 +89,9 @@ function judgeTrust(found: Candidate | Finding): Finding {
 const namesNobodyToTheUntrusted: Check = {
   what: 'names nobody for requests that are no tests to who is trusted with tests only',
   rule: 'R8.1-2',
+  isForMembers: true,
+  role: 'index',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('index')) return untested('it is no index node');
     const heard = await exam.node.ask(FIND, findBait(COMMUNITY), [FOUND], ANSWER_US);
     return codeOf(heard) === TRUST_TOO_LOW ? passed() : failed(describeAnswer(heard));
   },
@@ -109,9 +100,9 @@ const namesNobodyToTheUntrusted: Check = {
 const refusesAboveItsLevel: Check = {
   what: 'refuses to compute what asks for more trust than it has',
   rule: 'R8.1-2',
+  isForMembers: true,
+  role: 'compute',
   async find(exam) {
-    if (!exam.isMember) return NOT_MEMBER;
-    if (!exam.is('compute')) return untested('it is no compute node');
     const { node, wire } = exam;
     const announced = node.manifests.get(wire.target);
     const model = exam.modelAt(wire.target);
@@ -129,8 +120,8 @@ const refusesAboveItsLevel: Check = {
 const servesByTheTrusted: Check = {
   what: 'has what is personal answered by nodes alone that are of the community or above',
   rule: 'R8.1-2',
+  role: 'gateway',
   async find(exam) {
-    if (!exam.is('gateway')) return untested('it is no gateway');
     const { node, person, wire } = exam;
     const model = exam.modelAnywhere();
     if (model === null) return untested('nobody in its cluster has told the test node of a model');

@@ -39,7 +39,7 @@ export function sign(world: World, machine: Machine, { hash }: Sign): DeviceAnsw
 }
 
 /** What keys are wrapped with for a machine since it was last booted. */
-export function agreementOf({ key, lives }: Machine): string {
+function agreementOf({ key, lives }: Machine): string {
   return `agreement-${hexWord(key)}-${lives}`;
 }
 

@@ -76,7 +76,18 @@ export function isCovered(region: string, selectors: readonly string[]): boolean
   return false;
 }
 
-/** Whether the disk of a node says somewhere in this run that it has synced what it has not. */
-export function hasLied({ scenario }: World, name: string): boolean {
-  return scenario.faults.some((fault) => fault.kind === 'lostWrite' && fault.nodes.includes(name));
+/** Whether the disk of a node, or of any, says somewhere in this run that it has synced what it has not. */
+export function hasLied({ scenario }: World, name?: string): boolean {
+  return scenario.faults.some(
+    (fault) => fault.kind === 'lostWrite' && (name === undefined || fault.nodes.includes(name)),
+  );
+}
+
+/** Which disks have rotted by now, and when. */
+export function rottedBy({ scenario, nowUs }: World): { readonly node: string; readonly atUs: number }[] {
+  return scenario.faults.flatMap((fault) =>
+    fault.kind === 'bitRot' && fault.atUs <= nowUs
+      ? fault.nodes.map((node) => ({ node, atUs: fault.atUs }))
+      : [],
+  );
 }

@@ -40,6 +40,7 @@ export class PodsAtHome extends Invariant {
   }
 
   override onTick(world: World): void {
+    if (world.podOwners.pods.length === 0) return;
     for (const { spec, platter, isUp, index } of world.machines) {
       for (const hash of platter.contents.keys()) {
         const pod = this.lineage.podOf(hash);

@@ -5,7 +5,7 @@ import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';
 import { keyOf } from './access-consented.ts';
-import { Invariant } from './invariant.ts';
+import { hasLied, Invariant, rottedBy } from './invariant.ts';
 import { nameOf } from './pods-at-home.ts';
 
 /** A host that has written a receipt gives the data out, or says that it does not, within so long. */
@@ -74,8 +74,7 @@ export class ReceiptsTrue extends Invariant {
 
   override onTick(world: World): void {
     if (this.asked.size === 0) return;
-    const isLying = world.scenario.faults.some(({ kind }) => kind === 'lostWrite');
-    if (isLying) return;
+    if (hasLied(world)) return;
     const kept = new Set<string>();
     for (const machine of world.machines.filter(({ spec }) => spec.types.includes('pod-host')))
       for (const pod of world.podOwners.pods)
@@ -88,7 +87,7 @@ export class ReceiptsTrue extends Invariant {
       const { lives, bootCount, spec } = world.machines[host];
       // Of a disk that was wiped or has rotted, and of a pod that is no more, nothing was promised.
       if (kept.has(key) || lives !== bootCount || pod.deletedUs < Infinity) continue;
-      if (hasRotted(world, spec.name)) continue;
+      if (rottedBy(world).some(({ node }) => node === spec.name)) continue;
       this.checked++;
       this.violate(world, `${nameOf(pod)}: the receipt of a use is on no disk any more`);
       this.given.delete(key);
@@ -119,10 +118,4 @@ function receiptsOn({ platter }: Machine, { id }: OwnedPod): readonly Receipt[] 
 
 function requestOf({ asker, askerBoot, n }: Receipt): string {
   return keyOf({ origin: asker, originBoot: askerBoot, n });
-}
-
-function hasRotted({ scenario, nowUs }: World, name: string): boolean {
-  return scenario.faults.some(
-    (fault) => fault.kind === 'bitRot' && fault.atUs <= nowUs && fault.nodes.includes(name),
-  );
 }

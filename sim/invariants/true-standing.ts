@@ -46,6 +46,7 @@ export class TrueStanding {
   }
 
   private earnedBy(world: World, peer: number): number {
+    if (!this.said.has(peer)) return 1;
     const { risePeerUs, riseCommunityUs, communityVouches, communityControllers, levelUs } =
       world.scenario.parameters;
     // What a node was told holds a while longer.
@@ -72,9 +73,10 @@ export class TrueStanding {
 
 /** Whether an auditor that counts in its cluster has said all that it takes. What a node was told holds a while longer. */
 function isAudited({ scenario, nowUs }: World, { name, cluster }: ResolvedNode): boolean {
+  if (scenario.audits === undefined) return false;
   const accredited = scenario.clusters.find((one) => one.name === cluster)?.auditors ?? [];
   const { levelUs, auditUs, auditPledgePpm } = scenario.parameters;
-  return (scenario.audits ?? []).some(
+  return scenario.audits.some(
     ({ by, subject, promisedPpm, disclosure, fromUs, untilUs }) =>
       subject === name &&
       accredited.includes(by) &&

@@ -1,6 +1,6 @@
 import type { OwnedPod, PodRequest } from '../owned-pod.ts';
 import type { World } from '../world.ts';
-import { Invariant } from './invariant.ts';
+import { hasLied, Invariant, rottedBy } from './invariant.ts';
 import { isReadable } from './pod-remains.ts';
 import { nameOf } from './pods-at-home.ts';
 
@@ -47,20 +47,17 @@ function isKept({ policies }: OwnedPod): boolean {
 
 function isBeyondPromise(world: World): boolean {
   const wiped = world.machines.filter(({ lives, bootCount }) => lives !== bootCount).length;
-  const isLying = world.scenario.faults.some(({ kind }) => kind === 'lostWrite');
-  return wiped > 1 || isLying || isRotten(world, wiped > 0);
+  return wiped > 1 || hasLied(world) || isRotten(world, wiped > 0);
 }
 
 /** So long after a disk has rotted others have made good what it had. */
 const REFILL_US = 60_000_000;
 
 /** Whether the disks of two hosts have rotted before either can have been made good, or of one when another's was wiped. */
-function isRotten({ scenario, nowUs }: World, isWiped: boolean): boolean {
-  const rotted = scenario.faults.flatMap((fault) =>
-    fault.kind === 'bitRot' && fault.atUs <= nowUs ? fault.nodes.map((node) => ({ node, fault })) : [],
-  );
+function isRotten(world: World, isWiped: boolean): boolean {
+  const rotted = rottedBy(world);
   if (isWiped) return rotted.length > 0;
-  return rotted.some(({ node, fault }) =>
-    rotted.some((other) => other.node !== node && Math.abs(other.fault.atUs - fault.atUs) < REFILL_US),
+  return rotted.some(({ node, atUs }) =>
+    rotted.some((other) => other.node !== node && Math.abs(other.atUs - atUs) < REFILL_US),
   );
 }

@@ -40,7 +40,7 @@ import { formatDuration } from './units.ts';
 import { modelName, regionPath, regionsField, TRUST_LEVELS, trustLevel } from './word-fields.ts';
 
 /** Versions of one model in a scenario. */
-export const MAX_VERSIONS = 16;
+const MAX_VERSIONS = 16;
 
 /** The scenario language, section by section: what is written, checked one field at a time. */
 

@@ -137,8 +137,6 @@ describe('laws of pods', () => {
       const rule = compilePolicy(home, policy);
       const { node } = rig.station('host-1');
       const none = {
-        freeBytes: 1,
-        maxPodBytes: 1,
         agreement: 'one',
         isLeaving: false,
         boot: 1,

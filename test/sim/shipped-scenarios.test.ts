@@ -9,28 +9,28 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 /** What the shipped scenarios come to. A change of a digest is explained in the commit that makes it. */
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'agents-at-work.yaml': { digest: '4bad736629f0fbdc', verdict: 'pass' },
-  'bad-model.yaml': { digest: '5b84917b0654a23f', verdict: 'pass' },
-  'captured-vouchers.yaml': { digest: 'e551e29035ac506d', verdict: 'pass' },
+  'bad-model.yaml': { digest: '851fb325724d25a7', verdict: 'pass' },
+  'captured-vouchers.yaml': { digest: '909617644e33e0c3', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: 'e18bb7a3dc9e988a', verdict: 'violated' },
   'flapping-link.yaml': { digest: 'cc24a29833b30e91', verdict: 'pass' },
   'gpu-shortage.yaml': { digest: 'ec2451eaecda14aa', verdict: 'pass' },
   'index-lost.yaml': { digest: '5201d31718c640a5', verdict: 'pass' },
-  'model-rollout.yaml': { digest: 'a2301f2df0212e0d', verdict: 'pass' },
+  'model-rollout.yaml': { digest: '0e3aa187c38d039e', verdict: 'pass' },
   'newcomers.yaml': { digest: 'c897ef9732499e6f', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '0a58e6ad49b069fa', verdict: 'pass' },
-  'quickstart.yaml': { digest: 'b573a38cb981ad93', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'b4ce46ee339cb48e', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: '570c69d0ca194b09', verdict: 'pass' },
   'replaying-bridge.yaml': { digest: '2f231eb66a9c7cae', verdict: 'pass' },
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
-  'consent-revoked.yaml': { digest: 'dac023a4f19ad769', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '85c6991d9faa4c4c', verdict: 'pass' },
-  'pods-at-home.yaml': { digest: '91c0068c7112648f', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: '5bbb1d8a915c5a38', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '67ec14a45815f17c', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '4a0b2f2250abbbf3', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: '3907121019fbb375', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '968e3f71e93d1137', verdict: 'pass' },
+  'pods-at-home.yaml': { digest: 'be2eebe8628d119a', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: 'f06b704633c5d6d6', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: 'd5e5bbacacbb80f2', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '643a3d77bda7934a', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {

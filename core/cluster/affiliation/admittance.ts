@@ -18,7 +18,6 @@ import { countRefusal, REFUSAL_OUTSIDE, REFUSAL_STRANGER } from '../../machine/r
 import { reply } from '../../machine/speech.ts';
 import { NOT_ADMITTED, NOT_READY } from '../../routing/outcomes.ts';
 import { certificateOf, hasLeft, hasRunOut } from './affiliation.ts';
-import { expireMembers } from '../membership/expiry.ts';
 import { LEFT } from '../membership/member.ts';
 import { askStranger } from '../membership/push-pull.ts';
 import { sessionWith } from '../border/sessions.ts';
@@ -35,7 +34,6 @@ const AGAIN_US = 500_000;
  */
 export function isTurnedAway(node: Node, now: Now, out: Outbox, envelope: Envelope): boolean {
   const { kind, from } = envelope;
-  expireMembers(node, now, out);
   if (kind === PING && node.membership !== null && node.membership.table.find(from) < 0)
     askStranger(node, node.membership, now, out, from);
   if (KINDS[kind]?.isForMembers !== true || from === node.self || node.config.detector !== 'swim')

@@ -21,15 +21,8 @@ import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
 import { admissionHash, admit } from '../../trust/admission.ts';
 import type { AdmissionTerms, Certificate } from '../../trust/documents.ts';
 import { genesisHash } from '../../trust/genesis.ts';
-import {
-  affiliationOf,
-  certificateOf,
-  isDeparting,
-  owedFor,
-  pay,
-  type Affiliation,
-  type Candidacy,
-} from './affiliation.ts';
+import { isOwnAdmitted } from '../membership/expiry.ts';
+import { affiliationOf, isDeparting, owedFor, pay, type Affiliation, type Candidacy } from './affiliation.ts';
 import { knownCertificate } from '../membership/detector.ts';
 import { hashManifest } from '../presence.ts';
 import { findFault } from '../validation.ts';
@@ -43,8 +36,7 @@ export function onApplication(
   application: Application,
 ): void {
   const { certificate } = envelope.body as Join;
-  const own = admit(node.pure, node.config.genesis, certificateOf(node), node.self, now);
-  if (own !== null || isDeparting(node)) {
+  if (!isOwnAdmitted(node, now) || isDeparting(node)) {
     refuse(node, out, envelope, NOT_READY, REFUSAL_OUTSIDE, 'this node is no member itself');
     return;
   }

@@ -196,7 +196,7 @@ export function accuse(
   const state = table.stateAt(row);
   if (incarnation < known || (incarnation === known && !isLiveState(state))) return;
   const peer = table.peerAt(row);
-  const accuser = isAccuser(node, membership, peer, from) ? from : NOBODY;
+  const accuser = isAccuser(membership, peer, from) ? from : NOBODY;
   if (state === SUSPECT && incarnation === known) {
     confirm(node, membership, now, peer, accuser);
     return;
@@ -222,7 +222,7 @@ export function accuse(
 }
 
 /** Only a live member's word counts, and not of itself. */
-function isAccuser(_node: Node, { table }: Membership, peer: Peer, from: Peer): boolean {
+function isAccuser({ table }: Membership, peer: Peer, from: Peer): boolean {
   if (from === peer || from === NOBODY) return false;
   const row = table.find(from);
   return row >= 0 && table.isLiveAt(row);

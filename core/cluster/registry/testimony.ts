@@ -3,7 +3,7 @@ import { Digest } from '../../base/digest.ts';
 import { drawBelow, drawSome } from '../../base/rng.ts';
 import { NEVER_US, type Now } from '../../base/time.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
-import { LEVEL, NOTE_LEVEL, TESTIMONY, TESTIMONY_SUM } from '../../machine/kinds.ts';
+import { LEVEL, TESTIMONY, TESTIMONY_SUM } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { countRefusal, REFUSAL_FORGED, REFUSAL_MISPLACED } from '../../machine/refusals.ts';
 import { foldValue } from '../../machine/snapshot.ts';
@@ -33,6 +33,7 @@ import {
 } from '../../trust/standing-documents.ts';
 import { indexNodesOf, isIndexNode } from '../membership/detector.ts';
 import { firstToHear } from '../presence.ts';
+import { otherIndexNodes } from './registry.ts';
 
 /** How documents on trust come to the index nodes of a cluster, and what follows from them comes back (R8.1-3). */
 
@@ -162,8 +163,7 @@ function passOnTestimonies(node: Node, book: StandingBook, out: Outbox): void {
   const speakers = [...book.pending.keys()].sort(
     (left, right) => node.pure.rank(left) - node.pure.rank(right),
   );
-  const others = indexNodesOf(node).filter((peer) => peer !== node.self);
-  for (const to of drawSome(node.random, others, node.config.parameters.passFanout))
+  for (const to of drawSome(node.random, otherIndexNodes(node), node.config.parameters.passFanout))
     for (const speaker of speakers) push(node, book, out, to, speaker, book.pending.get(speaker)!);
   book.pending.clear();
 }
@@ -202,7 +202,7 @@ function workOut(node: Node, index: IndexNode, book: StandingBook, now: Now, out
     const before = book.earned.get(subject);
     book.earned.set(subject, { level: found.level, untilWallUs: found.untilWallUs });
     const isChanged = before?.level !== found.level;
-    if (isChanged) noteLevel(node, out, NOTE_LEVEL, subject, found.level, found.why.join('; '));
+    if (isChanged) noteLevel(node, out, subject, found.level, found.why.join('; '));
     const isOther = found.level !== rootOf(attested, now.wallUs).level;
     if ((isChanged && before !== undefined) || (isOther && (isChanged || isTelling))) {
       const holdsUs = Math.max(0, Math.min(parameters.levelUs, found.untilWallUs - now.wallUs));

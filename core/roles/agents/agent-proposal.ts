@@ -36,7 +36,7 @@ export function findPlanFault(pure: Pure, now: Now, asked: Plan, owner: Peer): s
 }
 
 /** The permission of a plan for one pod; whether it holds is decided where it is used. */
-export function permissionFor(
+function permissionFor(
   pure: Pure,
   { permissions }: Plan,
   hash: string,

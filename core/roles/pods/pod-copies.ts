@@ -76,11 +76,13 @@ export function pushEntry(node: Node, pods: PodHost, entry: PodEntry, now: Now, 
   const rule = ruleOf(entry.law);
   if (rule === null || (entry.copy === null && entry.keys.length === 0)) return;
   const byWallUs = waitingUntil(pods, entry);
-  const holders = desiredHolders(node, pods.fellows, now, entry.pod, rule);
   const isAway = ({ peer }: Place): boolean => peer !== node.self && isAlive(node, peer);
-  const alive = eligiblePlaces(node, pods.fellows, now, entry.pod, rule).filter(isAway);
   const targets =
-    byWallUs === 0 ? holders.filter(isAway) : alive.slice(0, node.config.parameters.podCopies - 1);
+    byWallUs === 0
+      ? desiredHolders(node, pods.fellows, now, entry.pod, rule).filter(isAway)
+      : eligiblePlaces(node, pods.fellows, now, entry.pod, rule)
+          .filter(isAway)
+          .slice(0, node.config.parameters.podCopies - 1);
   if (entry.copy !== null) pushCopy(node, pods, entry, now, out, targets, byWallUs);
   pushKeys(node, pods, entry, now, out, targets, byWallUs);
 }

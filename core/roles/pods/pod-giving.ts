@@ -5,7 +5,7 @@ import type { Node } from '../../machine/node-state.ts';
 import { EMERGENCY, FIRST_LOCK, READING_USE } from '../../policy/consent-documents.ts';
 import { visibleBook } from '../../policy/consent-book.ts';
 import { allowsStorage } from '../../policy/location-policy.ts';
-import { decideUse, type Limit, type UseVerdict } from '../../policy/use-of-pods.ts';
+import { decideUse, type Limit, type UseGrounds, type UseVerdict } from '../../policy/use-of-pods.ts';
 import {
   CONSENT_REQUIRED,
   DEADLINE_EXCEEDED,
@@ -38,7 +38,7 @@ function readerOf(node: Node, { use, permission }: PodRead, origin: Peer): Peer 
 }
 
 /** What consent says of a use here and now (R6.2-4). What is being given out is counted already. */
-export function judgeUse(
+function judgeUse(
   node: Node,
   now: Now,
   entry: PodEntry,
@@ -64,6 +64,20 @@ export function findUseFault(
   entry: PodEntry | undefined,
   isCounted = false,
 ): Fault | null {
+  const said = decideGiving(node, pods, now, read, origin, entry, isCounted);
+  return said !== null && 'code' in said ? said : null;
+}
+
+/** The same, with what the consent comes to where nothing is in the way; null: it is its owner's. */
+export function decideGiving(
+  node: Node,
+  pods: PodHost,
+  now: Now,
+  read: PodRead,
+  origin: Peer,
+  entry: PodEntry | undefined,
+  isCounted: boolean,
+): Fault | UseGrounds | null {
   const { owner, region, notAfterWallUs } = read;
   if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
     return fault(DEADLINE_EXCEEDED, 'it was to be read earlier');
@@ -85,7 +99,8 @@ export function findUseFault(
     return fault(NO_ELIGIBLE_NODE, 'the data are sealed, and nodes that run models open nothing');
   if (!hasLease(node, pods, now))
     return fault(NOT_READY, 'this host cannot be sure of what the owner has said just now');
-  return isCounted ? null : findCountFault(node, pods, entry, entry.wanted, verdict.limits);
+  const spent = isCounted ? null : findCountFault(node, pods, entry, entry.wanted, verdict.limits);
+  return spent ?? verdict;
 }
 
 /** Whether this host may give it out once more, and write that down. */
@@ -117,7 +132,7 @@ export function receiptOf(
   entry: PodEntry,
   read: PodRead,
   { origin: asker, originBoot: askerBoot, n }: Asker,
-  { authorisation, proposal, pattern }: Extract<UseVerdict, { shut: 0 }>,
+  { authorisation, proposal, pattern }: UseGrounds,
 ): Receipt {
   const copy = entry.wanted!;
   return {

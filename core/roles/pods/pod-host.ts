@@ -6,9 +6,9 @@ import { memberStateOf } from '../../cluster/membership/detector.ts';
 import type { Envelope, Outbox } from '../../machine/envelope.ts';
 import * as kinds from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
-import { reply } from '../../machine/speech.ts';
 import { NOT_READY, OVERLOADED } from '../../routing/outcomes.ts';
 import { onKeysDestroyed, onPodCopy, onPodKept, onPodOffer, onRepairAlarm, pushEntry } from './pod-copies.ts';
+import { fault, refuse } from './pod-faults.ts';
 import { onKeyed, onKeysListed, onPodKey, onPodKeyCopy, onWrapped, startKeys } from './pod-keys.ts';
 import { isFellow, meetHosts, onLease, onLeased, onRenewAlarm } from './pod-lease.ts';
 import { isClean, learnLaw, NO_BOOK, onEntryStored, queueTask, save, tellTask } from './pod-law.ts';
@@ -103,7 +103,7 @@ export function startPods(node: Node, pods: PodHost, now: Now, out: Outbox): voi
 export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): boolean {
   if (envelope.kind !== kinds.LEASE && isRequest(envelope.kind)) {
     if (now.monoUs >= pods.readyUs) onRequest(node, pods, now, out, envelope);
-    else refuse(node, out, envelope, 'it has just started');
+    else refuse(node, out, envelope, fault(NOT_READY, 'it has just started'));
     return true;
   }
   if (envelope.kind === kinds.LEASE) {
@@ -165,7 +165,7 @@ function onRequest(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: E
     return;
   }
   if (pods.works.size >= node.config.parameters.maxPodRequests) {
-    refuse(node, out, envelope, 'as many requests as it can take are open', OVERLOADED);
+    refuse(node, out, envelope, fault(OVERLOADED, 'as many requests as it can take are open'));
     return;
   }
   if (envelope.kind === kinds.POD_WRITE) onPodWrite(node, pods, now, out, envelope);
@@ -173,10 +173,6 @@ function onRequest(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: E
   else if (envelope.kind === kinds.POD_DELETE) onPodDelete(node, pods, now, out, envelope);
   else if (envelope.kind === kinds.POD_RULE) onPodRule(node, pods, now, out, envelope);
   else onPodConsent(node, pods, now, out, envelope);
-}
-
-function refuse(node: Node, out: Outbox, envelope: Envelope, detail: string, code = NOT_READY): void {
-  reply(node, out, envelope, kinds.REFUSED, { code, retryAfterUs: 500_000, detail, struck: [] });
 }
 
 /** Another host passes on what an owner has said. It is confirmed when it is on disk here, and no sooner. */

@@ -17,19 +17,17 @@ import type { Node } from '../../machine/node-state.ts';
 import { findConsentFault } from '../../policy/consent.ts';
 import { READING_USE } from '../../policy/consent-documents.ts';
 import { allowsStorage } from '../../policy/location-policy.ts';
-import { findPodPolicyFault, openingHash, podIdOf } from '../../policy/pod-documents.ts';
+import { openingHash, podIdOf } from '../../policy/pod-documents.ts';
 import {
   CONSENT_REQUIRED,
-  DEADLINE_EXCEEDED,
   NO_CAPABLE_NODE,
   NO_ELIGIBLE_NODE,
-  NOT_ADMITTED,
   NOT_READY,
   OVERLOADED,
 } from '../../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
 import { mayExport } from './pod-exports.ts';
-import { fault, findPlaceFault, GONE, refuse, type Fault } from './pod-faults.ts';
+import { fault, GONE, refuse, type Fault } from './pod-faults.ts';
 import { hasLease } from './pod-lease.ts';
 import { findUseFault, foundFor } from './pod-giving.ts';
 import { isOver, learnLaw, letGo, NO_BOOK, save } from './pod-law.ts';
@@ -55,6 +53,7 @@ import {
   type PodEntry,
   type PodHost,
 } from './pod-state.ts';
+import { findWriterFault, openPod } from './pod-writers.ts';
 
 /**
  * Keys of pods (R6.1-4). The first holder has one made; the others are handed it before a write counts as safe. A gateway is
@@ -139,21 +138,9 @@ export function onPodKey(node: Node, pods: PodHost, now: Now, out: Outbox, envel
     refuse(node, out, envelope, wrong);
     return;
   }
-  const entry = learnLaw(node, pods, now, out, {
-    pod,
-    policy: wanted.policy as PodKeyWanted['policy'],
-    deletion: null,
-    book: NO_BOOK,
-  });
-  const rule = entry === null ? null : ruleOf(entry.law);
-  const blocked =
-    entry === null
-      ? fault(OVERLOADED, 'there is no room for another pod')
-      : rule === null || isOver(entry, now)
-        ? GONE
-        : findPlaceFault(node, pods, now, pod, rule);
-  if (blocked !== null || entry === null) {
-    refuse(node, out, envelope, blocked ?? GONE);
+  const entry = openPod(node, pods, now, out, pod, wanted.policy);
+  if ('code' in entry) {
+    refuse(node, out, envelope, entry);
     return;
   }
   const { from: to, origin, originBoot, n, attempt } = envelope;
@@ -180,15 +167,9 @@ function findKeyFault(
 ): Fault | null {
   const { policy, region, notAfterWallUs } = wanted;
   const { terms } = policy;
-  if (terms.owner !== envelope.origin) return fault(NOT_ADMITTED, 'a pod is written by its owner');
-  if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
-    return fault(DEADLINE_EXCEEDED, 'it was to be written earlier');
-  const refusal = findPodPolicyFault(node.pure, policy);
-  if (refusal !== null) return fault(NO_ELIGIBLE_NODE, refusal);
   const entry = pods.entries.get(pod);
-  if (entry !== undefined && isOver(entry, now)) return GONE;
-  if ((entry?.law.policy?.terms.version ?? 0) > terms.version)
-    return fault(NO_ELIGIBLE_NODE, 'a newer policy of the pod is known: write under that one');
+  const wrong = findWriterFault(node, now, policy, notAfterWallUs, envelope.origin, entry);
+  if (wrong !== null) return wrong;
   if (!pods.areKeysListed || (entry !== undefined && entry.destroying !== 0))
     return fault(NOT_READY, 'its keys are being looked after');
   if (pods.keyAsks.size >= node.config.parameters.maxPodRequests)

@@ -11,7 +11,7 @@ import { reply } from '../../machine/speech.ts';
 import { EXPERIMENTAL, keepValid, ownTrust } from '../../trust/attestation.ts';
 import { learnLaw } from './pod-law.ts';
 import { MAX_CIRCLE, MAX_LAWS_TOLD, type Lease, type Leased } from './pod-records.ts';
-import { entriesInOrder, usedBytes, type Fellow, type Fellows, type PodHost } from './pod-state.ts';
+import type { Fellow, Fellows, PodHost } from './pod-state.ts';
 
 /**
  * Leases on policies (R6.1-3). A host may export what its owner does not ask for just now only while a majority of the pod hosts
@@ -77,7 +77,7 @@ function askLease(node: Node, fellows: Fellows, now: Now, out: Outbox, peer: Pee
 function fellowOf(fellows: Fellows, peer: Peer): Fellow {
   let fellow = fellows.get(peer);
   if (fellow === undefined) {
-    const none = { region: '', freeBytes: 0, maxPodBytes: 0, trust: EXPERIMENTAL, attestations: [] };
+    const none = { region: '', trust: EXPERIMENTAL, attestations: [] };
     fellow = {
       ...none,
       agreement: '',
@@ -100,7 +100,7 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
   const from = boot === node.bootCount ? seen : 0;
   const news =
     wantsLaws && isFellow(node, envelope.from)
-      ? entriesInOrder(pods)
+      ? [...pods.entries.values()]
           .filter(({ law, lawSeq }) => lawSeq > from && (law.policy !== null || law.deletion !== null))
           .sort((left, right) => left.lawSeq - right.lawSeq)
       : [];
@@ -113,8 +113,6 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
     isComplete,
     laws: told.map(({ law }) => law),
     region: node.config.manifest.region,
-    freeBytes: Math.max(0, storage.availableBytes - usedBytes(pods)),
-    maxPodBytes: storage.maxPodBytes,
     trust: ownTrust(node, now),
     attestations: boot === node.bootCount ? [] : (node.config.attestations as Leased['attestations']),
     agreement: storage.encryption ? pods.agreement : '',
@@ -127,13 +125,10 @@ export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelo
 export function hearFellow(node: Node, fellows: Fellows, now: Now, envelope: Envelope): Fellow | null {
   const fellow = fellows.get(envelope.from);
   if (fellow === undefined || fellow.askedN !== envelope.n) return null;
-  const { boot, region, freeBytes, maxPodBytes, trust, attestations, agreement, isLeaving } =
-    envelope.body as Leased;
+  const { boot, region, trust, attestations, agreement, isLeaving } = envelope.body as Leased;
   fellow.askedN = 0;
   fellow.heardUs = now.monoUs;
   fellow.region = region;
-  fellow.freeBytes = freeBytes;
-  fellow.maxPodBytes = maxPodBytes;
   fellow.trust = trust;
   // It names them to who has not heard this boot of it yet: they are checked once.
   if (boot !== fellow.boot) fellow.attestations = keepValid(node, { id: envelope.from }, attestations);

@@ -23,7 +23,7 @@ export interface Place {
 }
 
 /** Every pod draws an order of hosts of its own, which hosts that come and go do not change (rendezvous hashing). */
-export function weightOf(node: Node, pod: string, host: Peer): number {
+function weightOf(node: Node, pod: string, host: Peer): number {
   const word = parseInt(pod.slice(0, 12), 16);
   return mixInteger(mixInteger(0x70d, Number.isNaN(word) ? 0 : word), node.pure.rank(host)) >>> 0;
 }
@@ -34,10 +34,10 @@ export function rankPlaces<P extends Pick<Place, 'peer'>>(
   pod: string,
   places: readonly P[],
 ): P[] {
-  return [...places].sort((left, right) => {
-    const difference = weightOf(node, pod, right.peer) - weightOf(node, pod, left.peer);
-    return difference !== 0 ? difference : node.pure.rank(left.peer) - node.pure.rank(right.peer);
-  });
+  return places
+    .map((place) => ({ place, weight: weightOf(node, pod, place.peer), rank: node.pure.rank(place.peer) }))
+    .sort((left, right) => right.weight - left.weight || left.rank - right.rank)
+    .map(({ place }) => place);
 }
 
 export function ownPlace(node: Node, now: Now): Place {

@@ -1,4 +1,5 @@
 import type { Peer, Pure } from '../../base/peers.ts';
+import { compareTexts } from '../../policy/consent-book.ts';
 import type { Limit } from '../../policy/use-of-pods.ts';
 import { MAX_OPEN_RECEIPTS, MAX_SPENT, type PodCopy, type Receipt, type SpentAtHost } from './pod-records.ts';
 import { compareDots, countOf, joinVectors, nextDotOf, type Dot, type Vector } from './pod-version.ts';
@@ -40,10 +41,6 @@ function joinSpent(pure: Order, left: readonly SpentAtHost[], right: readonly Sp
 
 function isSameAccount(one: SpentAtHost, other: SpentAtHost): boolean {
   return one.under === other.under && one.host === other.host && one.epoch === other.epoch;
-}
-
-function compareTexts(left: string, right: string): number {
-  return left === right ? 0 : left < right ? -1 : 1;
 }
 
 /** The next receipt of a host: unlike every one that it has written. */

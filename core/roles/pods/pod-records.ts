@@ -105,8 +105,6 @@ export const leasedBody = record({
   isComplete: flag,
   laws: list(podLawShape, MAX_LAWS_TOLD),
   region: name,
-  freeBytes: integer,
-  maxPodBytes: integer,
   /** What the host holds itself to be worth (R8.1-2), and what shows it to who has not heard this boot yet. */
   trust: upTo(4),
   attestations: list(attestationShape, MAX_ATTESTATIONS),

@@ -7,18 +7,11 @@ import { reply } from '../../machine/speech.ts';
 import { isDurablePlace } from '../../policy/location-policy.ts';
 import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
 import type { PodPolicy } from '../../policy/pod-terms.ts';
-import {
-  DEADLINE_EXCEEDED,
-  NO_CAPABLE_NODE,
-  NO_ELIGIBLE_NODE,
-  NOT_ADMITTED,
-  OVERLOADED,
-} from '../../routing/outcomes.ts';
-import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
+import { NO_CAPABLE_NODE, NO_ELIGIBLE_NODE, NOT_ADMITTED, OVERLOADED } from '../../routing/outcomes.ts';
 import { EMPTY_COPY, joinCopies } from './pod-copies.ts';
 import { isSealed } from './pod-exports.ts';
-import { fault, findPlaceFault, GONE, refuse, type Fault } from './pod-faults.ts';
-import { findUseFault, judgeUse, receiptOf } from './pod-giving.ts';
+import { fault, GONE, refuse, type Fault } from './pod-faults.ts';
+import { decideGiving, receiptOf } from './pod-giving.ts';
 import { findOpeningFault, giveFound } from './pod-keys.ts';
 import { isOver, learnLaw, NO_BOOK } from './pod-law.ts';
 import { mayHold, placesOf, type Place } from './pod-placement.ts';
@@ -38,36 +31,25 @@ import {
 } from './pod-state.ts';
 import { MAX_OPEN_SIBLINGS, isSeen, MAX_VECTOR, nextDot, vectorOf, type Version } from './pod-version.ts';
 import { createWork, goOnWhenStored } from './pod-works.ts';
+import { findWriterFault, openPod } from './pod-writers.ts';
 
 /** An owner writes: a new version, after all that the owner has seen of the pod (R6.1-6). */
 export function onPodWrite(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
   const write = envelope.body as PodWrite;
   const { owner, number } = write.policy.terms;
   const pod = podIdOf(node.pure, owner, number);
-  const wrong = findWriteFault(node, pods, now, write, envelope, pods.entries.get(pod));
+  const wrong = findWriteFault(node, now, write, envelope, pods.entries.get(pod));
   if (wrong !== null) {
     refuse(node, out, envelope, wrong);
     return;
   }
-  const entry = learnLaw(node, pods, now, out, {
-    pod,
-    policy: write.policy as PodLaw['policy'],
-    deletion: null,
-    book: NO_BOOK,
-  });
-  const rule = entry === null ? null : ruleOf(entry.law);
-  const blocked =
-    entry === null
-      ? fault(OVERLOADED, 'there is no room for another pod')
-      : rule === null || isOver(entry, now)
-        ? GONE
-        : findPlaceFault(node, pods, now, pod, rule);
-  if (blocked !== null || entry === null) {
-    refuse(node, out, envelope, blocked ?? GONE);
+  const entry = openPod(node, pods, now, out, pod, write.policy);
+  if ('code' in entry) {
+    refuse(node, out, envelope, entry);
     return;
   }
   const known = findWritten(entry, envelope);
-  const version = known ?? versionOf(node, pods, entry, write, envelope, now);
+  const version = known ?? versionOf(node, entry, write, envelope, now);
   if (version === null) {
     // Written long since, and others after it.
     const vector = vectorOf(node.pure, entry.wanted?.versions ?? []);
@@ -87,20 +69,13 @@ export function onPodWrite(node: Node, pods: PodHost, now: Now, out: Outbox, env
 
 function findWriteFault(
   node: Node,
-  _pods: PodHost,
   now: Now,
   { policy, content, context, notAfterWallUs }: PodWrite,
   { origin }: Envelope,
   entry: PodEntry | undefined,
 ): Fault | null {
-  if (policy.terms.owner !== origin) return fault(NOT_ADMITTED, 'a pod is written by its owner');
-  if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
-    return fault(DEADLINE_EXCEEDED, 'it was to be written earlier');
-  if (entry !== undefined && isOver(entry, now)) return GONE;
-  const refusal = findPodPolicyFault(node.pure, policy);
-  if (refusal !== null) return fault(NO_ELIGIBLE_NODE, refusal);
-  if (entry?.law.policy && entry.law.policy.terms.version > policy.terms.version)
-    return fault(NO_ELIGIBLE_NODE, 'a newer policy of the pod is known: write under that one');
+  const wrong = findWriterFault(node, now, policy, notAfterWallUs, origin, entry);
+  if (wrong !== null) return wrong;
   if (policy.terms.policy.encryptionRequired && content.keyId === 0)
     return fault(NO_ELIGIBLE_NODE, 'the policy asks for sealed contents, and this one is not');
   if (content.keyId !== 0 && !(entry?.keys ?? []).includes(content.keyId))
@@ -137,7 +112,6 @@ function findWritten({ wanted }: PodEntry, { origin, originBoot, n }: Envelope):
 /** The version that a write makes; null if it has been made, and others came after it. */
 function versionOf(
   node: Node,
-  _pods: PodHost,
   { wanted }: PodEntry,
   { content, context }: PodWrite,
   { origin: writer, originBoot: writerBoot, n }: Envelope,
@@ -164,20 +138,19 @@ export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const entry = pods.entries.get(pod);
   // Who asks again for the same is given the same, under the receipt that there is.
   const isKnown = entry !== undefined && hasReceipt(entry, node.self, envelope);
-  const wrong = findUseFault(node, pods, now, read, envelope, entry, isKnown);
-  if (wrong !== null || entry === undefined) {
-    refuse(node, out, envelope, wrong ?? GONE);
+  const verdict = decideGiving(node, pods, now, read, envelope.origin, entry, isKnown);
+  if (entry === undefined || (verdict !== null && 'code' in verdict)) {
+    refuse(node, out, envelope, (verdict as Fault | null) ?? GONE);
     return;
   }
-  if (envelope.origin === read.owner) {
+  if (verdict === null) {
     const hasSealed = entry.copy!.versions.some(({ content }) => content.keyId !== 0);
     const shut = hasSealed ? findOpeningFault(node, now, read, read.owner, pod, envelope) : null;
     if (shut === null) giveFound(node, pods, now, out, entry, envelope.from, envelope, read);
     else refuse(node, out, envelope, shut);
     return;
   }
-  const verdict = judgeUse(node, now, entry, read, envelope.origin, isKnown);
-  if (!isKnown && verdict.shut === 0) {
+  if (!isKnown) {
     // What somebody else is given is on the owner's list before it is given out.
     const receipt = receiptOf(node, now, entry, read, envelope, verdict);
     const counted = addUse(node.pure, entry.wanted!, receipt, verdict.limits);

@@ -1,10 +1,10 @@
-import { KEYS } from '../../base/peers.ts';
 import type { Outbox } from '../../machine/envelope.ts';
 import { OPEN, SEAL } from '../../machine/key-kinds.ts';
 import { POD_WRITE } from '../../machine/kinds.ts';
 import type { Node } from '../../machine/node-state.ts';
 import type { Ref } from '../../machine/shape.ts';
 import { sealingHash } from '../../policy/pod-documents.ts';
+import { askKeys } from './pod-keys.ts';
 import type { PodFound, PodKeyGiven, PodWrite } from './pod-records.ts';
 import type { Version } from './pod-version.ts';
 
@@ -21,24 +21,18 @@ export function isToSeal(kind: number, body: unknown): boolean {
 }
 
 /** Whose request it is, and so what its content is bound to. */
-interface WriteId {
+interface RequestOfPod {
   readonly pod: string;
   readonly origin: number;
   readonly originBoot: number;
   readonly n: number;
 }
 
-function askKeys(node: Node, out: Outbox, kind: number, body: unknown): number {
-  const n = node.nextN++;
-  out.send(kind, node.self, KEYS, node.self, node.bootCount, n, 0, body);
-  return n;
-}
-
 /** Has a content sealed with the key that a host has given. Returns the number of the question. */
 export function askToSeal(
   node: Node,
   out: Outbox,
-  { pod, origin, originBoot, n }: WriteId,
+  { pod, origin, originBoot, n }: RequestOfPod,
   content: Ref,
   { key }: PodKeyGiven,
 ): number {

@@ -31,7 +31,7 @@ import {
 } from './pod-records.ts';
 import { versionShape } from './pod-version.ts';
 
-/** What to do when a pod's STORE is done: tell another host, go on with a request, or release what was read. */
+/** What to do when a pod's STORE is done: tell another host, or go on with a request. */
 export const TELL_KEPT = 0;
 export const GO_ON = 1;
 export const TELL_LAW = 2;
@@ -103,8 +103,6 @@ export type PodEntry = Of<typeof podEntryShape>;
 /** What another pod host says of itself, and how the lease with it stands. */
 const fellowShape = record({
   region: name,
-  freeBytes: integer,
-  maxPodBytes: integer,
   /** What it says that it is worth, and what attestors have really signed of it. */
   trust: upTo(4),
   attestations: list(shared(attestationShape), MAX_ATTESTATIONS),

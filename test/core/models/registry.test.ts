@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { REFUSAL_FULL } from '../../../core/machine/refusals.ts';
+import { MAX_TOLD } from '../../../core/models/model-bodies.ts';
 import { createModelHost } from '../../../core/models/model-state.ts';
 import {
   learnChannel,
@@ -32,6 +34,15 @@ describe('the registry of models', () => {
     expect(learnEntry(node, registry, foreign.entry)).to.equal(null);
     expect(learnEntry(node, registry, entry)).to.equal(id);
     expect(learnEntry(node, registry, entry), 'a second time').to.equal(null);
+  });
+
+  it('R7.1-1: is bounded: what is beyond is refused and counted, what is known may still change', () => {
+    const registry = create();
+    const many = Array.from({ length: MAX_TOLD + 1 }, (_, i) => release(rig, 100 + i));
+    const before = node.refusals[REFUSAL_FULL];
+    const taken = many.filter(({ entry }) => learnEntry(node, registry, entry) !== null);
+    expect([taken.length, registry.entries.size]).to.deep.equal([MAX_TOLD, MAX_TOLD]);
+    expect(node.refusals[REFUSAL_FULL] - before).to.equal(1);
   });
 
   it('R7.2-1: moves a channel forward only', () => {
