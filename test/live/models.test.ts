@@ -65,6 +65,9 @@ describe('models that move between live nodes', function () {
     ]);
     try {
       const bytes = await spread(town, holders);
+      // Whoever has just handed out much is asked after the others.
+      const isIdle = (name: string): boolean => town.node(name).live.driver.node.models!.handed === 0;
+      expect(await untilSo(() => Promise.resolve(holders.every(isIdle)))).to.equal(true);
       const before = holders.map((name) => servedBy(town, name));
       await town.node('puller').models.pullModel(MODEL);
       const given = holders.map((name, i) => servedBy(town, name) - before[i]!);
