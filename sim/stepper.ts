@@ -180,7 +180,6 @@ export class Stepper {
     }
     this.setClock(machine);
     try {
-      /** An alarm that has not been overtaken by an earlier one wakes the node. */
       wake(machine.node, this.now, this.out);
     } catch (error) {
       throw this.located(error, machine, null);
