@@ -38,7 +38,13 @@ export function createFetches({ pods }: Want): Fetch[] {
 }
 
 /** Why somebody's work may not be given the pods that it names, or null: what can be said without asking where they lie. */
-export function findPodsFault(node: Node, now: Now, want: Want, reader: Peer, use: number): string | null {
+export function findPodsFault(
+  node: Node,
+  now: Now,
+  want: Pick<Want, 'model' | 'pods'>,
+  reader: Peer,
+  use: number,
+): string | null {
   const { pure, config } = node;
   const today = { wallUs: now.wallUs, emergencyUs: config.parameters.emergencyUs };
   for (const { owner, number, plan, permission } of want.pods) {

@@ -139,8 +139,9 @@ export class Play {
         return `${models}; ${consent === null ? 'nobody has consented' : 'consented to'}`;
       }
       case kinds.AGENT_STATE: {
-        const { state, step, steps } = body as AgentState;
-        return `${AGENT_STATES[state]}, ${step} of ${steps} steps`;
+        const { state, step, steps, detail } = body as AgentState;
+        const why = detail === '' ? '' : `: ${detail}`;
+        return `${AGENT_STATES[state]}, ${step} of ${steps} steps${why}`;
       }
       case kinds.AGENT_STOP:
         return (body as StopAgent).isRevoked ? 'the consent is withdrawn' : '';
@@ -152,8 +153,9 @@ export class Play {
           : states.join();
       }
       case kinds.STEP_RESULT: {
-        const { step, answer } = body as StepResult;
-        return `step ${step}: ${answer.hash}`;
+        const { step, answer, used } = body as StepResult;
+        const pods = used.map(({ owner, number }) => `, with pod ${number} of ${this.nameOf(owner)}`);
+        return `step ${step}: ${answer.hash}${pods.join('')}`;
       }
       case kinds.FIND_HOLDERS:
         return (body as FindHolders).isToPass ? '' : 'to compare';

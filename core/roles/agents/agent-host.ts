@@ -20,6 +20,7 @@ import {
 import type { Node } from '../../machine/node-state.ts';
 import { reply } from '../../machine/speech.ts';
 import { findVersion } from '../../models/model-host.ts';
+import { AGENT_USE } from '../../policy/consent-documents.ts';
 import { isRegionAllowed } from '../../policy/regions.ts';
 import {
   CONSENT_REQUIRED,
@@ -54,10 +55,12 @@ import {
   hostOf,
   leftOf,
   recordOfAgent,
+  resultOf,
   stateOf,
   type Agent,
 } from './agent-state.ts';
 import { dropWaiting } from '../compute.ts';
+import { findPodsFault } from '../pod-context.ts';
 
 /** A step that could not be run, and a checkpoint that could not be written, are tried again after so long. */
 const RETRY_US = 1_000_000;
@@ -114,9 +117,8 @@ function onStep(node: Node, now: Now, out: Outbox, envelope: Envelope): void {
   const { step } = envelope.body as AskStep;
   const agent = findAgent(node, envelope);
   // What is not on disk yet might be made anew, and otherwise, after a crash.
-  const result = agent === undefined || step >= agent.released ? undefined : agent.results[step];
-  if (result === undefined) onList(node, now, out, envelope);
-  else reply(node, out, envelope, STEP_RESULT, { host: node.self, step, ...result });
+  if (agent === undefined || step >= agent.released) onList(node, now, out, envelope);
+  else reply(node, out, envelope, STEP_RESULT, resultOf(node, agent, step));
 }
 
 /** Whether a run that a node asks of itself is still wanted: a step may have been given up since. */
@@ -143,11 +145,11 @@ export function onStepAnswered(node: Node, now: Now, out: Outbox, envelope: Enve
     if (agent.results.length === agent.plan.plan.steps.length) end(node, agent, now, out, AGENT_DONE, OK);
     else save(node, agent, now, out);
   } else if (envelope.kind === REFUSED) {
-    const { code } = envelope.body as Refused;
+    const { code, detail } = envelope.body as Refused;
     const isHopeless = !isRetryable(code) || agent.tries > node.config.parameters.retries;
     // The owner of a pod that it is given has withdrawn the consent: it ends as if its own had.
-    if (code === CONSENT_REQUIRED) end(node, agent, now, out, AGENT_REVOKED, code);
-    else if (isHopeless) end(node, agent, now, out, AGENT_FAILED, code);
+    if (code === CONSENT_REQUIRED) end(node, agent, now, out, AGENT_REVOKED, code, detail);
+    else if (isHopeless) end(node, agent, now, out, AGENT_FAILED, code, detail);
     else setDue(node, agent, now.monoUs + RETRY_US);
   }
   return true;
@@ -210,8 +212,9 @@ function proceed(node: Node, agent: Agent, now: Now, out: Outbox): void {
   const step = agent.results.length;
   const { model, prompt, contextTokens, maxTokens } = plan.steps[step];
   const leftUs = leftOf(agent, now);
-  if (findPlanFault(node.pure, now, agent.plan, agent.origin) !== null) {
-    end(node, agent, now, out, AGENT_REVOKED, CONSENT_REQUIRED);
+  const shut = findPlanFault(node.pure, now, agent.plan, agent.origin);
+  if (shut !== null) {
+    end(node, agent, now, out, AGENT_REVOKED, CONSENT_REQUIRED, shut);
     return;
   }
   const isExhausted =
@@ -257,6 +260,8 @@ function findFault(
     return { code: NO_ELIGIBLE_NODE, detail: 'it may not be at work in this region' };
   if (plan.steps.length === 0 || plan.steps[0].prompt === null)
     return { code: NO_ELIGIBLE_NODE, detail: 'its first step is given nothing' };
+  const shut = findShutPods(node, now, asked, owner);
+  if (shut !== null) return shut;
   const absent = plan.steps.find(({ model }) => findVersion(node, model, now) === null);
   if (absent !== undefined)
     return { code: NO_CAPABLE_NODE, detail: `the model ${absent.model} is not installed here` };
@@ -265,9 +270,40 @@ function findFault(
   return null;
 }
 
-function end(node: Node, agent: Agent, now: Now, out: Outbox, state: number, code: ErrorCode): void {
+/** Why a step could not be given its pods, as far as that can be known before they are asked for (R6.2-4). */
+function findShutPods(
+  node: Node,
+  now: Now,
+  asked: Plan,
+  owner: Peer,
+): { code: ErrorCode; detail: string } | null {
+  const { region } = node.config.manifest;
+  for (const [step, { model }] of asked.plan.steps.entries()) {
+    const pods = podsOfStep(node.pure, asked, step);
+    // Another host may lie where the owner has been asked about.
+    if (pods.some(({ permission }) => !isRegionAllowed(permission!.proposal.terms.regions, region)))
+      return {
+        code: NO_ELIGIBLE_NODE,
+        detail: 'the owner of a pod that it touches was asked about other places',
+      };
+    const detail = findPodsFault(node, now, { model, pods }, owner, AGENT_USE);
+    if (detail !== null) return { code: CONSENT_REQUIRED, detail };
+  }
+  return null;
+}
+
+function end(
+  node: Node,
+  agent: Agent,
+  now: Now,
+  out: Outbox,
+  state: number,
+  code: ErrorCode,
+  detail = '',
+): void {
   // A step that waits for its turn would still be given what it is no longer to have.
   if (agent.attempt !== 0 && node.compute !== null) dropWaiting(node.compute, agent, agent.attempt);
+  agent.detail = detail;
   agent.state = state;
   agent.code = code;
   agent.attempt = 0;
@@ -314,7 +350,7 @@ function onUnstored(node: Node, agent: Agent, now: Now, out: Outbox): void {
 function release(node: Node, agent: Agent, now: Now, out: Outbox): void {
   const { origin, originBoot, n, desk } = agent;
   for (; agent.released < agent.results.length; agent.released++) {
-    const body = { host: node.self, step: agent.released, ...agent.results[agent.released] };
+    const body = resultOf(node, agent, agent.released);
     out.send(STEP_RESULT, node.self, desk, origin, originBoot, n, 0, body);
   }
   const state = stateOf(node, agent, now);

@@ -1,9 +1,21 @@
 import { name } from '../../cluster/manifest.ts';
-import { flag, integer, list, optional, peer, record, ref, upTo, type Of } from '../../machine/shape.ts';
-import { permissionShape } from '../../policy/consent-documents.ts';
+import {
+  flag,
+  integer,
+  list,
+  optional,
+  peer,
+  record,
+  ref,
+  text,
+  upTo,
+  type Of,
+} from '../../machine/shape.ts';
+import { hash, permissionShape } from '../../policy/consent-documents.ts';
 import { consentShape } from '../../policy/documents.ts';
 import { podId } from '../../policy/pod-terms.ts';
 import { ERROR_CODES } from '../../routing/outcomes.ts';
+import { MAX_DETAIL } from '../../routing/request-bodies.ts';
 import { MAX_PODS_OF_WANT } from '../../routing/want.ts';
 
 /** No agent has more steps. */
@@ -68,6 +80,8 @@ export const agentStateShape = record({
   state: upTo(AGENT_STATES.length - 1),
   /** Why it failed; OK if it did not. */
   code: upTo(ERROR_CODES.length - 1),
+  /** The same in words, for its owner; '' where there is nothing to say. */
+  detail: text(MAX_DETAIL),
   /** Steps that it has done, and how many there are. */
   step: integer,
   steps: integer,
@@ -76,8 +90,18 @@ export const agentStateShape = record({
 });
 export type AgentState = Readonly<Of<typeof agentStateShape>>;
 
-/** What a step has made. */
-export const stepResultShape = record({ host: peer, step: integer, answer: ref, generatedTokens: integer });
+/** A pod that a step was given, and under what: the hash of the proposal to which the pod's owner has consented. */
+const usedPodShape = record({ owner: peer, number: integer, proposal: hash });
+export type UsedPod = Readonly<Of<typeof usedPodShape>>;
+
+/** What a step has made, and of which pods besides its prompt (R6.2-4). */
+export const stepResultShape = record({
+  host: peer,
+  step: integer,
+  answer: ref,
+  generatedTokens: integer,
+  used: list(usedPodShape, MAX_PODS_OF_WANT),
+});
 export type StepResult = Readonly<Of<typeof stepResultShape>>;
 
 /** What its host must know of an agent to go on after a crash. */
@@ -90,6 +114,7 @@ export const agentRecordShape = record({
   plan: planShape,
   state: upTo(AGENT_STATES.length - 1),
   code: upTo(ERROR_CODES.length - 1),
+  detail: text(MAX_DETAIL),
   /** What each step that it has done has made: the checkpoint. */
   results: list(record({ answer: ref, generatedTokens: integer }), MAX_STEPS),
   spentTokens: integer,

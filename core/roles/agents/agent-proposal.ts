@@ -4,8 +4,9 @@ import { hashDocument } from '../../machine/codec.ts';
 import { MAX_DEADLINE_US, type PodOfWant, type Want } from '../../routing/want.ts';
 import { authorisationHash, findConsentFault, understandingHash } from '../../policy/consent.ts';
 import type { Permission } from '../../policy/consent-documents.ts';
+import { proposedHash } from '../../policy/consent-hashes.ts';
 import { podIdOf } from '../../policy/pod-documents.ts';
-import { proposedShape, type AgentStep, type Plan, type ProposedPlan } from './agent-plan.ts';
+import { proposedShape, type AgentStep, type Plan, type ProposedPlan, type UsedPod } from './agent-plan.ts';
 
 /** The hash that a consent to a plan names: another step, budget or region is another proposal. */
 export function proposalHash(pure: Pure, plan: ProposedPlan): string {
@@ -55,6 +56,14 @@ export function podsOfStep(pure: Pure, asked: Plan, step: number): PodOfWant[] {
   return asked.plan.steps[step].pods.map(({ owner, number }) => {
     const permission = permissionFor(pure, asked, hash, { owner, number }) as PodOfWant['permission'];
     return { owner, number, plan: hash, permission };
+  });
+}
+
+/** The same for its owner, once the step is done: every pod of it was used, and by just these permissions. */
+export function usesOfStep(pure: Pure, asked: Plan, step: number): UsedPod[] {
+  return podsOfStep(pure, asked, step).map(({ owner, number, permission }) => {
+    const proposal = permission === null ? '' : proposedHash(pure, permission.proposal.terms);
+    return { owner, number, proposal };
   });
 }
 

@@ -2,8 +2,21 @@ import type { Now } from '../../base/time.ts';
 import type { Envelope } from '../../machine/envelope.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { RequestTable } from '../../machine/request-table.ts';
-import { flag, integer, list, own, peer, record, ref, shared, upTo, type Of } from '../../machine/shape.ts';
+import {
+  flag,
+  integer,
+  list,
+  own,
+  peer,
+  record,
+  ref,
+  shared,
+  text,
+  upTo,
+  type Of,
+} from '../../machine/shape.ts';
 import { ERROR_CODES, OK } from '../../routing/outcomes.ts';
+import { MAX_DETAIL } from '../../routing/request-bodies.ts';
 import {
   AGENT_BEGUN,
   AGENT_STATES,
@@ -12,7 +25,9 @@ import {
   type AgentRecord,
   type AgentState,
   type Plan,
+  type StepResult,
 } from './agent-plan.ts';
+import { usesOfStep } from './agent-proposal.ts';
 
 /** An agent at work here, or one that has ended and is remembered. */
 const entryShape = record({
@@ -25,6 +40,7 @@ const entryShape = record({
   plan: shared(planShape),
   state: upTo(AGENT_STATES.length - 1),
   code: upTo(ERROR_CODES.length - 1),
+  detail: text(MAX_DETAIL),
   results: list(shared(record({ answer: ref, generatedTokens: integer })), MAX_STEPS),
   spentTokens: integer,
   /** What was left of its time at `sinceUs`. */
@@ -71,6 +87,7 @@ export function createAgent(key: number, envelope: Envelope, plan: Plan, now: No
     plan,
     state: AGENT_BEGUN,
     code: OK,
+    detail: '',
     results: [],
     spentTokens: 0,
     leftUs: plan.plan.budgetUs,
@@ -87,7 +104,8 @@ export function createAgent(key: number, envelope: Envelope, plan: Plan, now: No
 
 /** An agent as the disk has kept it. */
 export function agentOfRecord(key: number, kept: AgentRecord): Agent {
-  const { owner: origin, ownerBoot: originBoot, n, desk, plan, state, code, spentTokens, leftUs } = kept;
+  const { owner: origin, ownerBoot: originBoot, n, desk, plan, state, code, detail } = kept;
+  const { spentTokens, leftUs } = kept;
   return {
     key,
     origin,
@@ -97,6 +115,7 @@ export function agentOfRecord(key: number, kept: AgentRecord): Agent {
     plan,
     state,
     code,
+    detail,
     results: [...kept.results],
     spentTokens,
     leftUs,
@@ -113,9 +132,10 @@ export function agentOfRecord(key: number, kept: AgentRecord): Agent {
 }
 
 export function recordOfAgent(agent: Agent): AgentRecord {
-  const { origin: owner, originBoot: ownerBoot, n, desk, plan, state, code, spentTokens, leftUs } = agent;
+  const { origin: owner, originBoot: ownerBoot, n, desk, plan, state, code, detail } = agent;
+  const { spentTokens, leftUs } = agent;
   const results = agent.results.slice();
-  return { owner, ownerBoot, n, desk, plan, state, code, results, spentTokens, leftUs };
+  return { owner, ownerBoot, n, desk, plan, state, code, detail, results, spentTokens, leftUs };
 }
 
 export function findAgent(node: Node, { origin, originBoot, n }: Envelope): Agent | undefined {
@@ -124,11 +144,16 @@ export function findAgent(node: Node, { origin, originBoot, n }: Envelope): Agen
 
 /** What others are told of it. @param now null: as it was at the last checkpoint */
 export function stateOf(node: Node, agent: Agent, now: Now | null): AgentState {
-  const { origin: owner, originBoot: ownerBoot, n, state, code, results, spentTokens } = agent;
+  const { origin: owner, originBoot: ownerBoot, n, state, code, detail, results, spentTokens } = agent;
   const leftUs = now === null || state !== AGENT_BEGUN ? agent.leftUs : leftOf(agent, now);
   const step = results.length;
   const steps = agent.plan.plan.steps.length;
-  return { owner, ownerBoot, n, host: node.self, state, code, step, steps, spentTokens, leftUs };
+  return { owner, ownerBoot, n, host: node.self, state, code, detail, step, steps, spentTokens, leftUs };
+}
+
+/** What its owner is told of a step that it has done. */
+export function resultOf(node: Node, { plan, results }: Agent, step: number): StepResult {
+  return { host: node.self, step, ...results[step], used: usesOfStep(node.pure, plan, step) };
 }
 
 export function leftOf({ leftUs, sinceUs, state }: Agent, now: Now): number {

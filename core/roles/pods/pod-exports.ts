@@ -11,6 +11,11 @@ export function isSealed(copy: PodCopy | null): boolean {
   return (copy?.versions ?? []).every(({ content }) => content.keyId !== 0);
 }
 
+/** Whether something in it cannot be read without a key. */
+export function hasSealed({ versions }: PodCopy): boolean {
+  return versions.some(({ content }) => content.keyId !== 0);
+}
+
 /** R6.1-2, R6.1-3: whether a copy or a key may go there now. Where an owner waits for a write that copy is the owner's own doing. */
 export function mayExport(
   node: Node,

@@ -15,6 +15,7 @@ import {
   OVERLOADED,
 } from '../../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
+import { hasSealed } from './pod-exports.ts';
 import { fault, GONE, type Fault } from './pod-faults.ts';
 import { hasLease, leaseLeftUs } from './pod-lease.ts';
 import { isOver } from './pod-law.ts';
@@ -94,8 +95,7 @@ export function decideGiving(
     const lock = verdict.shut === FIRST_LOCK ? 'first' : 'second';
     return fault(CONSENT_REQUIRED, `the ${lock} lock is shut: ${verdict.reason}`);
   }
-  const isSealed = entry.copy.versions.some(({ content }) => content.keyId !== 0);
-  if (read.use !== READING_USE && isSealed)
+  if (read.use !== READING_USE && hasSealed(entry.copy))
     return fault(NO_ELIGIBLE_NODE, 'the data are sealed, and nodes that run models open nothing');
   if (!hasLease(node, pods, now))
     return fault(NOT_READY, 'this host cannot be sure of what the owner has said just now');
@@ -168,9 +168,9 @@ export function foundFor(node: Node, pods: PodHost, now: Now, entry: PodEntry, r
 /** How it stands with consent to uses of a pod, for somebody who asks. */
 export function consentedFor(node: Node, { pod, law, copy }: PodEntry, asker: Peer): PodConsented {
   const owner = law.policy?.terms.owner ?? null;
-  const none = { pod, receipts: [], taken: [] };
+  const none = { pod, receipts: [], taken: [], hasSealed: false };
   if (owner === null) return { ...none, book: law.book };
   const book = visibleBook(node.pure, owner, law.book, asker) as PodConsented['book'];
   if (asker !== owner || copy === null) return { ...none, book };
-  return { pod, book, receipts: copy.receipts, taken: copy.taken };
+  return { pod, book, receipts: copy.receipts, taken: copy.taken, hasSealed: hasSealed(copy) };
 }

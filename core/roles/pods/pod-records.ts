@@ -151,6 +151,8 @@ export const podConsentedBody = record({
   book: consentBookShape,
   receipts: list(receiptShape, MAX_RECEIPTS),
   taken: vectorShape,
+  /** For the owner: something in it is sealed, so that no model is given it (R6.1-4). */
+  hasSealed: flag,
 });
 export const podDeleteBody = record({ deletion: podDeletionShape, ...time });
 export const podPolicyBody = record({ policy: podPolicyShape, ...time });

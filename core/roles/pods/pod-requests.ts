@@ -9,7 +9,7 @@ import { findPodPolicyFault, podIdOf } from '../../policy/pod-documents.ts';
 import type { PodPolicy } from '../../policy/pod-terms.ts';
 import { NO_CAPABLE_NODE, NO_ELIGIBLE_NODE, NOT_ADMITTED, OVERLOADED } from '../../routing/outcomes.ts';
 import { EMPTY_COPY, joinCopies } from './pod-copies.ts';
-import { isSealed } from './pod-exports.ts';
+import { hasSealed, isSealed } from './pod-exports.ts';
 import { fault, GONE, refuse, type Fault } from './pod-faults.ts';
 import { decideGiving, receiptOf } from './pod-giving.ts';
 import { findOpeningFault, giveFound } from './pod-keys.ts';
@@ -144,8 +144,7 @@ export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, enve
     return;
   }
   if (verdict === null) {
-    const hasSealed = entry.copy!.versions.some(({ content }) => content.keyId !== 0);
-    const shut = hasSealed ? findOpeningFault(node, now, read, read.owner, pod, envelope) : null;
+    const shut = hasSealed(entry.copy!) ? findOpeningFault(node, now, read, read.owner, pod, envelope) : null;
     if (shut === null) giveFound(node, pods, now, out, entry, envelope.from, envelope, read);
     else refuse(node, out, envelope, shut);
     return;

@@ -9,7 +9,13 @@ import {
   type Proposed,
 } from '../../../core/policy/consent-documents.ts';
 import { proposedHash } from '../../../core/policy/consent-hashes.ts';
-import { AGENT_DONE, AGENT_REVOKED, type Plan } from '../../../core/roles/agents/agent-plan.ts';
+import {
+  AGENT_DONE,
+  AGENT_REVOKED,
+  type AgentState,
+  type Plan,
+  type StepResult,
+} from '../../../core/roles/agents/agent-plan.ts';
 import { proposalHash } from '../../../core/roles/agents/agent-proposal.ts';
 import type { PodConsented } from '../../../core/roles/pods/pod-records.ts';
 import { CONSENT_REQUIRED, NO_ELIGIBLE_NODE } from '../../../core/routing/outcomes.ts';
@@ -55,11 +61,11 @@ function stage(slots = 1) {
 
 type Stage = ReturnType<typeof stage>;
 
-/** Ben's agent does three steps, each of which is given both pods. */
+/** Ben's agent does three steps, each of which is given both pods. @param allows what Ann has said of one of them */
 function beginAgent(
   { rig, ann, ben, pods, allow, rest }: Stage,
   n: number,
-  without = 0,
+  allows: (number: number, use: Pick<Proposed, 'use' | 'plan'>) => Permission | null = allow,
 ): { plan: Plan; hash: string } {
   const asked = planOf(rig, 'ben');
   const both = [1, 2].map((number) => ({ owner: ann.peer, number }));
@@ -67,26 +73,26 @@ function beginAgent(
   const plan = { ...asked.plan, steps };
   const hash = proposalHash(rig.cast, plan);
   const permissions = [1, 2]
-    .filter((number) => number !== without)
-    .map((number) => ({ pod: pods[number - 1]!, permission: allow(number, { use: AGENT_USE, plan: hash }) }));
+    .map((number) => ({ pod: pods[number - 1]!, permission: allows(number, { use: AGENT_USE, plan: hash }) }))
+    .filter(({ permission }) => permission !== null);
   const body = { ...asked, plan, consent: consentTo(rig, 'ben', hash), permissions } as Plan;
   rig.wire.push(envelopeOf(kinds.AGENT, ben.peer, rig.peer('front'), body, { origin: ben.peer, n }));
   rest();
   return { plan: body, hash };
 }
 
-function stateOf({ rig, ben }: Stage, n: number): { state: number; code: number; step: number } | undefined {
+function stateOf({ rig, ben }: Stage, n: number): AgentState | undefined {
   const said = rig.mail.findLast(
     ({ kind, to, n: of }) => kind === kinds.AGENT_STATE && to === ben.peer && of === n,
   );
-  return said?.body as { state: number; code: number; step: number } | undefined;
+  return said?.body as AgentState | undefined;
 }
 
 describe('what a model is given of pods', () => {
   it('R4-6, R6.2-4: each step of an agent asks for what it is given, and leaves a receipt', () => {
     const play = stage();
     const { rig, ann, ben, inferred, contextsOf, infer } = play;
-    const { hash } = beginAgent(play, 1);
+    const { plan, hash } = beginAgent(play, 1);
     for (let step = 0; step < 3; step++) {
       expect(inferred().map(contextsOf)).to.deep.equal(Array(step + 1).fill(['diary 1', 'diary 2']));
       infer();
@@ -104,16 +110,53 @@ describe('what a model is given of pods', () => {
       });
     const asked = rig.sent.filter(({ kind, to }) => kind === kinds.POD_READ && to !== rig.peer('worker'));
     expect(asked.every(({ body }) => (body as { plan: string }).plan === hash)).to.equal(true);
+    const used = plan.permissions.map(({ permission }, i) => {
+      const proposal = proposedHash(rig.cast, permission.proposal.terms);
+      return { owner: ann.peer, number: i + 1, proposal };
+    });
+    const told = rig.mail.filter(({ kind, to }) => kind === kinds.STEP_RESULT && to === ben.peer);
+    expect(
+      told.map(({ body }) => (body as StepResult).used),
+      'as its owner is told',
+    ).to.deep.equal(Array(3).fill(used));
+    for (const receipt of receipts) expect(receipt.proposal).to.equal(used[0]!.proposal);
   });
 
   it('R6.2-4: without the consent of the owner of each pod nothing begins, and the gateway shows it to nobody', () => {
     const play = stage();
-    beginAgent(play, 1, 2);
+    beginAgent(play, 1, (number, use) => (number === 2 ? null : play.allow(number, use)));
     const refused = play.rig.mail.find(({ kind, n }) => kind === kinds.REFUSED && n === 1)!;
     expect((refused.body as kinds.Refused).code).to.equal(CONSENT_REQUIRED);
     expect(
       play.rig.sent.filter(({ kind, from }) => kind === kinds.AGENT && from === play.rig.peer('front')),
     ).to.deep.equal([]);
+  });
+
+  it('R4-6, R6.2-4: an agent does not begin where the locks of a pod are shut, whichever step it is for', () => {
+    const play = stage();
+    const { rig, allow } = play;
+    const refusals: kinds.Refused[] = [];
+    const begin = (n: number, change: (permission: Permission) => Permission): void => {
+      beginAgent(play, n, (number, use) => (number === 1 ? allow(1, use) : change(allow(2, use))));
+      const refused = rig.mail.find((envelope) => envelope.kind === kinds.REFUSED && envelope.n === n);
+      refusals.push(refused!.body as kinds.Refused);
+    };
+    // Ben says in Ann's name what she has not said; she has said one thing only; she was asked about other places.
+    begin(1, (own) => ({ ...own, decided: { ...own.decided!, signature: own.understood!.signature } }));
+    begin(2, (own) => ({ ...own, understood: null }));
+    beginAgent(play, 3, (number, use) => allow(number, { ...use, regions: ['eu/de'] }));
+    refusals.push(rig.mail.find(({ kind, n }) => kind === kinds.REFUSED && n === 3)!.body as kinds.Refused);
+    const told = refusals.map(({ code, detail }) => [code, detail]);
+    expect(told).to.deep.equal([
+      [CONSENT_REQUIRED, 'the second lock is shut: the owner has not authorised it'],
+      [CONSENT_REQUIRED, 'the first lock is shut: the owner has not said to have understood it'],
+      [NO_ELIGIBLE_NODE, refusals[2]!.detail],
+    ]);
+    expect(refusals[2]!.struck.map(({ peer }) => peer)).to.deep.equal([rig.peer('worker')]);
+    expect(play.inferred()).to.deep.equal([]);
+    expect(stateOf(play, 1) ?? stateOf(play, 2) ?? stateOf(play, 3)).to.equal(undefined);
+    const asked = rig.sent.filter(({ kind }) => kind === kinds.POD_READ);
+    expect(asked, 'nothing is asked for').to.deep.equal([]);
   });
 
   it('R6.2-4: when the owner of a pod withdraws, what is at work ends before its next step', () => {
@@ -126,7 +169,12 @@ describe('what a model is given of pods', () => {
     expect(inferred()).to.have.length(1);
     infer();
     rig.advance(2 * SECOND_US);
-    expect(stateOf(play, 1)).to.include({ state: AGENT_REVOKED, code: CONSENT_REQUIRED, step: 1 });
+    expect(stateOf(play, 1)).to.include({
+      state: AGENT_REVOKED,
+      code: CONSENT_REQUIRED,
+      detail: 'the second lock is shut: the owner has withdrawn it',
+      step: 1,
+    });
     expect(inferred()).to.have.length(1);
   });
 
