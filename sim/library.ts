@@ -52,6 +52,7 @@ export class Library {
   private readonly pure: Pure;
   private readonly sign: Sign;
   private readonly byId = new Map<string, PublishedVersion>();
+  private readonly chunks: ReadonlySet<string>;
   private readonly byModel = new Map<string, readonly PublishedVersion[]>();
 
   constructor(scenario: ResolvedScenario, publisher: Peer, pure: Pure, sign: Sign) {
@@ -64,6 +65,8 @@ export class Library {
       this.byModel.set(model.name, versions);
       for (const version of versions) this.byId.set(version.id, version);
     }
+    const pages = [...this.byId.values()].flatMap(({ pages }) => pages);
+    this.chunks = new Set(pages.flatMap(({ hashes }) => hashes));
   }
 
   versionOf(model: string, version: number): PublishedVersion {
@@ -73,6 +76,11 @@ export class Library {
   /** What has that id, or undefined: nobody has published it. */
   find(id: string): PublishedVersion | undefined {
     return this.byId.get(id);
+  }
+
+  /** Whether it is a chunk of some version. */
+  hasChunk(hash: string): boolean {
+    return this.chunks.has(hash);
   }
 
   /** The pointer to a version, under a number of its own. */

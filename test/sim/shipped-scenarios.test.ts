@@ -47,8 +47,10 @@ describe('the shipped scenarios', () => {
       expect(simulation.world.digest()).to.equal(digest);
     }).timeout(60_000);
 
-    it(`${file} has that digest with own numbers in each node, bytes in between and maps turned around`, () => {
+    it(`${file} has that digest and verdict with own numbers in each node, bytes in between and maps turned around`, () => {
       const simulation = simulate(loadScenario(`${FOLDER}${file}`), { isChecking: true });
+      const { verdict: found, reasons } = simulation.verdict();
+      expect(found, reasons.join('\n')).to.equal(verdict);
       expect(simulation.world.digest()).to.equal(digest);
     }).timeout(120_000);
   }

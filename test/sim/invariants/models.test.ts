@@ -5,6 +5,7 @@ import { CHUNK, INFER, LOAD_MODEL, MODEL_NEWS, MODEL_UNLOADED } from '../../../c
 import { refOfChunk } from '../../../core/models/holding.ts';
 import { newsOf } from '../../publisher.ts';
 import { wipeDisk } from '../../../sim/devices/disk.ts';
+import { ContentsDeclared } from '../../../sim/invariants/contents-declared.ts';
 import type { Invariant } from '../../../sim/invariants/invariant.ts';
 import { CopiesAllowed } from '../../../sim/invariants/copies-allowed.ts';
 import { LastCopyKept } from '../../../sim/invariants/last-copy-kept.ts';
@@ -95,6 +96,24 @@ describe('models-whole', () => {
     ];
     expect(invariant.violated).to.equal(reasons.length);
     reasons.forEach((reason, i) => expect(told(invariant)[i]).to.match(reason));
+  });
+});
+
+describe('contents-declared, of models', () => {
+  it('is content with chunks that are published, and with what a traitor says; sees others that somebody names', () => {
+    const world = setWorld();
+    const invariant = new ContentsDeclared(new Lineage());
+    const { id, entry, pages } = world.library!.versionOf('m', 2);
+    const name = (hash: string): number => {
+      const chunk = refOfChunk(entry, 0, 0, hash);
+      const body = { id, page: 0, place: 0, chunk };
+      invariant.onHandled(world, said({ kind: CHUNK, from: FIRST, to: SECOND, body }));
+      return invariant.violated;
+    };
+    expect([name(pages[0].hashes[0]), invariant.checked]).to.deep.equal([0, 1]);
+    expect(name('lie')).to.equal(1);
+    world.machines[FIRST].villain = { tickUs: 0, letsIn: () => true, letsOut: () => true, tick: () => {} };
+    expect([name('lie'), invariant.checked]).to.deep.equal([1, 2]);
   });
 });
 
