@@ -18,16 +18,18 @@ export function printSummary(
   const minutes = summary.simulatedUs / 60_000_000;
   const say = (line = ''): void => console.log(line);
   say();
-  const size = `${summary.nodes} nodes in ${summary.clusters} clusters`;
+  const size = `${counted(summary.nodes, 'node')} in ${counted(summary.clusters, 'cluster')}`;
   say(`${summary.scenario}, seed ${summary.seed}: ${formatNumber(minutes)} simulated minutes, ${size}`);
   say();
   for (const line of wrap(about, 78)) say(line);
   say();
-  printRequests(summary, say);
+  const hasOthers = summary.pods !== undefined || summary.agents !== undefined;
+  const hasRequests = summary.requests.total > 0 || !hasOthers;
+  if (hasRequests) printRequests(summary, say);
   printAgents(summary, say);
   printPods(summary, say);
   if (summary.standing !== undefined) printStanding(summary.standing, say);
-  printLatencies(summary, say);
+  if (hasRequests) printLatencies(summary, say);
   printFaults(summary, say);
   printMembership(summary, say);
   printDiscovery(summary, say);
@@ -52,6 +54,10 @@ export function printSummary(
   say(`digest   ${summary.digest}   (${upTo}the same on every machine)`);
   say(`written  ${path}/`);
   say(`see it   npx watershed view ${path}`);
+}
+
+function counted(count: number, what: string): string {
+  return `${formatNumber(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** So many reasons are told here. */

@@ -45,6 +45,7 @@ function copyWorld(world: World, watcher: Watcher | null): World {
   }
   copier.put(watcher, null);
   copier.put(world.users.onEnded, null);
+  copier.put(world.podOwners.onEnded, null);
   return copier.copy(world);
 }
 

@@ -76,6 +76,8 @@ export interface Frame {
   readonly servedBy: { readonly local: number; readonly cluster: number; readonly federation: number };
   /** Requests that users wait for. */
   readonly open: number;
+  /** What was asked of pods and ended since the frame before: by what was done, or by the error. Absent where there are no pods, and live. */
+  readonly podsEnded?: Readonly<Record<string, number>>;
 }
 
 export interface RequestStory {

@@ -3,6 +3,7 @@ import type { Ref } from '../core/machine/shape.ts';
 import type { Dialogue } from './dialogue.ts';
 import type { PodPolicy } from '../core/policy/pod-terms.ts';
 import type { Dot } from '../core/roles/pods/pod-version.ts';
+import { ERROR_CODES, OK } from '../core/routing/outcomes.ts';
 
 export type PodAct = 'write' | 'read' | 'rule' | 'delete';
 
@@ -33,6 +34,18 @@ export interface PodRequest {
   /** −1 while it is open. */
   code: number;
   endedUs: number;
+}
+
+const DONE = {
+  write: 'written',
+  read: 'read',
+  rule: 'policy set',
+  delete: 'deletion asked for',
+} as const;
+
+/** How it ended: by what was asked for, or by the error. */
+export function endOf({ act, code, isFragile }: PodRequest): string {
+  return code === OK ? `${DONE[act]}${isFragile ? ', fragile' : ''}` : ERROR_CODES[code];
 }
 
 /** A policy as its owner knows it. */

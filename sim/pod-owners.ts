@@ -69,6 +69,7 @@ export class PodOwners {
   readonly pods: OwnedPod[] = [];
   readonly requests: PodRequest[] = [];
   open = 0;
+  onEnded: ((request: PodRequest) => void) | null = null;
   readonly firstPeer: Peer;
   private readonly world: World;
   private readonly groups: readonly Group[];
@@ -418,6 +419,7 @@ export class PodOwners {
     const mark = new Digest().word(this.world.keyOf(request.person)).integer(request.n).word(code);
     mark.integer(this.world.nowUs);
     this.world.users.digest.add(mark.high, mark.low);
+    this.onEnded?.(request);
     if (act === 'delete' || act === 'rule') this.scheduleLook(request, AGAIN_US);
   }
 

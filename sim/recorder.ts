@@ -7,6 +7,7 @@ import { labelOfFault } from './faults.ts';
 import { Facts, podNamesOf } from './facts.ts';
 import type { Fact, Frame, FrameHeader, NodeState, RequestStory, StoryStep } from './frame.ts';
 import type { Machine } from './machine.ts';
+import { endOf, type PodRequest } from './owned-pod.ts';
 import { findSilent, Regards } from './regard.ts';
 import type { ResolvedScenario } from './scenario/resolved.ts';
 import type { UserRequest } from './users.ts';
@@ -28,6 +29,7 @@ export class Recorder implements Watcher {
   private readonly reel: Reel;
   private readonly steps = new Map<number, StoryStep[]>();
   private outcomes: Record<string, number> = {};
+  private podsEnded: Record<string, number> = {};
   private served = { local: 0, cluster: 0, federation: 0 };
   private readonly lastTraffic: Float64Array;
   private readonly lastLost: Float64Array;
@@ -82,6 +84,12 @@ export class Recorder implements Watcher {
     this.reel.story(storyOf(world, request, steps));
   }
 
+  /** To be called when what somebody asked of a pod has ended. */
+  onPodEnded(request: PodRequest): void {
+    const how = endOf(request);
+    this.podsEnded[how] = (this.podsEnded[how] ?? 0) + 1;
+  }
+
   /** To be called once a period. */
   takeFrame(world: World): void {
     const { scenario, tally } = world;
@@ -107,8 +115,10 @@ export class Recorder implements Watcher {
       outcomes: this.outcomes,
       servedBy: this.served,
       open: world.users.open,
+      ...(scenario.pods === undefined ? {} : { podsEnded: this.podsEnded }),
     });
     this.outcomes = {};
+    this.podsEnded = {};
     this.served = { local: 0, cluster: 0, federation: 0 };
   }
 }

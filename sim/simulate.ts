@@ -34,6 +34,7 @@ export class Simulation {
     if (this.recorder !== null) watchers.push(this.recorder);
     this.world = new World(settled, together(watchers), options.isChecking);
     this.world.users.onEnded = (request) => this.recorder?.onEnded(this.world, request);
+    this.world.podOwners.onEnded = (request) => this.recorder?.onPodEnded(request);
     this.world.start();
   }
 

@@ -4,6 +4,7 @@ import { AGENT_STATES } from '../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, OK, STAGES } from '../core/routing/outcomes.ts';
 import { Attendance, type DiscoveryReport, type MembershipReport } from './attendance.ts';
 import type { Checker, InvariantCount, Verdict } from './checker.ts';
+import { endOf } from './owned-pod.ts';
 import { findSinglePoints } from './topology.ts';
 import type { UserRequest } from './users.ts';
 import { VERSION } from './version.ts';
@@ -172,12 +173,11 @@ function countBorders({ scenario, machines, nowUs }: World): Summary['borders'] 
   return { peerings: inForce.length, sessionsUp: up, sessionsDown: sessions.length - up };
 }
 
-/** By what was asked for, or by the error. */
 function countPods({ podOwners, machines }: World): NonNullable<Summary['pods']> {
   const ended: Record<string, number> = {};
-  for (const { act, code, isFragile } of podOwners.requests) {
-    if (code < 0) continue;
-    const how = code === OK ? `${PODS_DONE[act]}${isFragile ? ', fragile' : ''}` : ERROR_CODES[code];
+  for (const request of podOwners.requests) {
+    if (request.code < 0) continue;
+    const how = endOf(request);
     ended[how] = (ended[how] ?? 0) + 1;
   }
   const certified = podOwners.pods.filter(({ certifiedUs }) => certifiedUs < Infinity).length;
@@ -186,13 +186,6 @@ function countPods({ podOwners, machines }: World): NonNullable<Summary['pods']>
     for (const { isAstrayTold } of node.pods?.entries.values() ?? []) if (isAstrayTold) astray++;
   return { total: podOwners.requests.length, certified, astray, ended };
 }
-
-const PODS_DONE = {
-  write: 'written',
-  read: 'read',
-  rule: 'policy set',
-  delete: 'deletion asked for',
-} as const;
 
 /** By state, or by the error of those that did not begin or of which nobody knows. */
 function countAgents({ owners }: World): NonNullable<Summary['agents']> {

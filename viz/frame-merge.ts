@@ -5,11 +5,12 @@ export function mergeFrames(frames: readonly Frame[]): Frame {
   const last = frames[frames.length - 1];
   if (frames.length === 1) return last;
   const outcomes: Record<string, number> = {};
+  const podsEnded: Record<string, number> = {};
   const servedBy = { local: 0, cluster: 0, federation: 0 };
   const traffic = new Map<string, [number, number, number, number]>();
   for (const frame of frames) {
-    for (const [code, count] of Object.entries(frame.outcomes))
-      outcomes[code] = (outcomes[code] ?? 0) + count;
+    addCounts(outcomes, frame.outcomes);
+    addCounts(podsEnded, frame.podsEnded ?? {});
     servedBy.local += frame.servedBy.local;
     servedBy.cluster += frame.servedBy.cluster;
     servedBy.federation += frame.servedBy.federation;
@@ -23,7 +24,12 @@ export function mergeFrames(frames: readonly Frame[]): Frame {
     }
   }
   const changes = frames.flatMap((frame) => frame.changes ?? []);
-  return { ...last, changes, outcomes, servedBy, traffic: [...traffic.values()] };
+  const ofPods = last.podsEnded === undefined ? {} : { podsEnded };
+  return { ...last, changes, outcomes, servedBy, traffic: [...traffic.values()], ...ofPods };
+}
+
+function addCounts(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
 }
 
 /**

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { standingFrom } from '../../cli/standing.ts';
 import { loadScenario } from '../../sim/scenario/load.ts';
+import type { Summary } from '../../sim/summary.ts';
 import type { AffairsView, PodRow } from '../../viz/affairs-view.ts';
 import { buildPage } from '../../viz/build.ts';
 import { serveView, type ServedView } from '../../viz/server.ts';
@@ -90,6 +91,23 @@ describe('pods, models and trust, as they are shown', function () {
     await page.waitForSelector('html[data-ready]');
     return page;
   }
+
+  it('the chart and its figures tell what was asked of pods, as the summary does', async () => {
+    const page = await openPage(pods, 80);
+    const summary = JSON.parse(readFileSync(join(folder, 'pods', 'summary.json'), 'utf8')) as Summary;
+    const { ended } = summary.pods!;
+    expect(Object.keys(ended)).to.include.members(['written', 'read', 'deletion asked for']);
+    for (const [end, count] of Object.entries(ended)) {
+      for (const column of ['so-far', 'total'])
+        expect(await page.locator(`[data-test="${column}-pod:${end}"]`).getAttribute('data-value')).to.equal(
+          String(count),
+        );
+      expect(await page.locator(`path[data-series="pod:${end}"]`).getAttribute('d')).to.include('L');
+    }
+    expect(await page.locator('.counters').innerText()).not.to.include('by the gateway asked');
+    expect(await page.locator('.outcomes .unit').textContent()).to.include('requests of pods ended');
+    await page.close();
+  });
 
   it('the page lists pods, those first that are not well, and says why on a click', async () => {
     const page = await openPage(pods, 79);

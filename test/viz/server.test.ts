@@ -198,6 +198,7 @@ describe('a live source in memory', () => {
     cuts: [],
     traffic: [[0, 1, 2, 1]],
     outcomes: { OK: 2, OVERLOADED: 1 },
+    podsEnded: { written: 1, read: 2 },
     servedBy: { local: 1, cluster: 1, federation: 0 },
     open: 0,
   });
@@ -206,8 +207,9 @@ describe('a live source in memory', () => {
     const source = new MemoryFrameSource(header, { maxFrames: 16, maxStories: 32 });
     for (let i = 1; i <= 500; i++) source.pushFrame(frameAt(i));
     expect(source.frames.length).to.be.at.most(16);
-    const { outcomes, servedBy, traffic } = mergeFrames(source.frames);
+    const { outcomes, podsEnded, servedBy, traffic } = mergeFrames(source.frames);
     expect(outcomes).to.deep.equal({ OK: 1_000, OVERLOADED: 500 });
+    expect(podsEnded).to.deep.equal({ written: 500, read: 1_000 });
     expect(servedBy).to.deep.equal({ local: 500, cluster: 500, federation: 0 });
     expect(traffic).to.deep.equal([[0, 1, 1_000, 500]]);
     expect(source.frames.slice(-4).map(({ timeUs }) => timeUs)).to.deep.equal([497, 498, 499, 500]);

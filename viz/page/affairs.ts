@@ -71,7 +71,6 @@ export class AffairsPanel {
     }
     // Where nobody asks models for anything, there is no request to be listed.
     const isAsked = (this.store.summary?.requests.total ?? 1) > 0;
-    document.querySelector<HTMLElement>('.counters')!.hidden = !isAsked && tabs.includes('pods');
     this.show(isAsked || !tabs.includes('pods') ? 'requests' : 'pods');
   }
 

@@ -1,5 +1,5 @@
 import { formatCount } from './clock.ts';
-import { colourOf, labelOf, PLACE_LABELS, PLACES, reasonOf } from './outcomes.ts';
+import { colourOf, endOfSeries, labelOf, PLACE_LABELS, PLACES, reasonOf } from './outcomes.ts';
 import type { Store } from './store.ts';
 
 interface Row {
@@ -7,22 +7,24 @@ interface Row {
   readonly label: string;
   readonly hint: string;
   readonly className: string;
+  /** In the chart; null: it is not in it. */
+  readonly colour: string | null;
   /** Up to the position, and in all. */
   readonly counts: readonly [number, number];
 }
 
-/** How many requests ended how: so far, and in the whole run. It is the legend of the chart too. */
+/** How many requests ended how: so far, and in the whole run; and the same of what pods were asked. It is the legend of the chart too. */
 export class Counters {
   private readonly store: Store;
-  private readonly body: HTMLTableSectionElement;
+  private readonly requests: HTMLTableElement;
+  private readonly pods: HTMLTableElement;
 
   constructor(store: Store) {
     this.store = store;
-    const table = document.createElement('table');
     const heading = store.isLive ? 'all' : 'whole run';
-    table.innerHTML = `<thead><tr><th scope="col">Requests</th><th scope="col">so far</th><th scope="col">${heading}</th></tr></thead><tbody></tbody>`;
-    this.body = table.tBodies[0];
-    document.querySelector('.counters')!.append(table);
+    this.requests = createTable('Requests', heading);
+    this.pods = createTable('Pods', heading);
+    document.querySelector('.counters')!.append(this.requests, this.pods);
     this.render();
     store.onChange((changed) => {
       if (changed.has('position') || changed.has('frames')) this.render();
@@ -30,9 +32,35 @@ export class Counters {
   }
 
   private render(): void {
-    const rows = rowsOf(this.store);
-    this.body.replaceChildren(...rows.map(drawRow));
+    const { store, requests, pods } = this;
+    const ofPods = podRowsOf(store);
+    requests.tBodies[0].replaceChildren(...rowsOf(store).map(drawRow));
+    pods.tBodies[0].replaceChildren(...ofPods.map(drawRow));
+    pods.hidden = ofPods.length === 0;
+    requests.hidden = !pods.hidden && store.summary?.requests.total === 0;
   }
+}
+
+function createTable(what: string, heading: string): HTMLTableElement {
+  const table = document.createElement('table');
+  table.innerHTML = `<thead><tr><th scope="col">${what}</th><th scope="col">so far</th><th scope="col">${heading}</th></tr></thead><tbody></tbody>`;
+  return table;
+}
+
+function podRowsOf(store: Store): Row[] {
+  const newest = store.frames.length - 1;
+  return store.ofPods.map((series) => {
+    const end = endOfSeries(series);
+    const inAll = store.summary?.pods?.ended[end] ?? store.sumAt(series, newest);
+    return {
+      key: series,
+      label: labelOf(end),
+      hint: '',
+      className: 'part',
+      colour: colourOf(series),
+      counts: [store.sumAt(series, store.index), inAll],
+    };
+  });
 }
 
 function rowsOf(store: Store): Row[] {
@@ -41,9 +69,10 @@ function rowsOf(store: Store): Row[] {
   const requests = summary?.requests;
   const sumOf = (names: readonly string[], at: number): number =>
     names.reduce((sum, name) => sum + store.sumAt(name, at), 0);
-  const errors = store.series.filter((name) => !(PLACES as readonly string[]).includes(name));
+  const { errors } = store;
+  const ofRequests = [...PLACES, ...errors];
   const openAt = (at: number): number => (at < 0 ? 0 : frames[at].open);
-  const totalAt = (at: number): number => sumOf(store.series, at) + openAt(at);
+  const totalAt = (at: number): number => sumOf(ofRequests, at) + openAt(at);
   const row = (
     key: string,
     label: string,
@@ -56,6 +85,7 @@ function rowsOf(store: Store): Row[] {
     label,
     hint,
     className,
+    colour: className === 'part' ? colourOf(key.replace('error-', '')) : null,
     counts: [soFar, all],
   });
   return [
@@ -90,15 +120,15 @@ function refusedIn(store: Store, errors: readonly string[], newest: number): num
   return Object.values(store.summary.requests.errors).reduce((sum, count) => sum + count, 0);
 }
 
-function drawRow({ key, label, hint, className, counts: [soFar, all] }: Row): HTMLTableRowElement {
+function drawRow({ key, label, hint, className, colour, counts: [soFar, all] }: Row): HTMLTableRowElement {
   const row = document.createElement('tr');
   row.className = className;
   const name = document.createElement('th');
   name.scope = 'row';
-  if (className === 'part') {
+  if (colour !== null) {
     const swatch = document.createElement('i');
     swatch.className = 'swatch';
-    swatch.style.background = colourOf(key.replace('error-', ''));
+    swatch.style.background = colour;
     name.append(swatch);
   }
   name.append(label);

@@ -1,6 +1,6 @@
 import { area, curveStepAfter, max, scaleLinear, type ScaleLinear, type Selection } from 'd3';
 import { formatClock, formatCount } from './clock.ts';
-import { colourOf, labelOf, PLACE_LABELS, type Place } from './outcomes.ts';
+import { colourOf, endOfSeries, isOfPods, labelOf, PLACE_LABELS, type Place } from './outcomes.ts';
 import type { Store } from './store.ts';
 
 /** Requests that ended from one moment to the next, by series. */
@@ -85,8 +85,15 @@ export function drawOutcomes(
     .attr('class', 'unit')
     .attr('x', right)
     .attr('y', top - 5)
-    .text(`requests ended, per ${formatBin(spanUs)}`);
+    .text(`${describeEnded(store)} ended, per ${formatBin(spanUs)}`);
   return bins;
+}
+
+/** What the chart counts, as far as there is any. */
+function describeEnded({ ofPods, series, sums }: Store): string {
+  if (ofPods.length === 0) return 'requests';
+  const hasOthers = series.some((name) => !isOfPods(name) && (sums.get(name)?.at(-1) ?? 0) > 0);
+  return hasOthers ? 'requests, also of pods,' : 'requests of pods';
 }
 
 function formatBin(spanUs: number): string {
@@ -101,7 +108,11 @@ export function describeBin(store: Store, bin: Bin): string[] {
   const lines = [`${formatClock(bin.fromUs - startUs)} – ${formatClock(bin.untilUs - startUs)}`];
   bin.counts.forEach((count, s) => {
     const name = series[s];
-    const label = name in PLACE_LABELS ? `answered ${PLACE_LABELS[name as Place]}` : labelOf(name);
+    const label = isOfPods(name)
+      ? `pods: ${labelOf(endOfSeries(name))}`
+      : name in PLACE_LABELS
+        ? `answered ${PLACE_LABELS[name as Place]}`
+        : labelOf(name);
     if (count > 0) lines.push(`${formatCount(count)}  ${label}`);
   });
   return lines;

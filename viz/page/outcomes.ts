@@ -33,8 +33,30 @@ export function labelOf(outcome: string): string {
   return outcome.toLowerCase().replaceAll('_', ' ');
 }
 
-/** The colour of a series of the chart: a place, or an error code. Defined, for light and dark, in style.css. */
+const POD = 'pod:';
+/** How what is asked of a pod ends well, each with its colour. */
+const POD_ENDS = ['written', 'written, fragile', 'read', 'policy set', 'deletion asked for'];
+
+/** The series of what was asked of pods and ended so. */
+export function podSeriesOf(how: string): string {
+  return POD + how;
+}
+
+export function isOfPods(series: string): boolean {
+  return series.startsWith(POD);
+}
+
+/** How that ended of which a series of pods tells. */
+export function endOfSeries(series: string): string {
+  return series.slice(POD.length);
+}
+
+/** The colour of a series of the chart: a place, an error code, or an end of what pods were asked. Defined, for light and dark, in style.css. */
 export function colourOf(series: string): string {
+  if (isOfPods(series)) {
+    const end = endOfSeries(series);
+    return POD_ENDS.includes(end) ? `var(--series-pod-${end.replaceAll(/[, ]+/g, '-')})` : colourOf(end);
+  }
   const known = (PLACES as readonly string[]).includes(series) || series in REASONS;
   return known ? `var(--series-${series.toLowerCase().replaceAll('_', '-')})` : 'var(--series-internal)';
 }

@@ -1,6 +1,6 @@
 import type { Frame, FrameHeader, RequestStory } from '../../sim/frame.ts';
 import { thinFrames } from '../frame-merge.ts';
-import { PLACES } from './outcomes.ts';
+import { isOfPods, PLACES, podSeriesOf } from './outcomes.ts';
 
 /** What a summary tells the page. */
 export interface RunSummary {
@@ -14,6 +14,7 @@ export interface RunSummary {
     readonly errors: Readonly<Record<string, number>>;
     readonly servedBy: Readonly<Record<string, number>>;
   };
+  readonly pods?: { readonly ended: Readonly<Record<string, number>> };
 }
 
 export type Aspect = 'frames' | 'position' | 'playback' | 'selection' | 'filter' | 'requests';
@@ -31,7 +32,7 @@ export class Store {
   /** Times count from the start of the run, or of the federation that is alive. */
   readonly startUs = 0;
   frames: readonly Frame[] = [];
-  /** Requests that ended up to and with each frame, by series: places, then error codes as they appear. */
+  /** What ended up to and with each frame, by series: places, error codes as they appear, and what was asked of pods. */
   sums = new Map<string, number[]>();
   positionUs = 0;
   isPlaying = false;
@@ -87,11 +88,24 @@ export class Store {
     return low - 1;
   }
 
-  /** In the order in which they are drawn: places, then error codes by how many there are. */
+  /** In the order in which they are drawn: places, error codes and then pods, each by how many there are. */
   get series(): string[] {
+    return [...PLACES, ...this.errors, ...this.ofPods];
+  }
+
+  /** Codes of the errors in which requests ended, the most frequent first. */
+  get errors(): string[] {
+    return this.namesWhere((name) => !isOfPods(name) && !(PLACES as readonly string[]).includes(name));
+  }
+
+  /** Series of what was asked of pods, the most frequent first. */
+  get ofPods(): string[] {
+    return this.namesWhere(isOfPods);
+  }
+
+  private namesWhere(isMeant: (name: string) => boolean): string[] {
     const lastOf = (name: string): number => this.sums.get(name)?.at(-1) ?? 0;
-    const errors = [...this.sums.keys()].filter((name) => !(PLACES as readonly string[]).includes(name));
-    return [...PLACES, ...errors.sort((left, right) => lastOf(right) - lastOf(left))];
+    return [...this.sums.keys()].filter(isMeant).sort((left, right) => lastOf(right) - lastOf(left));
   }
 
   sumAt(series: string, index: number): number {
@@ -173,6 +187,7 @@ export class Store {
     frames.forEach((frame, i) => {
       const counts = { ...frame.servedBy, ...frame.outcomes } as Record<string, number>;
       delete counts['OK'];
+      for (const [how, count] of Object.entries(frame.podsEnded ?? {})) counts[podSeriesOf(how)] = count;
       for (const name of Object.keys(counts)) {
         if (!this.sums.has(name)) this.sums.set(name, new Array<number>(i).fill(0));
       }
