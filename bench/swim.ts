@@ -16,8 +16,8 @@ const OPTIONS = {
 
 /** SWIM as it was before Lifeguard: fixed timeouts, no score, no nacks, and suspects are not told. */
 const PLAIN: Partial<Parameters> = { healthMax: 0, suspicionMaxMult: 1, nacks: 0, buddy: 0 };
-/** By then all know one another. */
-const SETTLED_US = 30 * SECOND_US;
+/** By then all know one another: whoever has missed news of who joined has exchanged tables twice. */
+const SETTLED_US = 70 * SECOND_US;
 
 interface Verdict {
   readonly atUs: number;
