@@ -1,7 +1,6 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { INFER, MODEL_NEWS, type Infer } from '../../core/machine/kinds.ts';
 import type { ModelNews } from '../../core/models/model-bodies.ts';
-import { WALL_EPOCH_US } from '../clocks.ts';
 import type { World } from '../world.ts';
 import { Invariant } from './invariant.ts';
 
@@ -26,20 +25,23 @@ export class RevokedNotServed extends Invariant {
 
   override onSent(world: World, { from, body }: Envelope): void {
     const { version, model } = body as Infer;
-    const untilUs = world.rollouts.withdrawn.get(version);
-    if (untilUs === undefined) return;
-    const machine = world.machines[from];
-    const heard = this.told.get(from);
-    const isTold =
-      (heard?.life === machine.lives && heard.ids.has(version)) ||
-      machine.platter.records.has(`model/withdrawal/${version}`);
-    if (!isTold) return;
+    for (const [id, untilUs] of world.rollouts.withdrawn) {
+      if (world.library!.find(id)!.model === model && this.isTold(world, from, id))
+        this.judge(world, from, model, version === id ? untilUs : Infinity);
+    }
+  }
+
+  /** A run by somebody who has been told of a version of that model: withdrawn from some time on, or another. */
+  private judge(world: World, node: number, model: string, untilUs: number): void {
     this.checked++;
-    const wallUs = WALL_EPOCH_US + world.nowUs + machine.clock.wallOffsetUs;
-    if (wallUs >= WALL_EPOCH_US + untilUs)
-      this.violate(
-        world,
-        `${machine.spec.name} runs a version of ${model} that is withdrawn, and has been told`,
-      );
+    const { spec, clock } = world.machines[node];
+    if (world.nowUs + clock.wallOffsetUs >= untilUs)
+      this.violate(world, `${spec.name} runs a version of ${model} that is withdrawn, and has been told`);
+  }
+
+  private isTold({ machines }: World, node: number, id: string): boolean {
+    const { lives, platter } = machines[node];
+    const heard = this.told.get(node);
+    return (heard?.life === lives && heard.ids.has(id)) || platter.records.has(`model/withdrawal/${id}`);
   }
 }

@@ -1,11 +1,8 @@
 import { expect } from 'chai';
-import { ANSWER, FIND, NOTE_LEFT, NOTE_SUSPECTED, PING, RUN } from '../../core/machine/kinds.ts';
-import { AdmissionHonoured } from '../../sim/invariants/admission-honoured.ts';
-import { Lineage } from '../../sim/lineage.ts';
+import { NOTE_LEFT, NOTE_SUSPECTED } from '../../core/machine/kinds.ts';
 import { Simulation, simulate } from '../../sim/simulate.ts';
 import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import type { World } from '../../sim/world.ts';
-import { envelopeOf } from '../rig.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
 
 /** The tiny federation with one more compute node in France. */
@@ -85,19 +82,5 @@ describe('admission, simulated', () => {
     const scenario = withNewcomer({ joinsUs: 10e6, leavesUs: 30e6 });
     const plain = simulate(scenario).world.digest();
     expect(simulate(scenario, { isChecking: true }).world.digest()).to.equal(plain);
-  });
-});
-
-describe('the invariant admission-honoured', () => {
-  it('sees members speak to one whom nobody has admitted, and that one answer', () => {
-    const world = new Simulation(withNewcomer({ isAdmitted: false })).world;
-    const invariant = new AdmissionHonoured(new Lineage());
-    for (const kind of [PING, FIND, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 1, {}));
-    expect([invariant.checked, invariant.violated]).to.deep.equal([3, 0]);
-    for (const kind of [PING, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 4, {}));
-    invariant.onSent(world, envelopeOf(ANSWER, 4, 0, {}));
-    invariant.onSent(world, envelopeOf(ANSWER, 1, 0, {}));
-    expect([invariant.checked, invariant.violated]).to.deep.equal([7, 3]);
-    expect(invariant.breaches[0].what).to.match(/france\/front speaks to france\/newcomer, which nobody has/);
   });
 });

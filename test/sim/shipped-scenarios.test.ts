@@ -16,7 +16,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'flapping-link.yaml': { digest: 'cc24a29833b30e91', verdict: 'pass' },
   'gpu-shortage.yaml': { digest: 'ec2451eaecda14aa', verdict: 'pass' },
   'index-lost.yaml': { digest: '5201d31718c640a5', verdict: 'pass' },
-  'model-rollout.yaml': { digest: '0e3aa187c38d039e', verdict: 'pass' },
+  'model-rollout.yaml': { digest: '476b0cd14ff783c5', verdict: 'pass' },
   'newcomers.yaml': { digest: 'c897ef9732499e6f', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '0a58e6ad49b069fa', verdict: 'pass' },
   'quickstart.yaml': { digest: 'b4ce46ee339cb48e', verdict: 'pass' },

@@ -1,10 +1,15 @@
 import { expect } from 'chai';
 import { ALIVE, type Member } from '../../../core/cluster/membership/member.ts';
 import { Envelope } from '../../../core/machine/envelope.ts';
-import { GOSSIP, NOTE_DEAD, NOTED } from '../../../core/machine/kinds.ts';
+import { ANSWER, FIND, GOSSIP, NOTE_DEAD, NOTED, PING, RUN } from '../../../core/machine/kinds.ts';
+import { AdmissionHonoured } from '../../../sim/invariants/admission-honoured.ts';
 import { IncarnationOwn } from '../../../sim/invariants/incarnation-own.ts';
 import { NoFalseDeath } from '../../../sim/invariants/no-false-death.ts';
+import { Lineage } from '../../../sim/lineage.ts';
 import { OWED } from '../../../sim/owed.ts';
+import { Simulation } from '../../../sim/simulate.ts';
+import { envelopeOf } from '../../rig.ts';
+import { tinyNode, tinyScenario } from '../tiny-scenario.ts';
 import { FRANCE_COMPUTE, FRANCE_FRONT, setStage } from './stage.ts';
 
 function gossip(from: number, peer: number, incarnation: number): Envelope {
@@ -25,6 +30,20 @@ function death(from: number, chosen: number): Envelope {
 }
 
 describe('the invariants of membership', () => {
+  it('admission-honoured sees members speak to one whom nobody has admitted, and that one answer', () => {
+    const stranger = tinyNode('france/newcomer', 'france', 'eu/fr', ['compute']);
+    const nodes = [...tinyScenario().nodes, { ...stranger, isAdmitted: false as const }];
+    const { world } = new Simulation(tinyScenario({ faults: [], nodes }));
+    const invariant = new AdmissionHonoured(new Lineage());
+    for (const kind of [PING, FIND, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 1, {}));
+    expect([invariant.checked, invariant.violated]).to.deep.equal([3, 0]);
+    for (const kind of [PING, RUN]) invariant.onHandled(world, envelopeOf(kind, 0, 4, {}));
+    invariant.onSent(world, envelopeOf(ANSWER, 4, 0, {}));
+    invariant.onSent(world, envelopeOf(ANSWER, 1, 0, {}));
+    expect([invariant.checked, invariant.violated]).to.deep.equal([7, 3]);
+    expect(invariant.breaches[0].what).to.match(/france\/front speaks to france\/newcomer, which nobody has/);
+  });
+
   it('incarnation-own sees an incarnation that its subject never told', () => {
     const { world, lineage } = setStage();
     const invariant = new IncarnationOwn(lineage);

@@ -211,5 +211,8 @@ describe('revoked-not-served', () => {
     expect(invariant).to.include({ checked: 1, violated: 0 });
     invariant.onSent(world, inferOf(world, 1));
     expect(told(invariant)[0]).to.match(/france\/first runs a version of m that is withdrawn/);
+    // Another version it may run, and that it does is no proof of nothing: it could have been this one.
+    invariant.onSent(world, inferOf(world, 2));
+    expect(invariant).to.include({ checked: 3, violated: 1 });
   });
 });
