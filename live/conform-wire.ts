@@ -9,8 +9,10 @@ import { Envelope } from '../core/machine/envelope.ts';
 import type { Ref } from '../core/machine/shape.ts';
 import type { Heard, Mouth, Operator, Wire } from '../sim/conform/wire.ts';
 import { Contents } from './contents.ts';
+import { FEATURE_COUNT, INPUT_NAME } from './embedding-model.ts';
 import { LiveIds, openIdentity, signHash, type Identity } from './identity.ts';
 import { dial } from './link.ts';
+import { encodeModel } from './onnx-writer.ts';
 import { Transport } from './transport.ts';
 
 export interface ConformTarget {
@@ -22,6 +24,11 @@ export interface ConformTarget {
   readonly operators: readonly string[];
   readonly publisher: string | null;
 }
+
+/** An answer may be there at once. */
+const LOOK_US = 10_000;
+/** What is said over one connection is heard in the order in which it was said. */
+const HEARD_US = 100_000;
 
 /** It cannot even be spoken with. */
 export class ConformError extends Error {
@@ -67,8 +74,16 @@ export async function openLiveWire(target: ConformTarget): Promise<LiveWire> {
         ? null
         : { peer: ids.peerOf(publisher.id), sign: (hash) => signHash(publisher, hash) },
     wallUs: () => Date.now() * 1_000,
+    lookUs: LOOK_US,
+    heardUs: HEARD_US,
     pass: (us) => new Promise((resolve) => setTimeout(resolve, us / 1_000)),
-    makeContent: (sizeBytes, seed) => makeContent(contents, sizeBytes, seed),
+    makeContent: (sizeBytes, seed) => put(contents, makeText(sizeBytes, seed)),
+    makeModel: (version, sizeBytes, chunkBytes) => {
+      const model = makeModel(version, sizeBytes);
+      return Array.from({ length: Math.ceil(sizeBytes / chunkBytes) }, (_, i) =>
+        put(contents, model.subarray(i * chunkBytes, (i + 1) * chunkBytes)),
+      );
+    },
     metrics: async () => await (await fetch(new URL('/metrics', url))).text(),
     close: async () => {
       await Promise.all([mouths.node, mouths.person, ...mouths.operators].map((mouth) => mouth.close()));
@@ -78,8 +93,29 @@ export async function openLiveWire(target: ConformTarget): Promise<LiveWire> {
 }
 
 /** Readable, and other for each seed. */
-function makeContent(contents: Contents, sizeBytes: number, seed: number): Ref {
-  const bytes = Buffer.from(`conformance ${seed} `.padEnd(sizeBytes, 'water ').slice(0, sizeBytes));
+function makeText(sizeBytes: number, seed: number): Buffer {
+  return Buffer.from(`conformance ${seed} `.padEnd(sizeBytes, 'water ').slice(0, sizeBytes));
+}
+
+/** The least graph that an accelerator loads, made so long by what it says of itself. */
+function makeModel(version: number, sizeBytes: number): Uint8Array {
+  const shape = ['batch', FEATURE_COUNT];
+  const encode = (description: string): Uint8Array =>
+    encodeModel({
+      name: 'conformance',
+      description,
+      inputs: [{ name: INPUT_NAME, shape }],
+      outputs: [{ name: 'output', shape }],
+      initializers: [],
+      nodes: [{ name: 'squash', operator: 'Tanh', inputs: [INPUT_NAME], outputs: ['output'] }],
+    });
+  const text = makeText(sizeBytes, version).toString();
+  // All else takes as many bytes whatever the text is, but for how its length is written.
+  const rest = encode(text).length - sizeBytes;
+  return encode(text.slice(0, sizeBytes - rest));
+}
+
+function put(contents: Contents, bytes: Uint8Array): Ref {
   const content = contents.put(bytes);
   if (content === null) throw new ConformError('the tester has no room for another content');
   return content;

@@ -80,7 +80,7 @@ const keepsStrangersOut: Check = {
   rule: 'R5.1-2',
   async find({ node }) {
     const find = { model: 'conform/none', withBridges: true, minTrust: 1, allowedRegions: [] };
-    const heard = await node.ask(FIND, find, [FOUND], ANSWER_US);
+    const heard = await node.askReady(FIND, find, [FOUND], ANSWER_US);
     const isRefused = [NOT_ADMITTED, NOT_READY].some((code) => code === codeOf(heard));
     return isRefused ? passed(describeAnswer(heard)) : failed(describeAnswer(heard));
   },

@@ -77,7 +77,7 @@ const announces: Check = {
   rule: 'R4-3',
   isForMembers: true,
   async find({ node, wire }) {
-    await until(wire, () => node.manifests.has(wire.target), 10 * SECOND_US);
+    if (node.beats.has(wire.target)) await until(wire, () => node.manifests.has(wire.target), 10 * SECOND_US);
     const announced = node.manifests.get(wire.target);
     if (announced === undefined)
       return untested('it has sent no heartbeat that would let an index node ask for it');

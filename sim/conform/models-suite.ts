@@ -20,12 +20,13 @@ import {
   ORDER_REMOVE,
   ORDER_UPDATE,
   type ChunkBrought,
+  type FindHolders,
   type Holder,
   type ModelNews,
   type ModelState,
   type PageBrought,
 } from '../../core/models/model-bodies.ts';
-import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
+import { NOT_ADMITTED, UNKNOWN_MODEL } from '../../core/routing/outcomes.ts';
 import {
   failed,
   NOT_MEMBER,
@@ -48,8 +49,10 @@ const UPDATE_US = 180 * SECOND_US;
 const ROLLBACK_US = 30 * SECOND_US;
 
 interface Course {
-  first: TestVersion | null;
+  first: TestVersion;
   second: TestVersion | null;
+  /** What the node has said that it has. */
+  told: TestVersion | null;
 }
 const courses = new WeakMap<Exam, Course>();
 
@@ -63,13 +66,15 @@ const obeysItsOperator: Check = {
   },
 };
 
+const NO_PUBLISHER =
+  'the tester has no key of a publisher whom the node knows: --publisher names its folder, which is publishers/1 where a federation was laid out';
+
 function findObstacle(exam: Exam): Finding | null {
   if (!exam.isMember) return NOT_MEMBER;
   if (!exam.is('compute')) return untested('it is no compute node');
-  if (exam.wire.operators.length === 0) return untested('nobody who runs it takes part');
-  return exam.wire.publisher === null
-    ? untested('it knows no key of the tester as that of a publisher')
-    : null;
+  if (exam.wire.operators.length === 0)
+    return untested('nobody who runs it takes part: --operator names folders with keys of theirs');
+  return exam.wire.publisher === null ? untested(NO_PUBLISHER) : null;
 }
 
 const pulls: Check = {
@@ -81,12 +86,13 @@ const pulls: Check = {
     const { wire, node, region } = exam;
     const first = publish(wire, 1, region);
     node.versions.set(first.id, first);
-    courses.set(exam, { first, second: null });
-    tell(exam, { entries: [first.entry], channels: [pointTo(wire, first, '')] });
-    await wire.pass(SECOND_US);
-    exam.left.push(`what publishers have signed of ${TEST_MODEL}, in the registry of its cluster`);
+    await release(exam, first, '');
     const state = await order(exam, ORDER_PULL, PULL_US);
-    return judgeState(state, first);
+    if (codeOf(state) === UNKNOWN_MODEL)
+      return untested('it knows nothing of what this publisher has signed: is it one whom the node knows?');
+    exam.left.push(`what publishers have signed of ${TEST_MODEL}, in the registry of its cluster`);
+    courses.set(exam, { first, second: null, told: null });
+    return judgeState(exam, state, first);
   },
 };
 
@@ -100,9 +106,8 @@ const updates: Check = {
     const second = publish(wire, 2, region);
     node.versions.set(second.id, second);
     course.second = second;
-    tell(exam, { entries: [second.entry], channels: [pointTo(wire, second, course.first!.id)] });
-    await wire.pass(SECOND_US);
-    return judgeState(await order(exam, ORDER_UPDATE, UPDATE_US), second);
+    await release(exam, second, course.first.id);
+    return judgeState(exam, await order(exam, ORDER_UPDATE, UPDATE_US), second);
   },
 };
 
@@ -120,7 +125,7 @@ const rollsBack: Check = {
     for (;;) {
       last = await order(exam, ORDER_CHECK, ANSWER_US);
       const installed = last?.kind === MODEL_STATE ? (last.body as ModelState).installed : null;
-      if (installed?.id === course.first!.id)
+      if (installed?.id === course.first.id)
         return passed(`in ${((wire.wallUs() - beganUs) / SECOND_US).toFixed(1)} s`);
       if (wire.wallUs() >= beganUs + ROLLBACK_US) return failed(`after 30 s it has ${describeVersion(last)}`);
       await wire.pass(SECOND_US);
@@ -134,9 +139,12 @@ const handsOutTheTruth: Check = {
   isForMembers: true,
   role: 'compute',
   async find(exam) {
-    const entry = await findHeldEntry(exam);
-    if (entry === null) return untested('it has no version of a model that moves');
     const { node, wire } = exam;
+    const told = courses.get(exam)?.told ?? null;
+    const entry = told?.entry ?? (await findHeldEntry(exam));
+    if (entry === null) return untested('it has no version of a model that moves');
+    if (told !== null && !(await holds(exam, told.id)))
+      return failed(`it says that it has version ${told.version}, and to others that it has not`);
     const id = idOf(exam, entry);
     const page = await node.ask(PAGE_WANTED, { id, page: 0 }, [MODEL_PAGE, HOLDER], ANSWER_US);
     if (page?.kind !== MODEL_PAGE) return failed('it says that it has it, and hands out no list of chunks');
@@ -152,20 +160,20 @@ const handsOutTheTruth: Check = {
   },
 };
 
-/** Of what the node knows of models, one that it says it has as a whole: the test model, or another. */
+/** Of what the node knows of models, one that it says it has as a whole. */
 async function findHeldEntry(exam: Exam): Promise<ModelEntry | null> {
-  const { node } = exam;
-  const known = [courses.get(exam)?.first?.entry, courses.get(exam)?.second?.entry].filter(
-    (entry) => entry !== undefined,
-  );
-  const heard = await node.ask(MODEL_ROUND, { sum: '' }, [MODEL_NEWS], ANSWER_US);
-  if (heard?.kind === MODEL_NEWS) known.push(...(heard.body as ModelNews).entries);
-  for (const entry of known) {
-    const id = idOf(exam, entry);
-    const holder = await node.ask(FIND_HOLDERS, { id, isToKeep: false }, [HOLDER], ANSWER_US);
-    if (holder?.kind === HOLDER && (holder.body as Holder).isWhole) return entry;
-  }
+  const heard = await exam.node.ask(MODEL_ROUND, { sum: '' }, [MODEL_NEWS], ANSWER_US);
+  if (heard?.kind !== MODEL_NEWS) return null;
+  for (const entry of (heard.body as ModelNews).entries)
+    if (await holds(exam, idOf(exam, entry))) return entry;
   return null;
+}
+
+/** Whether the node says that it has a version as a whole. */
+async function holds({ node }: Exam, id: string): Promise<boolean> {
+  const question: FindHolders = { id, isToKeep: false, isToPass: false };
+  const holder = await node.ask(FIND_HOLDERS, question, [HOLDER], ANSWER_US);
+  return holder?.kind === HOLDER && (holder.body as Holder).isWhole;
 }
 
 function idOf({ wire }: Exam, { signature: _signature, ...terms }: ModelEntry): string {
@@ -193,6 +201,18 @@ function tell(
   exam.node.say(MODEL_NEWS, body);
 }
 
+/** Publishes a version and points at it; returns when the node has heard of it, or has had the time to. */
+async function release(exam: Exam, version: TestVersion, previous: string): Promise<void> {
+  const { wire } = exam;
+  tell(exam, { entries: [version.entry], channels: [pointTo(wire, version, previous)] });
+  const untilUs = wire.wallUs() + ANSWER_US;
+  while (wire.wallUs() < untilUs) {
+    const heard = await order(exam, ORDER_CHECK, ANSWER_US);
+    if (heard?.kind === MODEL_STATE && (heard.body as ModelState).latest?.id === version.id) return;
+    await wire.pass(wire.lookUs);
+  }
+}
+
 async function order({ wire }: Exam, what: number, withinUs: number): Promise<Heard | null> {
   let heard: Heard | null = null;
   wire.operators[0].order(MODEL, { order: what, model: TEST_MODEL }, (kind, body) => {
@@ -210,13 +230,13 @@ async function order({ wire }: Exam, what: number, withinUs: number): Promise<He
   return heard;
 }
 
-function judgeState(heard: Heard | null, wanted: TestVersion): Finding {
+function judgeState(exam: Exam, heard: Heard | null, wanted: TestVersion): Finding {
   if (heard === null) return failed('it does not say that it is done');
   if (heard.kind === REFUSED) return failed(describeAnswer(heard));
   const { installed } = heard.body as ModelState;
-  return installed?.id === wanted.id
-    ? passed(`version ${wanted.version}`)
-    : failed(`it has ${describeVersion(heard)}`);
+  if (installed?.id !== wanted.id) return failed(`it has ${describeVersion(heard)}`);
+  courses.get(exam)!.told = wanted;
+  return passed(`version ${wanted.version}`);
 }
 
 function describeVersion(heard: Heard | null): string {

@@ -33,7 +33,7 @@ import type { Heard } from './wire.ts';
 const POD_BYTES = 64;
 const TIME_US = 15 * SECOND_US;
 /** For what nobody should take: whoever looks for somebody who does gives up with it. */
-const SHORT_US = 3 * SECOND_US;
+const SHORT_US = 2 * SECOND_US;
 /** A pod host takes writes of those pods alone whose primary it is: other numbers are tried. */
 const MOST_NUMBERS = 24;
 

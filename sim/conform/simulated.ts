@@ -15,6 +15,9 @@ const TEST_PERSON = 'conform-person';
 const TEST_PUBLISHER = 'conform publisher';
 /** Before a tester comes, the cluster has found itself. */
 const SETTLED_US = 10_000_000;
+const LOOK_US = 100_000;
+/** Each envelope takes its own time on its way. */
+const HEARD_US = 1_000_000;
 
 /** A world with a tester in it, beside one of its nodes. `prepare` may change the world before it begins. */
 export function putTesterBeside(
@@ -32,6 +35,10 @@ export function putTesterBeside(
   world.start();
   world.run(SETTLED_US);
   const publisher = world.identities.find(TEST_PUBLISHER)!;
+  const makeContent: Wire['makeContent'] = (sizeBytes, seed) => {
+    const word = mixWord(keyOfName('conform'), seed);
+    return { hash: `conform-${hexWord(word)}${hexWord(mixWord(word, sizeBytes))}`, sizeBytes, keyId: 0 };
+  };
   const wire: Wire = {
     driver: 'simulated',
     pure: world.identities,
@@ -42,13 +49,18 @@ export function putTesterBeside(
     operators: operatorsOf(world, target),
     publisher: { peer: publisher, sign: (hash) => world.identities.mint(publisher, hash) },
     wallUs: () => WALL_EPOCH_US + world.nowUs,
+    lookUs: LOOK_US,
+    heardUs: HEARD_US,
     pass: (us) => {
       world.run(world.nowUs + us);
       return Promise.resolve();
     },
-    makeContent: (sizeBytes, seed) => {
-      const word = mixWord(keyOfName('conform'), seed);
-      return { hash: `conform-${hexWord(word)}${hexWord(mixWord(word, sizeBytes))}`, sizeBytes, keyId: 0 };
+    makeContent,
+    makeModel: (version, sizeBytes, chunkBytes) => {
+      const count = Math.ceil(sizeBytes / chunkBytes);
+      return Array.from({ length: count }, (_, i) =>
+        makeContent(Math.min(chunkBytes, sizeBytes - i * chunkBytes), count * version + i),
+      );
     },
     metrics: null,
   };

@@ -1,10 +1,8 @@
 import type { Peer } from '../../core/base/peers.ts';
 import { REFUSED, type Refused } from '../../core/machine/kinds.ts';
-import { ERROR_CODES } from '../../core/routing/outcomes.ts';
+import { ERROR_CODES, NOT_READY } from '../../core/routing/outcomes.ts';
 import type { Heard, Mouth, Wire } from './wire.ts';
 
-/** How often somebody who waits for an answer looks. */
-const LOOK_US = 100_000;
 /** What was heard longest ago is forgotten. */
 const MAX_HEARD = 4_096;
 
@@ -55,6 +53,21 @@ export class Speaker {
     );
   }
 
+  /** The same, of a node that may have just started: it is asked again until it is ready, so long as that is in time. */
+  async askReady(
+    kind: number,
+    body: unknown,
+    kinds: readonly number[],
+    withinUs: number,
+  ): Promise<Heard | null> {
+    const untilUs = this.wire.wallUs() + withinUs;
+    for (;;) {
+      const heard = await this.ask(kind, body, kinds, withinUs);
+      if (codeOf(heard) !== NOT_READY || this.wire.wallUs() >= untilUs) return heard;
+      await this.wire.pass(this.wire.heardUs);
+    }
+  }
+
   /** The first that is so, of all that was heard: what came before this was asked counts, too. */
   async listen(isIt: (heard: Heard) => boolean, withinUs: number): Promise<Heard | null> {
     const untilUs = this.wire.wallUs() + withinUs;
@@ -62,7 +75,7 @@ export class Speaker {
       const found = this.heard.find(isIt);
       if (found !== undefined) return found;
       if (this.wire.wallUs() >= untilUs) return null;
-      await this.wire.pass(LOOK_US);
+      await this.wire.pass(this.wire.lookUs);
     }
   }
 
@@ -77,7 +90,7 @@ export async function until(wire: Wire, isSo: () => boolean, withinUs: number): 
   const untilUs = wire.wallUs() + withinUs;
   while (!isSo()) {
     if (wire.wallUs() >= untilUs) return false;
-    await wire.pass(LOOK_US);
+    await wire.pass(wire.lookUs);
   }
   return true;
 }

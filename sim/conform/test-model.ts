@@ -26,9 +26,7 @@ export interface TestVersion {
 
 export function publish(wire: Wire, version: number, region: string): TestVersion {
   const { pure, publisher } = wire;
-  const chunks = [CHUNK_BYTES, SIZE_BYTES - CHUNK_BYTES].map((bytes, i) =>
-    wire.makeContent(bytes, 16 * version + i),
-  );
+  const chunks = wire.makeModel(version, SIZE_BYTES, CHUNK_BYTES);
   const pages = pagesOf(chunks.map(({ hash }) => hash));
   const terms: EntryTerms = {
     name: TEST_MODEL,

@@ -35,14 +35,14 @@ async function listBait(exam: Exam, announced: Announcement): Promise<Candidate 
   const { node } = exam;
   node.say(MANIFEST, announced);
   // What is said at once may be heard in another order.
-  await exam.wire.pass(SECOND_US);
+  await exam.wire.pass(exam.wire.heardUs);
   const load = {
     ...{ running: 0, queued: 0, slots: 1, room: 0, serviceUs: 0, freeMemoryBytes: 1_000_000_000 },
     ...{ installedModels: [BAIT], loadedModels: [], draining: false },
   };
   node.say(BEAT, { version: announced.version, load } satisfies Beat);
-  await exam.wire.pass(SECOND_US);
-  const heard = await node.ask(FIND, findBait(EXPERIMENTAL), [FOUND], ANSWER_US);
+  await exam.wire.pass(exam.wire.heardUs);
+  const heard = await node.askReady(FIND, findBait(EXPERIMENTAL), [FOUND], ANSWER_US);
   if (heard?.kind !== FOUND) return failed(describeAnswer(heard));
   const found = (heard.body as Found).candidates.find(({ peer }) => peer === node.peer);
   return found ?? failed('it does not list the test node, which has announced itself');
@@ -92,7 +92,7 @@ const namesNobodyToTheUntrusted: Check = {
   isForMembers: true,
   role: 'index',
   async find(exam) {
-    const heard = await exam.node.ask(FIND, findBait(COMMUNITY), [FOUND], ANSWER_US);
+    const heard = await exam.node.askReady(FIND, findBait(COMMUNITY), [FOUND], ANSWER_US);
     return codeOf(heard) === TRUST_TOO_LOW ? passed() : failed(describeAnswer(heard));
   },
 };

@@ -48,10 +48,16 @@ export interface Wire {
   /** A key that the node under test takes for one of a publisher of models; null: none. */
   readonly publisher: { readonly peer: Peer; sign(hash: string): string } | null;
   wallUs(): number;
+  /** How often somebody who waits for an answer looks. */
+  readonly lookUs: number;
+  /** After so long, what was said has been heard, whatever is said next. */
+  readonly heardUs: number;
   /** Lets so much time go by. */
   pass(us: number): Promise<void>;
   /** A content of so many bytes that this tester can hand out: its bytes are its own. */
   makeContent(sizeBytes: number, seed: number): Ref;
+  /** The chunks of a model that a node of this driver can load, of so many bytes, another for each version. */
+  makeModel(version: number, sizeBytes: number, chunkBytes: number): Ref[];
   /** Further checks that only this driver can make of the node's metrics; null: there are none to be had. */
   readonly metrics: (() => Promise<string>) | null;
 }

@@ -66,5 +66,8 @@ describe('watershed conform', function () {
     expect(conform('127.0.0.1:9', '--operator', 'nowhere').err).to.include(
       'nowhere: there is no key.pem in this folder',
     );
+    expect(conform('127.0.0.1:9', '--publisher', 'no publisher').err).to.include(
+      'no publisher: there is no key.pem in this folder',
+    );
   });
 });

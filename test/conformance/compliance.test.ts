@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Ref } from '../../core/machine/shape.ts';
 import { openIdentity } from '../../live/identity.ts';
 import { readSignedReport, signReport } from '../../live/signed-report.ts';
 import { examine } from '../../sim/conform/conform.ts';
@@ -70,7 +71,10 @@ describe('R9-1: five suites run against any node, simulated', function () {
 
   for (const [suite, what, create] of VILLAINS) {
     it(`R9-1: one that ${what} fails ${suite}, and that alone`, async () => {
-      const { report } = await testNode((_, target) => (target.villain = create(target.spec.region)));
+      const falsify = (content: Ref): Ref => ({ ...content, hash: `lie-${content.hash}` });
+      const { report } = await testNode(
+        (_, target) => (target.villain = create({ region: target.spec.region, falsify })),
+      );
       expect(ended(report, 'failed'), tellReport(report).join('\n')).to.deep.equal([suite]);
       expect(report.verdict).to.equal('does not conform');
     });
