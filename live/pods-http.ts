@@ -160,7 +160,7 @@ class PodCounter {
       if (typeof signature !== 'string' || signature.length > 256)
         throw new JsonFault('deletion.signature: the signature of the owner is expected');
       const { owner, number } = visit;
-      const body = { deletion: { owner, number, signature }, ...timeOf(visit) };
+      const body = { deletion: { owner, number, signature }, circle: [], ...timeOf(visit) };
       const said = await this.ask(visit, kinds.POD_DELETE, body);
       const isPending = said !== null && 'body' in said && !(said.body as records.PodDeleted).isCertified;
       this.send(response, visit, said, records.podDeletedBody, isPending ? 202 : 200);

@@ -327,7 +327,7 @@ export class PodOwners {
       pod.deletedUs = Math.min(pod.deletedUs, nowUs);
       const signature = identities.mint(owner, deletionHash(identities, owner, number));
       request.kind = POD_DELETE;
-      request.body = { deletion: { owner, number, signature }, ...time };
+      request.body = { deletion: { owner, number, signature }, circle: [], ...time };
     }
     this.requests.push(request);
     pod.requests.push(request);

@@ -216,7 +216,7 @@ export class PodOwner {
   }
 
   delete(number = 1, waitUs?: number): Envelope | null {
-    return this.say(kinds.POD_DELETE, { deletion: this.deletion(number) }, waitUs);
+    return this.say(kinds.POD_DELETE, { deletion: this.deletion(number), circle: [] }, waitUs);
   }
 }
 

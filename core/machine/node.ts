@@ -25,6 +25,7 @@ import * as gateways from '../roles/gateway.ts';
 import * as indexes from '../roles/index-node.ts';
 import * as podHosts from '../roles/pods/pod-host.ts';
 import { createPodHost } from '../roles/pods/pod-state.ts';
+import { onWitnessStored } from '../roles/pods/pod-witness.ts';
 import { nextPodsUs, receiveKeys, receivePodRefusal, receivePods, wakePods } from '../roles/pods/pods.ts';
 import { findAwaiting, onAnswer, onBegun, onFound, onRefused, onWorking } from '../routing/search.ts';
 import type { Search, Searcher } from '../routing/search-state.ts';
@@ -197,6 +198,7 @@ function receiveByRole(node: Node, now: Now, envelope: Envelope, out: Outbox): b
       if (envelope.from !== DISK) return false;
       if (onMembershipStored(node, now, out, envelope) || onAffiliationStored(node, now, out, envelope))
         return true;
+      if (onWitnessStored(node, out, envelope)) return true;
       if (node.pods !== null && podHosts.onPodStored(node, node.pods, now, out, envelope)) return true;
       if (models.onModelStored(node, now, out, envelope.n, (envelope.body as kinds.Stored).condition))
         return true;

@@ -11,6 +11,7 @@ import * as bridges from '../roles/bridge.ts';
 import * as indexes from '../roles/index-node.ts';
 import * as podHosts from '../roles/pods/pod-host.ts';
 import { createPodHost } from '../roles/pods/pod-state.ts';
+import { restoreWitness } from '../roles/pods/pod-witness.ts';
 import { isRetryable, NOT_READY } from '../routing/outcomes.ts';
 import { DISK_FINE } from './disk-conditions.ts';
 import { AFFILIATION_KEY, MEMBERSHIP_KEY, NODE_KEY, recordOf, type DiskRecord } from './disk-records.ts';
@@ -118,6 +119,7 @@ function restore(node: Node, now: Now, key: string, record: DiskRecord): void {
   if (record.model !== null) models.restoreModel(node, record.model);
   if (record.agent !== null && node.compute !== null) agents.restoreAgent(node, record.agent);
   if (node.pods !== null) podHosts.restorePods(node, node.pods, record);
+  restoreWitness(node, record);
   if (key === NODE_KEY && record.node !== null) {
     node.epoch = record.node.epoch;
     node.manifestVersion = record.node.manifestVersion;

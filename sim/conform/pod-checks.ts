@@ -212,7 +212,7 @@ async function erase(
 ): Promise<Heard | null> {
   const { by, origin } = speakerFor(exam);
   const signature = person.mouth.sign(deletionHash(pure, origin, number));
-  const body = { deletion: { owner: origin, number, signature }, ...timeFor(exam) };
+  const body = { deletion: { owner: origin, number, signature }, circle: [], ...timeFor(exam) };
   for (let i = 0; ; i++) {
     const heard = await by.ask(POD_DELETE, body, [POD_DELETED], TIME_US + SECOND_US, { origin });
     if (i === 2 || heard === null || (heard.kind === POD_DELETED && (heard.body as PodDeleted).isCertified))

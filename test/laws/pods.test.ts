@@ -203,7 +203,7 @@ describe('laws of pods', () => {
         else if (what === 'cut') cut.add(stage.peer(name));
         else if (what === 'heal') cut.clear();
         else if (what === 'delete')
-          ann.send(kinds.POD_DELETE, { deletion: signDeletion(stage.cast, ann.peer, 1) });
+          ann.send(kinds.POD_DELETE, { deletion: signDeletion(stage.cast, ann.peer, 1), circle: [] });
         stage.pump();
         stage.advance((what === 'wait' ? 12 : 2) * SECOND_US);
         look();

@@ -35,7 +35,7 @@ describe('plays of pods', () => {
     rig.crash('host-2');
     rig.advance(20 * SECOND_US);
     play.act('One host has gone', []);
-    const n = ann.send(kinds.POD_DELETE, { deletion: ann.deletion() }, 2 * SECOND_US);
+    const n = ann.send(kinds.POD_DELETE, { deletion: ann.deletion(), circle: [] }, 2 * SECOND_US);
     rig.pump();
     rig.advance(3 * SECOND_US);
     play.act('She deletes it: not certified, and she is told who is missing', OF_PODS);
@@ -44,7 +44,7 @@ describe('plays of pods', () => {
     rig.pump();
     rig.advance(5 * SECOND_US);
     play.act('The host comes back, with its disk full of what has been deleted', OF_PODS);
-    ann.send(kinds.POD_DELETE, { deletion: ann.deletion() }, 2 * SECOND_US);
+    ann.send(kinds.POD_DELETE, { deletion: ann.deletion(), circle: [] }, 2 * SECOND_US);
     rig.pump();
     rig.advance(3 * SECOND_US);
     play.act('She asks again: certified', OF_PODS);

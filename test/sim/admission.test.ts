@@ -1,9 +1,13 @@
 import { expect } from 'chai';
+import { hasLeft } from '../../core/cluster/affiliation/affiliation.ts';
 import { NOTE_LEFT, NOTE_SUSPECTED } from '../../core/machine/kinds.ts';
 import { Simulation, simulate } from '../../sim/simulate.ts';
 import type { ResolvedNode, ResolvedScenario } from '../../sim/scenario/resolved.ts';
 import type { World } from '../../sim/world.ts';
+import { podScenario } from './pod-scenario.ts';
 import { tinyNode, tinyScenario } from './tiny-scenario.ts';
+
+const SECOND_US = 1_000_000;
 
 /** The tiny federation with one more compute node in France. */
 function withNewcomer(
@@ -60,6 +64,24 @@ describe('admission, simulated', () => {
     );
     expect(notes, 'nobody is suspected').not.to.include(NOTE_SUSPECTED);
     expect(notes, 'it has left').to.include(NOTE_LEFT);
+  });
+
+  it('R6.2-2: a pod host leaves with pods, and another comes when it is gone: what that one certifies is true of every disk', () => {
+    const base = podScenario({ people: 2, untilUs: 170 * SECOND_US, readsPpm: 0, deletesPpm: 40_000 });
+    const [front, first, second, , , abroad] = base.nodes;
+    const leaver = { ...first, leavesUs: 30 * SECOND_US };
+    const newcomer = { ...second, joinsUs: 110 * SECOND_US };
+    const parameters = { ...base.parameters, podMoveUs: 5 * SECOND_US, drainUs: 5 * SECOND_US };
+    const nodes = [front, leaver, newcomer, abroad];
+    const { world, checker } = simulate({ ...base, seed: 8, durationUs: 200 * SECOND_US, parameters, nodes });
+    const { node, platter } = world.machines[1];
+    expect(hasLeft(node), 'it has left').to.equal(true);
+    expect([...platter.records.keys()].filter((key) => key.startsWith('pod/'))).not.to.deep.equal([]);
+    for (const { deletedUs, certifiedUs } of world.podOwners.pods) {
+      expect(deletedUs, 'the newcomer is asked').to.be.within(110 * SECOND_US, 200 * SECOND_US);
+      expect(certifiedUs, 'one disk is missing').to.equal(Infinity);
+    }
+    expect(checker.verdict(world, true).reasons.join()).not.to.match(/deletion-true/);
   });
 
   it('operators approve in the world, which then counts the node as admitted', () => {

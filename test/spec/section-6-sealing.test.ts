@@ -198,7 +198,7 @@ describe('§6.1 Encryption', () => {
       if (kind === kinds.KEYS_DESTROYED && to === rig.peer(two)) rig.crash(two);
       return false;
     };
-    const n = ann.send(kinds.POD_DELETE, { deletion: ann.deletion() }, 8 * SECOND_US);
+    const n = ann.send(kinds.POD_DELETE, { deletion: ann.deletion(), circle: [] }, 8 * SECOND_US);
     rig.pump();
     rig.advance(9 * SECOND_US);
     const acts = rig.sent.slice(from).filter(({ from: who, to }) => who === rig.peer(one) && to < 0);

@@ -22,6 +22,7 @@ import { announceTo, firstToHear } from '../presence.ts';
 import { onAck, onNack, onPing, onPingReq, tellDoubted } from './probe.ts';
 import { onFindMembers, onMembers } from './push-pull.ts';
 import { dropMember } from '../registry/registry.ts';
+import { witnessPodHost } from '../../roles/pods/pod-witness.ts';
 
 /**
  * How a cluster finds out who is there (R5.2-2): one contract, two detectors. With `swim` members probe one another and each
@@ -204,6 +205,7 @@ export function onMemberChanged(
 ): void {
   const isNew = before === null || !isLiveState(before);
   if (isNew && isLiveState(state) && (types & bitOfType('index')) !== 0) meetIndexNode(node, now, out, peer);
+  if (isLiveState(state) && (types & bitOfType('pod-host')) !== 0) witnessPodHost(node, peer, out);
   if (node.index !== null && !isLiveState(state)) dropMember(node, node.index, peer, out);
 }
 

@@ -90,6 +90,10 @@ export const podDeskShape = record({
   agreement: agreementKey,
   isAgreeing: flag,
   nextRenewUs: integer,
+  /** Every pod host that this gateway has ever known, on disk; the STORE of it that is under way, 0: none, and how many it names. */
+  circle: list(peer, MAX_CIRCLE),
+  circleStoring: integer,
+  circleFlying: integer,
 });
 export type PodDesk = Of<typeof podDeskShape>;
 
@@ -123,6 +127,9 @@ export function createPodDesk(): PodDesk {
     agreement: '',
     isAgreeing: false,
     nextRenewUs: 0,
+    circle: [],
+    circleStoring: 0,
+    circleFlying: 0,
   };
 }
 
@@ -150,8 +157,7 @@ export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, en
     reply(node, out, envelope, kinds.REFUSED, refused);
     return;
   }
-  const { region } = node.config.manifest;
-  const body = kind === kinds.POD_READ ? { ...(envelope.body as PodRead), region } : envelope.body;
+  const body = bodyFor(node, desk, kind, envelope.body);
   const { timeLeftUs } = body as PodWrite;
   const errand: Errand = {
     key: desk.errands.takeKey(),
@@ -180,6 +186,14 @@ export function onPodErrand(node: Node, desk: PodDesk, now: Now, out: Outbox, en
   desk.errands.add(errand, errand.dueUs);
   if (desk.nextRenewUs <= now.monoUs) renew(node, desk, now, out);
   askNext(node, desk, errand, now, out);
+}
+
+/** What was asked, with what the gateway says itself: where it lies, and of which pod hosts it knows. */
+function bodyFor({ config, pods }: Node, desk: PodDesk, kind: number, body: unknown): unknown {
+  if (kind === kinds.POD_READ) return { ...(body as PodRead), region: config.manifest.region };
+  if (kind === kinds.POD_DELETE)
+    return { ...(body as PodDelete), circle: [...(pods?.circle ?? desk.circle)] };
+  return body;
 }
 
 /** What no host would take: that is said at once, and before anything is shown to anybody. */

@@ -30,7 +30,7 @@ import type { Node } from '../../machine/node-state.ts';
 import { noteWhy } from '../../machine/speech.ts';
 import { allowsStorage, type PlaceRule } from '../../policy/location-policy.ts';
 import { isAlive, isPresent, mayHold, ownPlace, placesOf, rankPlaces, type Place } from './pod-placement.ts';
-import { GO_ON, ruleOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
+import { awaitedFor, GO_ON, ruleOf, type PodEntry, type PodHost, type Task } from './pod-state.ts';
 
 /** What a pod host tells its observer of where pods are, and why: nothing here changes what it does. */
 
@@ -149,7 +149,7 @@ export function notePending(
     cluster: peer === node.self ? node.config.manifest.region : (pods.fellows.get(peer)?.region ?? ''),
     reason: absenceOf(node, peer),
   }));
-  const why = `${missing.length} of ${pods.circle.length} pod hosts that there ever were have not confirmed`;
+  const why = `${missing.length} of ${awaitedFor(pods, entry).length} pod hosts that there ever were have not confirmed`;
   noteWhy(node, out, NOTE_POD_PENDING, entry.pod, node.self, why, others);
 }
 

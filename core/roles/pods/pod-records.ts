@@ -154,7 +154,12 @@ export const podConsentedBody = record({
   /** For the owner: something in it is sealed, so that no model is given it (R6.1-4). */
   hasSealed: flag,
 });
-export const podDeleteBody = record({ deletion: podDeletionShape, ...time });
+export const podDeleteBody = record({
+  deletion: podDeletionShape,
+  /** Every pod host that the gateway has ever known; said by that one. */
+  circle: list(peer, MAX_CIRCLE),
+  ...time,
+});
 export const podPolicyBody = record({ policy: podPolicyShape, ...time });
 export const podWrittenBody = record({
   /** What its writer has seen now: the context of what is written next. */

@@ -15,7 +15,15 @@ import { decideGiving, receiptOf } from './pod-giving.ts';
 import { findOpeningFault, giveFound } from './pod-keys.ts';
 import { isOver, learnLaw, NO_BOOK } from './pod-law.ts';
 import { mayHold, placesOf, type Place } from './pod-placement.ts';
-import type { PodCopy, PodDelete, PodLaw, PodRead, PodRule, PodWrite } from './pod-records.ts';
+import {
+  MAX_CIRCLE,
+  type PodCopy,
+  type PodDelete,
+  type PodLaw,
+  type PodRead,
+  type PodRule,
+  type PodWrite,
+} from './pod-records.ts';
 import { addUse } from './pod-receipts.ts';
 import {
   bytesOf,
@@ -169,7 +177,7 @@ function hasReceipt({ wanted }: PodEntry, host: Peer, { origin, originBoot, n }:
 
 /** An owner deletes a pod: for good, and everywhere (R6.2-2). Who asks again is told how far it has come. */
 export function onPodDelete(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
-  const { deletion, ...time } = envelope.body as PodDelete;
+  const { deletion, circle, ...time } = envelope.body as PodDelete;
   const pod = podIdOf(node.pure, deletion.owner, deletion.number);
   const policy = pods.entries.get(pod)?.law.policy ?? null;
   if (deletion.owner !== envelope.origin)
@@ -181,8 +189,18 @@ export function onPodDelete(node: Node, pods: PodHost, now: Now, out: Outbox, en
       envelope,
       fault(NO_ELIGIBLE_NODE, 'a legal hold keeps the pod: nothing is deleted while it holds'),
     );
-  else
-    establish(node, pods, now, out, envelope, { pod, policy: null, deletion, book: NO_BOOK }, DELETING, time);
+  else {
+    const law = { pod, policy: null, deletion, book: NO_BOOK };
+    const entry = learnLaw(node, pods, now, out, law);
+    if (entry !== null) heedWitness(entry, circle);
+    establish(node, pods, now, out, envelope, law, DELETING, time);
+  }
+}
+
+/** The gateway knows of pod hosts that this one may never have met: they, too, are to confirm. */
+function heedWitness({ witnessed }: PodEntry, circle: readonly Peer[]): void {
+  for (const peer of circle)
+    if (!witnessed.includes(peer) && witnessed.length < MAX_CIRCLE) witnessed.push(peer);
 }
 
 /** An owner sets another policy (R6.1-6): it is in force when no host can act on the old one any more. */

@@ -95,8 +95,9 @@ export const podEntryShape = record({
   isAstrayTold: flag,
   /** Until then nodes that were given it here may begin to use it, by this host's steady clock. */
   inUseUntilUs: integer,
-  /** Of a deletion: who has confirmed. */
+  /** Of a deletion: who has confirmed, and pod hosts that gateways knew of whom it was asked through (see pod-witness). */
   confirmed: list(peer, MAX_CIRCLE),
+  witnessed: list(peer, MAX_CIRCLE),
 });
 export type PodEntry = Of<typeof podEntryShape>;
 
@@ -269,9 +270,15 @@ export function createEntry(pods: PodHost, law: PodEntry['law']): PodEntry {
     isAstrayTold: false,
     inUseUntilUs: 0,
     confirmed: [],
+    witnessed: [],
   };
   pods.entries.set(law.pod, entry);
   return entry;
+}
+
+/** Whose word is needed: that of every pod host that this one has ever known, and of a deletion the gateways through which it was asked. */
+export function awaitedFor({ circle }: PodHost, { witnessed }: PodEntry): Peer[] {
+  return [...circle, ...witnessed.filter((peer) => !circle.includes(peer))];
 }
 
 /** Pods in an order that is the same everywhere. */

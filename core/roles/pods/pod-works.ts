@@ -24,9 +24,16 @@ import { isClean, queueTask, save, versionOf } from './pod-law.ts';
 import { graceOf, isMajority } from './pod-lease.ts';
 import { notePending } from './pod-notes.ts';
 import { eligiblePlaces, isAlive, mayHaveKey } from './pod-placement.ts';
-import type { PodDeleted, PodLawKept, PodLawTold, PodRead } from './pod-records.ts';
+import {
+  MAX_CIRCLE,
+  type PodDeleted,
+  type PodLawKept,
+  type PodLawTold,
+  type PodRead,
+} from './pod-records.ts';
 import { seenAfter, type Version } from './pod-version.ts';
 import {
+  awaitedFor,
   CONSENTING,
   DELETING,
   entriesInOrder,
@@ -155,7 +162,7 @@ export function finishWrite(
 function spreadLaw(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: Outbox): void {
   const body: PodLawTold = { law: entry.law, seq: entry.lawSeq };
   const heard = work.what === DELETING ? entry.confirmed : work.heard;
-  for (const peer of pods.circle) {
+  for (const peer of awaitedFor(pods, entry)) {
     if (peer !== node.self && !heard.includes(peer))
       out.send(POD_LAW, node.self, peer, node.self, node.bootCount, node.nextN++, 0, body);
   }
@@ -164,7 +171,9 @@ function spreadLaw(node: Node, pods: PodHost, work: Work, entry: PodEntry, out: 
 /** Whom the owner still waits for. */
 export function missingOf(pods: PodHost, entry: PodEntry, self: Peer): Peer[] {
   const isDone = isClean(pods, entry) && entry.storedLawSeq === entry.lawSeq;
-  return pods.circle.filter((peer) => (peer === self ? !isDone : !entry.confirmed.includes(peer)));
+  return awaitedFor(pods, entry).filter((peer) =>
+    peer === self ? !isDone : !entry.confirmed.includes(peer),
+  );
 }
 
 /**
@@ -181,6 +190,8 @@ export function finishLaw(
 ): void {
   if (entry.storedLawSeq < entry.lawSeq && entry.storing !== 0) return;
   if (work.what === DELETING) {
+    // Where so many were there that others may have found no room on a list, nobody knows of all.
+    if (awaitedFor(pods, entry).length >= MAX_CIRCLE) return;
     if (work.signing !== 0 || missingOf(pods, entry, node.self).length > 0) return;
     work.atWallUs = now.wallUs;
     work.signing = node.nextN++;
