@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'agents-at-work.yaml': { digest: '6d94ba2feb42a679', verdict: 'pass' },
   'bad-model.yaml': { digest: '851fb325724d25a7', verdict: 'pass' },
-  'captured-vouchers.yaml': { digest: '909617644e33e0c3', verdict: 'pass' },
+  'captured-vouchers.yaml': { digest: 'f28bac33e89fe6a9', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: 'e18bb7a3dc9e988a', verdict: 'violated' },
   'flapping-link.yaml': { digest: 'cc24a29833b30e91', verdict: 'pass' },
@@ -19,18 +19,18 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'model-rollout.yaml': { digest: '476b0cd14ff783c5', verdict: 'pass' },
   'newcomers.yaml': { digest: 'c897ef9732499e6f', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '0a58e6ad49b069fa', verdict: 'pass' },
-  'quickstart.yaml': { digest: 'b4ce46ee339cb48e', verdict: 'pass' },
+  'quickstart.yaml': { digest: '09f404df1936ace0', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: '570c69d0ca194b09', verdict: 'pass' },
   'replaying-bridge.yaml': { digest: '2f231eb66a9c7cae', verdict: 'pass' },
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
-  'consent-revoked.yaml': { digest: 'ea1e6f5b84a307fc', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '968e3f71e93d1137', verdict: 'pass' },
-  'pods-at-home.yaml': { digest: 'be2eebe8628d119a', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'f06b704633c5d6d6', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: 'd5e5bbacacbb80f2', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '643a3d77bda7934a', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: '73362e3f470adb2f', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: 'a46ebfa6a5c48e23', verdict: 'pass' },
+  'pods-at-home.yaml': { digest: '5c24f53d374be02f', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: 'ef300e45d15d2f8c', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '2260ff8b463e0f19', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: 'e06c970527089586', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
