@@ -5,7 +5,7 @@ import { Envelope } from '../core/machine/envelope.ts';
 import { REFUSED, type Refused } from '../core/machine/kinds.ts';
 import { ERROR_CODES } from '../core/routing/outcomes.ts';
 import type { Carried } from './content-carrier.ts';
-import { Hearer, readNonce, Speaker } from './frames.ts';
+import { Hearer, joinContents, readNonce, Speaker } from './frames.ts';
 import { LiveIds, signFrame, type Identity } from './identity.ts';
 import { urlOf } from './link.ts';
 
@@ -91,7 +91,8 @@ export class Caller {
     const bytes = new Encoder(this.ids).envelope(envelope);
     const place = this.speaker.nextPlace();
     const { publicKey } = this.identity;
-    this.socket.emit('envelope', publicKey, place.n, bytes, signFrame(this.identity, place, bytes), contents);
+    const signature = signFrame(this.identity, place, bytes);
+    this.socket.emit('envelope', publicKey, place.n, bytes, signature, ...joinContents(contents));
     return n;
   }
 

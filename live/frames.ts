@@ -18,13 +18,39 @@ export type FrameArguments = [
   n: number,
   bytes: Uint8Array,
   signature: Uint8Array,
-  contents: Carried[],
+  marks: Mark[],
+  run: Uint8Array,
 ];
+
+/** What stands in a frame for a content: how many of the bytes that follow are its own, a token, or nothing. */
+export type Mark = number | string | null;
 
 /** What is to be said, to be signed when it is known where it stands. */
 export interface Parcel {
   readonly bytes: Uint8Array;
   readonly contents: Carried[];
+}
+
+/** Contents as they go in a frame, in one run of bytes: socket.io breaks off a connection over which more than ten pieces come at once. */
+export function joinContents(contents: readonly Carried[]): [marks: Mark[], run: Uint8Array] {
+  const pieces = contents.filter((content) => content instanceof Uint8Array);
+  const marks = contents.map((content) => (content instanceof Uint8Array ? content.length : content));
+  return [marks, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)];
+}
+
+/** The contents of a frame, each with bytes of its own; null if it is no such frame. */
+export function splitContents(marks: unknown, run: unknown): unknown[] | null {
+  if (!Array.isArray(marks) || !(run instanceof Uint8Array)) return null;
+  let at = 0;
+  const contents = (marks as unknown[]).map((mark) => {
+    if (typeof mark !== 'number') return mark;
+    const piece = run.subarray(at, (at += mark));
+    return piece.length === run.length ? piece : new Uint8Array(piece);
+  });
+  const areLengths = (marks as unknown[]).every(
+    (mark) => typeof mark !== 'number' || (Number.isSafeInteger(mark) && mark >= 0),
+  );
+  return areLengths && at === run.length ? contents : null;
 }
 
 /** The speaking end of a connection. */

@@ -11,7 +11,16 @@ import { KINDS, STORE, typeOfKind } from '../core/machine/kinds.ts';
 import { visitRefs, type Ref } from '../core/machine/shape.ts';
 import { ContentCarrier, type Fault } from './content-carrier.ts';
 import { MAX_POD_BYTES, type Contents } from './contents.ts';
-import { Hearer, readNonce, Speaker, type FrameArguments, type FramePlace, type Parcel } from './frames.ts';
+import {
+  Hearer,
+  joinContents,
+  readNonce,
+  Speaker,
+  splitContents,
+  type FrameArguments,
+  type FramePlace,
+  type Parcel,
+} from './frames.ts';
 import {
   idOfPublicKey,
   PeerTableFull,
@@ -140,7 +149,8 @@ export class Transport {
 
   private seal({ bytes, contents }: Parcel, place: FramePlace): FrameArguments {
     const { identity } = this.options;
-    return [identity.publicKey, place.n, bytes, signFrame(identity, place, bytes), contents];
+    const signature = signFrame(identity, place, bytes);
+    return [identity.publicKey, place.n, bytes, signature, ...joinContents(contents)];
   }
 
   /** What the node knows of members holds before what the transport was told. */
@@ -204,13 +214,14 @@ export class Transport {
 
   /** Null if the envelope was delivered, or why it was refused; undefined: it waits for contents. */
   private tryReceive(frame: unknown[], hearer: Hearer, back: Return | null): string | null | undefined {
-    const [publicKey, n, bytes, signature, contents] = frame;
+    const [publicKey, n, bytes, signature, marks, run] = frame;
+    const contents = splitContents(marks, run);
     if (
       typeof publicKey !== 'string' ||
       !isPlace(n) ||
       !(bytes instanceof Uint8Array) ||
       !(signature instanceof Uint8Array) ||
-      !Array.isArray(contents)
+      contents === null
     )
       return 'malformed frame';
     const { ids, identity } = this.options;

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { decodeEnvelope, Encoder, MAX_ENVELOPE_BYTES, WIRE_VERSION } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
-import { BEAT, FIND, INFERRED, REFUSED, RUN, type Refused } from '../../core/machine/kinds.ts';
+import { AGENT, BEAT, FIND, INFERRED, REFUSED, RUN, type Refused } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
 import { NOT_ADMITTED } from '../../core/routing/outcomes.ts';
+import type { Carried } from '../../live/content-carrier.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { hashBytes, LiveIds, openIdentity, type Identity } from '../../live/identity.ts';
 import { replayJournal } from '../../live/replay.ts';
@@ -161,7 +162,7 @@ describe('the transport between live nodes', function () {
     const foreign = ids.peerOf(hashBytes('somebody else'));
     const changed = (at: number, value: number): Uint8Array =>
       Uint8Array.from(beat()).fill(value, at, at + 1);
-    const sign = (bytes: Uint8Array, signer: Identity, contents?: unknown): unknown[] =>
+    const sign = (bytes: Uint8Array, signer: Identity, contents?: Carried[]): unknown[] =>
       signed(voice, bytes, signer, contents);
     const forged = sign(beat(), stranger)[3];
     const cases: [string, unknown[]][] = [
@@ -169,7 +170,11 @@ describe('the transport between live nodes', function () {
       ['malformed frame', sign(beat(), gateway).with(1, -1)],
       ['malformed frame', sign(beat(), gateway).with(1, 'first')],
       ['malformed frame', sign(beat(), gateway).with(2, 'text')],
-      ['malformed frame', sign(beat(), gateway, 'no list')],
+      ['malformed frame', sign(beat(), gateway).with(4, 'no list')],
+      ['malformed frame', sign(beat(), gateway).with(5, 'no bytes')],
+      ['malformed frame', sign(beat(), gateway).with(4, [1])],
+      ['malformed frame', sign(run(reference()), gateway, [prompt]).with(4, [-1, prompt.length + 1])],
+      ['malformed frame', sign(run(reference()), gateway, [prompt]).with(4, [prompt.length - 1])],
       ['wrong sender', sign(beat(), stranger)],
       ['bad signature', sign(beat(), gateway).with(0, 'no key')],
       ['bad signature', sign(beat(), gateway).with(3, forged)],
@@ -193,6 +198,19 @@ describe('the transport between live nodes', function () {
       ['malformed frame', sign(run(reference()), gateway, ['text'])],
     ];
     for (const [reason, frame] of cases) expect(await send(...frame), reason).to.deep.equal({ [reason]: 1 });
+  });
+
+  it('takes more contents with one envelope than socket.io takes pieces, and looks at each', async () => {
+    const texts = Array.from({ length: 20 }, (_, i) => Buffer.from(`what step ${i} is given`));
+    const refs = texts.map((text) => ({ hash: hashBytes(text), sizeBytes: text.length, keyId: 0 }));
+    const [proposal, ...prompts] = refs;
+    const step = { model: 'near', contextTokens: 1, maxTokens: 0, pods: [] };
+    const plan = { proposal, steps: prompts.map((given) => ({ ...step, prompt: given })), minTrust: 1 };
+    const limits = { allowedRegions: ['eu'], budgetTokens: 1, budgetUs: 1, untilWallUs: 1 };
+    const asked = { plan: { ...plan, ...limits }, consent: null, permissions: [], beginByWallUs: 1 };
+    const swapped = texts.with(19, Buffer.from('what step 91 is given'));
+    const frame = signed(voice, envelopeOf(AGENT, asked), gateway, swapped);
+    expect(await send(...frame)).to.deep.equal({ 'other content': 1 });
   });
 
   it('refuses what was said before, over this connection or another', async () => {

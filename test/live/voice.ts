@@ -2,7 +2,8 @@ import { io, type Socket } from 'socket.io-client';
 import { decodeEnvelope, Encoder } from '../../core/machine/codec.ts';
 import { Envelope } from '../../core/machine/envelope.ts';
 import { REFUSED } from '../../core/machine/kinds.ts';
-import { Hearer, readNonce, Speaker } from '../../live/frames.ts';
+import type { Carried } from '../../live/content-carrier.ts';
+import { Hearer, joinContents, readNonce, Speaker, type FrameArguments } from '../../live/frames.ts';
 import { signFrame, type Identity, type LiveIds } from '../../live/identity.ts';
 import { until } from './pilot.ts';
 
@@ -22,9 +23,15 @@ export async function openVoice(url: string): Promise<Voice> {
 }
 
 /** A frame as `signer` would say it next over the connection. */
-export function signed(voice: Voice, bytes: Uint8Array, signer: Identity, contents: unknown = []): unknown[] {
+export function signed(
+  voice: Voice,
+  bytes: Uint8Array,
+  signer: Identity,
+  contents: Carried[] = [],
+): FrameArguments {
   const place = voice.speaker.nextPlace();
-  return [signer.publicKey, place.n, bytes, signFrame(signer, place, bytes), contents];
+  const signature = signFrame(signer, place, bytes);
+  return [signer.publicKey, place.n, bytes, signature, ...joinContents(contents)];
 }
 
 export interface Heard {
