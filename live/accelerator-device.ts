@@ -31,11 +31,21 @@ export class AcceleratorDevice implements Device {
   private readonly accelerator: Accelerator;
   private readonly contents: Contents;
   private readonly folder: string;
+  private readonly onUsed: (context: Ref) => void;
 
-  /** What lay in the folder was loaded by an earlier boot: it is erased. */
-  constructor(accelerator: Accelerator, contents: Contents, folder: string) {
+  /**
+   * What lay in the folder was loaded by an earlier boot: it is erased.
+   * @param onUsed is told what of pods a model has been given: that is not read here again for the same run
+   */
+  constructor(
+    accelerator: Accelerator,
+    contents: Contents,
+    folder: string,
+    onUsed: (context: Ref) => void = () => undefined,
+  ) {
     this.accelerator = accelerator;
     this.contents = contents;
+    this.onUsed = onUsed;
     this.folder = folder;
     rmSync(folder, { recursive: true, force: true });
   }
@@ -77,6 +87,7 @@ export class AcceleratorDevice implements Device {
   private async infer({ model, version, prompt, contexts }: Infer): Promise<Inferred> {
     // What it is given of pods comes first, each on lines of its own, and then what is asked of it.
     const text = [...contexts, prompt].map((content) => this.textOf(content)).join('\n');
+    contexts.forEach(this.onUsed);
     const timeoutMs = MAX_DEADLINE_US / 1_000;
     const name = version === '' ? model : nameOf(version);
     const { output, provider, computeUs } = await this.accelerator.infer({ model: name, text, timeoutMs });

@@ -1,5 +1,7 @@
 /** What an agent may be asked to do over HTTP, and what is wrong with what was asked. */
+import { MAX_TOUCHED } from '../core/policy/consent-documents.ts';
 import { MAX_BUDGET_US, MAX_STEPS } from '../core/roles/agents/agent-plan.ts';
+import { MAX_PODS_OF_WANT } from '../core/routing/want.ts';
 import { listNgrams } from './embedding-model.ts';
 import {
   findUnknownField,
@@ -16,6 +18,8 @@ export interface RequestedStep {
   /** Null: it goes on from what the step before it has made. */
   readonly text: string | null;
   readonly contextTokens: number;
+  /** Numbers of pods of its owner that the model is given, too. */
+  readonly pods: readonly number[];
 }
 
 export interface AgentRequest extends Terms {
@@ -24,6 +28,8 @@ export interface AgentRequest extends Terms {
   readonly proposal: string;
   readonly budgetTokens: number;
   readonly budgetMs: number;
+  /** All pods of its steps, each once. */
+  readonly pods: readonly number[];
 }
 
 /** What is wrong: with how it was said, or that its owner has not consented. */
@@ -42,13 +48,15 @@ const FIELDS = [
   'understood',
   'authorise',
 ];
-const STEP_FIELDS = ['model', 'text'];
+const STEP_FIELDS = ['model', 'text', 'pods'];
 const MAX_PROPOSAL_CHARACTERS = 10_000;
 const MAX_BUDGET_MS = MAX_BUDGET_US / 1_000;
 const DEFAULT_BUDGET_MS = 60_000;
 const MAX_BUDGET_TOKENS = 1_000_000_000;
 /** Of what a step makes nobody knows the length beforehand: so much of the budget is set aside for reading it. */
 const FOLLOWING_TOKENS = 2_048;
+/** In so many regions one consent to the use of a pod can hold. */
+const MAX_POD_REGIONS = 4;
 
 /**
  * Reads the body of `POST /v1/agents`. Nothing is done on anybody's behalf unless both locks were opened, each by its own
@@ -77,9 +85,13 @@ export function readAgentRequest(body: unknown, homeRegion: string): AgentReques
     );
   if (!isCount(budgetMs, MAX_BUDGET_MS))
     return bad(`budgetMs: a whole number of 1 to ${MAX_BUDGET_MS} is expected, found ${shown(budgetMs)}`);
+  const pods = [...new Set(steps.flatMap((step) => step.pods))];
+  if (pods.length > MAX_TOUCHED) return bad(`steps: one agent is given at most ${MAX_TOUCHED} pods`);
+  if (pods.length > 0 && terms.regions.length > MAX_POD_REGIONS)
+    return bad(`regions: where pods are named there are at most ${MAX_POD_REGIONS}`);
   const closed = findClosedLock(fields);
   if (closed !== null) return { code: 'CONSENT_REQUIRED', detail: closed };
-  return { steps, proposal, ...terms, budgetTokens, budgetMs };
+  return { steps, proposal, ...terms, budgetTokens, budgetMs, pods };
 }
 
 /** Which of the two locks is closed, or null. */
@@ -103,10 +115,19 @@ function readSteps(steps: unknown): RequestedStep[] | string {
     if (text === null && i === 0) return `${place}.text: the first step has nothing before it to go on from`;
     if (text !== null && (typeof text !== 'string' || text === '' || text.length > MAX_TEXT_CHARACTERS))
       return `${place}.text: a text of 1 to ${MAX_TEXT_CHARACTERS} characters is expected, found ${measure(text)}`;
+    const { pods = [] } = step as Record<string, unknown>;
+    if (!isPodList(pods))
+      return `${place}.pods: a list of at most ${MAX_PODS_OF_WANT} numbers of your pods, each once, is expected, found ${shown(pods)}`;
     const contextTokens = text === null ? FOLLOWING_TOKENS : listNgrams(text).length;
-    read.push({ model, text, contextTokens });
+    read.push({ model, text, contextTokens, pods });
   }
   return read;
+}
+
+function isPodList(pods: unknown): pods is number[] {
+  if (!Array.isArray(pods) || pods.length > MAX_PODS_OF_WANT || new Set(pods).size < pods.length)
+    return false;
+  return pods.every((number) => Number.isSafeInteger(number) && (number as number) >= 0);
 }
 
 function isCount(value: unknown, most: number): value is number {

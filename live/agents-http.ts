@@ -1,35 +1,73 @@
-/** Agents over HTTP: to begin one, to see all and each, to stop one (R4-6). */
+/** Agents over HTTP: to begin one, to see all and each, to stop one (R4-6). They act for the gateway's user, or for who has signed the request. */
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { AGENT_STATES, type AgentState } from '../core/roles/agents/agent-plan.ts';
 import { ERROR_CODES, OK, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
-import { idOf, type AgentId, type AgentOwner, type FoundAgents } from './agent-owner.ts';
+import { idOf, type AgentId, type FoundAgents, type Said, type StepMade } from './agent-calls.ts';
+import type { AgentOwner } from './agent-owner.ts';
 import { readAgentRequest } from './agent-request.ts';
+import type { AgentVisits } from './agent-visits.ts';
 import { nameOf, readKey, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
+import { readDocument, sendUnsigned, sendWrong, type PodDoor } from './pod-visits.ts';
 
-const AGENT_ID = /^(\d{1,10})-(\d{1,10})$/;
+const AGENT_ID = /^(\d{1,10})-(\d{1,15})$/;
+/** Of a signed plan with its texts. */
+const PLAN_LIMIT = 512 * 1024;
 
-export function routeAgents(app: Express, live: LiveNode, owner: AgentOwner, readBody: RequestHandler): void {
-  app.post('/v1/agents', readBody, (request, response) => beginAgent(live, owner, request, response));
-  app.get('/v1/agents', async (_request, response) => {
-    const found = await owner.list();
+/** Who has agents begun: the gateway's user, and people with keys, who come to the door. */
+export interface AgentHttp {
+  readonly owner: AgentOwner;
+  readonly visits: AgentVisits;
+  readonly door: PodDoor;
+  readonly readBody: RequestHandler;
+}
+
+/** In whose name somebody asks: lists the agents that act for just them. */
+type Lister = () => Promise<FoundAgents>;
+
+export function routeAgents(app: Express, live: LiveNode, http: AgentHttp): void {
+  const { owner, readBody } = http;
+  app.post(
+    '/v1/agents',
+    (request, response, next) => (isSigned(request) ? beginSigned(live, http, request, response) : next()),
+    readBody,
+    (request, response) => beginAgent(live, owner, request, response),
+  );
+  app.get('/v1/agents', async (request, response) => {
+    const list = listerOf(http, request, response);
+    if (list === null) return;
+    const found = await list();
     response.json({
       agents: found.agents.map((state) => describe(live, state)),
       ...describeHosts(live, found),
     });
   });
   app.get('/v1/agents/:id', async (request, response) => {
-    const found = await findAgent(live, owner, request, response);
+    const found = await findAgent(live, http, request, response);
     if (found === null) return;
-    const { state } = found;
-    const made = await owner.fetch(state);
-    response.json({ ...describe(live, state), results: made.map(readResult) });
+    const made = await owner.calls.fetch(found);
+    response.json({
+      ...describe(live, found),
+      results: made.map(readResult),
+      used: describeUses(live, made),
+    });
   });
-  app.delete('/v1/agents/:id', (request, response) => stopAgent(live, owner, request, response));
+  app.delete('/v1/agents/:id', (request, response) => stopAgent(live, http, request, response));
   app.all(['/v1/agents', '/v1/agents/:id'], (request, response) => {
     const allowed = request.path === '/v1/agents' ? 'GET, POST' : 'GET, DELETE';
     sendFault(response.setHeader('Allow', allowed), 405, 'METHOD_NOT_ALLOWED', `there are ${allowed}`);
   });
+}
+
+function isSigned(request: Request): boolean {
+  return request.get('Authorization') !== undefined;
+}
+
+/** Null if it is signed, and not as it should be; that is answered. */
+function listerOf({ owner, visits, door }: AgentHttp, request: Request, response: Response): Lister | null {
+  if (!isSigned(request)) return () => owner.list();
+  const visit = door.admitPerson(request, response);
+  return visit === null ? null : () => visits.list(visit.person);
 }
 
 async function beginAgent(
@@ -43,22 +81,54 @@ async function beginAgent(
     sendFault(response, asked.code === 'BAD_REQUEST' ? 400 : 403, asked.code, asked.detail);
     return;
   }
+  if (asked.pods.length > 0) {
+    sendUnsigned(
+      response,
+      'an agent is given pods by their owner, who signs its plan: Authorization: Watershed key=…',
+    );
+    return;
+  }
   const key = readKey(request, response);
   if (key === undefined) return;
   try {
     const { id, said } = await owner.begin(asked, key);
-    const agent = nameAgent(id);
-    if (said === null) sendRefused(live, response, UNKNOWN_OUTCOME, null, { agent });
-    else if ('refused' in said) sendRefused(live, response, said.refused.code, said.refused, { agent });
-    else response.status(201).location(`/v1/agents/${agent}`).json(describe(live, said.state));
+    sendBegun(live, response, id, said);
   } catch (error) {
     sendKeyReused(response, error);
   }
 }
 
+async function beginSigned(
+  live: LiveNode,
+  { visits, door }: AgentHttp,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const visit = door.admitPerson(request, response);
+  if (visit === null) return;
+  try {
+    const { id, said } = await visits.begin(visit, await readDocument(request, visit, PLAN_LIMIT));
+    sendBegun(live, response, id, said);
+  } catch (error) {
+    sendWrong(live, response, null, error);
+  }
+}
+
+function sendBegun(live: LiveNode, response: Response, id: AgentId, said: Said): void {
+  const agent = nameAgent(id);
+  if (said !== null && 'state' in said) response.status(201).location(`/v1/agents/${agent}`);
+  sendSaid(live, response, agent, said);
+}
+
+function sendSaid(live: LiveNode, response: Response, agent: string, said: Said): void {
+  if (said === null) sendRefused(live, response, UNKNOWN_OUTCOME, null, { agent });
+  else if ('refused' in said) sendRefused(live, response, said.refused.code, said.refused, { agent });
+  else response.json(describe(live, said.state));
+}
+
 async function stopAgent(
   live: LiveNode,
-  owner: AgentOwner,
+  http: AgentHttp,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -67,33 +137,32 @@ async function stopAgent(
     sendFault(response, 400, 'BAD_REQUEST', 'revoke: true or false is expected');
     return;
   }
-  const found = await findAgent(live, owner, request, response);
+  const found = await findAgent(live, http, request, response);
   if (found === null) return;
-  const agent = nameAgent(idOf(found.state));
-  const said = await owner.stop(found.state, revoke === 'true');
-  if (said === null) sendRefused(live, response, UNKNOWN_OUTCOME, null, { agent });
-  else if ('refused' in said) sendRefused(live, response, said.refused.code, said.refused, { agent });
-  else response.json(describe(live, said.state));
+  const said = await http.owner.calls.stop(found, revoke === 'true');
+  sendSaid(live, response, nameAgent(idOf(found)), said);
 }
 
-/** The agent that the path names, as its host says now. Null if there is none; that is answered. */
+/** The agent that the path names, as its host says now. Null if whoever asks has none of that name; that is answered. */
 async function findAgent(
   live: LiveNode,
-  owner: AgentOwner,
+  http: AgentHttp,
   request: Request,
   response: Response,
-): Promise<{ readonly state: AgentState } | null> {
+): Promise<AgentState | null> {
+  const list = listerOf(http, request, response);
+  if (list === null) return null;
   const name = String(request.params['id']);
   const [, boot, n] = AGENT_ID.exec(name) ?? [];
   if (boot === undefined) {
     sendFault(response, 404, 'NOT_FOUND', 'an agent is named by two numbers, as 1-7');
     return null;
   }
-  const found = await owner.list();
+  const found = await list();
   const state = found.agents.find(
     ({ ownerBoot, n: number }) => ownerBoot === Number(boot) && number === Number(n),
   );
-  if (state !== undefined) return { state };
+  if (state !== undefined) return state;
   if (found.silent.length === 0) sendFault(response, 404, 'NOT_FOUND', `no host has an agent ${name}`);
   else {
     const silent = found.silent.map((host) => nameOf(live, host)).join(', ');
@@ -109,6 +178,7 @@ function describe(live: LiveNode, state: AgentState): Record<string, unknown> {
     agent: nameAgent(idOf(state)),
     state: AGENT_STATES[state.state],
     ...(state.code === OK ? {} : { code: ERROR_CODES[state.code] }),
+    ...(state.detail === '' ? {} : { detail: state.detail }),
     step: state.step,
     steps: state.steps,
     host: nameOf(live, state.host),
@@ -125,11 +195,20 @@ function describeHosts(live: LiveNode, { asked, silent }: FoundAgents): Record<s
 }
 
 /** What a step has made; null if it could not be had just now. */
-function readResult(bytes: Uint8Array | undefined): unknown {
-  return bytes === undefined ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown);
+function readResult(made: StepMade | undefined): unknown {
+  return made === undefined ? null : (JSON.parse(Buffer.from(made.bytes).toString('utf8')) as unknown);
 }
 
-/** Unique among those of the gateway's user. */
-function nameAgent({ boot, n }: AgentId): string {
+/** Which pods steps were given, in the order of steps, and under which consent: by its hash, as it stands on receipts (R6.2-4). */
+function describeUses(live: LiveNode, made: readonly (StepMade | undefined)[]): object[] {
+  return made.flatMap((step, i) =>
+    (step?.used ?? []).map(({ owner, number, proposal }) => {
+      return { step: i + 1, pod: { owner: live.ids.idOf(owner), number }, consent: proposal };
+    }),
+  );
+}
+
+/** Unique among those of its owner. */
+function nameAgent({ boot, n }: Pick<AgentId, 'boot' | 'n'>): string {
   return `${boot}-${n}`;
 }

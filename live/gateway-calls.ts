@@ -39,7 +39,7 @@ export interface Gateway {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
@@ -93,13 +93,27 @@ export class GatewayCalls {
     }
   }
 
+  /** Which gateway is the first of those that answer. Rejects with PodRefused if none does. */
+  async first(withinMs: number): Promise<Gateway> {
+    let last = PodRefused.definitely('NO_GATEWAY', 'no gateway was named');
+    for (const url of this.urls) {
+      try {
+        return await this.meet(url, withinMs);
+      } catch (error) {
+        if (!(error instanceof PodRefused)) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
   private async askOne(url: string, call: Call, endMs: number): Promise<Uint8Array> {
     const gateway = await this.meet(url, Math.min(WAY_MS, Math.max(1, endMs - performance.now())));
     const fault = call.findFault?.(gateway) ?? null;
     if (fault !== null) throw PodRefused.definitely('ELSEWHERE', fault);
     const leftMs = Math.max(1, Math.floor(endMs - performance.now()));
     const waitMs = Math.min(MAX_WAIT_MS, call.waitMs ?? DEFAULT_WAIT_MS, leftMs);
-    const target = `${call.path}?waitMs=${waitMs}`;
+    const target = `${call.path}${call.path.includes('?') ? '&' : '?'}waitMs=${waitMs}`;
     const body = call.body ?? new Uint8Array();
     const authorization = authorize(this.identity, {
       method: call.method,

@@ -83,7 +83,7 @@ export class GatewayUser implements LocalUser {
   }
 
   receive(envelope: Envelope): void {
-    if (this.owner.receive(envelope)) return;
+    if (this.owner.calls.receive(envelope)) return;
     if (envelope.originBoot !== this.live.bootCount) return;
     if (envelope.kind === ANSWER) this.end(envelope.n, OK, envelope.body as Answer, null);
     else if (envelope.kind === REFUSED) {
@@ -95,7 +95,7 @@ export class GatewayUser implements LocalUser {
   /** Nobody will hear any more what comes of the open questions. */
   close(): void {
     for (const n of [...this.open.keys()]) this.end(n, UNKNOWN_OUTCOME, null, null);
-    this.owner.close();
+    this.owner.calls.close();
   }
 
   private send(n: number, question: Question, isRepeated: boolean, resolve: (ending: Ending) => void): void {

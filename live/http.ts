@@ -10,6 +10,7 @@ import { READY } from '../core/machine/node-state.ts';
 import { loadOf } from '../core/roles/compute.ts';
 import { OK, STAGES, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
+import { AgentVisits } from './agent-visits.ts';
 import { routeAgents } from './agents-http.ts';
 import { routeContents } from './contents-http.ts';
 import type { Ending, GatewayUser } from './gateway-user.ts';
@@ -52,9 +53,13 @@ export function createHttp(
     app.all('/v1/ask', (_request, response) => {
       sendFault(response.setHeader('Allow', 'POST'), 405, 'METHOD_NOT_ALLOWED', 'questions are POSTed');
     });
-    routeAgents(app, live, user.owner, express.json({ limit: BODY_LIMIT }));
   }
   const door = new PodDoor(live);
+  if (user !== null && visitors !== null) {
+    const visits = new AgentVisits(live, user.owner.calls, visitors);
+    const readBody = express.json({ limit: BODY_LIMIT });
+    routeAgents(app, live, { owner: user.owner, visits, door, readBody });
+  }
   routePodHosts(app, live);
   routeShelf(app, live, door);
   if (visitors !== null) routePods(app, live, door, visitors);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { hashBytes } from './identity.ts';
 
 const MAX_KEYS = 4_096;
@@ -38,6 +39,12 @@ export class IdempotencyKeys {
       untilMs: performance.now() + this.rememberMs,
     });
   }
+}
+
+/** Numbers of a request of somebody with a key: under one key the same, whichever gateway hears it and however often (R5.3-2). */
+export function numbersOf(person: string, key: string | null): { boot: number; n: number } {
+  const hash = key === null ? randomBytes(32).toString('hex') : hashBytes(`${person}\n${key}`);
+  return { boot: parseInt(hash.slice(0, 7), 16), n: parseInt(hash.slice(8, 20), 16) };
 }
 
 function fingerprintOf(asked: unknown): string {

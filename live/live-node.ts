@@ -23,6 +23,7 @@ import { fieldsOf } from './json-shape.ts';
 import { JOURNAL_FORMAT, JournalWriter } from './journal.ts';
 import { Keys } from './keys.ts';
 import { NetworkDevice } from './network-device.ts';
+import { PodContexts } from './pod-contexts.ts';
 import { Transport } from './transport.ts';
 import { VERSION } from '../sim/version.ts';
 
@@ -72,6 +73,7 @@ export class LiveNode {
   private readonly accelerator: Accelerator | null;
   private readonly boot: Boot;
   private readonly events: LiveNodeEvents;
+  private readonly podContexts: PodContexts;
   private readonly disk: Device;
   private readonly keys: Device;
   private readonly network: Device;
@@ -140,7 +142,9 @@ export class LiveNode {
     this.acceleratorDevice =
       accelerator === null
         ? null
-        : new AcceleratorDevice(accelerator, this.contents, join(folder, LOADED_FOLDER));
+        : new AcceleratorDevice(accelerator, this.contents, join(folder, LOADED_FOLDER), ({ hash }) =>
+            this.podContexts.used(hash),
+          );
     this.driver = new Driver(createNode(self, nodeConfig, this.ids), {
       journal: this.journal,
       deviceOf: (envelope) => this.deviceOf(envelope),
@@ -152,6 +156,7 @@ export class LiveNode {
       },
       onBroken: (error) => this.fail(error instanceof Error ? error : new Error(String(error))),
     });
+    this.podContexts = new PodContexts(this.driver.node, this.contents);
     this.transport = new Transport({
       http: this.http,
       identity: this.identity,
@@ -159,7 +164,10 @@ export class LiveNode {
       contents: this.contents,
       address: nodeConfig.address,
       addressOf: (id) => addressOf(this.driver.node, this.ids.peerOf(id)),
-      deliver: (envelope, bytes) => this.driver.deliver(envelope, bytes),
+      deliver: (envelope, bytes) => {
+        this.podContexts.hear(envelope);
+        return this.driver.deliver(envelope, bytes);
+      },
       onFalse: (envelope) => this.tellFalse(envelope),
     });
     this.network = new NetworkDevice(this.ids, this.transport);
@@ -183,6 +191,7 @@ export class LiveNode {
     this.user?.close();
     this.console?.close();
     this.visitors?.close();
+    this.podContexts.close();
     // Last answers leave before their connections end.
     await nextTurn();
     this.http.closeAllConnections();

@@ -110,7 +110,7 @@ export class Metrics {
       'agent_results',
       'results of agents: first, the same again, another',
       'came',
-      () => user.owner.results,
+      () => user.owner.calls.results,
     );
     return new Histogram({
       name: 'watershed_question_seconds',

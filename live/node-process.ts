@@ -65,7 +65,12 @@ async function open(path: string): Promise<void> {
   if (hasType(live.driver.node.config.manifest, 'gateway')) {
     user = new GatewayUser(live, openUser(path), onEnded);
     live.user = user;
-    live.visitors = visitors = new PodVisitors(live);
+    const { calls } = user.owner;
+    const errands = (visitors = new PodVisitors(live));
+    live.visitors = {
+      receive: (envelope) => errands.receive(envelope) || calls.receive(envelope),
+      close: () => errands.close(),
+    };
   }
   live.handler = createHttp(live, user, visitors, (error) =>
     log.error({ error: String((error as Error).stack) }, 'a request over HTTP failed'),

@@ -1,26 +1,32 @@
 /** Who stands at the door of a node and asks about a pod: nobody is let in who has not signed just this request, to this node, for now. */
+import { buffer } from 'node:stream/consumers';
 import type { Request, Response } from 'express';
 import type { Peer } from '../core/base/peers.ts';
 import { podIdOf } from '../core/policy/pod-documents.ts';
 import { NO_ELIGIBLE_NODE, OVERLOADED, type ErrorCode } from '../core/routing/outcomes.ts';
 import { readKey, sendFault, sendKeyReused, sendRefused } from './http-replies.ts';
-import { idOfPublicKey, PeerTableFull } from './identity.ts';
+import { hashBytes, idOfPublicKey, PeerTableFull } from './identity.ts';
 import { JsonFault } from './json-shape.ts';
 import type { LiveNode } from './live-node.ts';
 import { ParcelFault } from './pod-parcel.ts';
 import { readAuthorization, textOf, type Authorization } from './signed-request.ts';
 
 /** Somebody asks, and has proved who it is. */
-export interface PodVisit {
+export interface Visit {
   readonly person: Peer;
-  readonly owner: Peer;
-  readonly number: number;
-  readonly pod: string;
   readonly key: string | null;
   readonly waitMs: number;
   readonly bodyHash: string;
 }
 
+/** The same, about a pod. */
+export interface PodVisit extends Visit {
+  readonly owner: Peer;
+  readonly number: number;
+  readonly pod: string;
+}
+
+export const OTHER_BODY = 'the body that came is another than was signed for';
 /** A signed request is good for no longer than this, and clocks may differ by as much, in ms. */
 const MAX_AGE_MS = 300_000;
 const DEFAULT_WAIT_MS = 10_000;
@@ -38,9 +44,21 @@ export class PodDoor {
 
   /** Who asks, and about which pod; null if that is not proved or not said, which is answered. */
   admit(request: Request, response: Response): PodVisit | null {
+    const visit = this.admitPerson(request, response);
+    if (visit === null) return null;
+    try {
+      return { ...visit, ...this.podOf(request) };
+    } catch (error) {
+      sendWrong(this.live, response, null, error);
+      return null;
+    }
+  }
+
+  /** Who asks; null if that is not proved, which is answered. */
+  admitPerson(request: Request, response: Response): Visit | null {
     const authorization = readAuthorization(request.get('Authorization'));
     if (authorization === null) {
-      sendUnsigned(response, 'whoever asks about a pod signs what is asked: Authorization: Watershed key=…');
+      sendUnsigned(response, 'whoever asks signs what is asked: Authorization: Watershed key=…');
       return null;
     }
     const key = readKey(request, response);
@@ -58,17 +76,21 @@ export class PodDoor {
     }
   }
 
-  private visitOf(request: Request, { publicKey, bodyHash }: Authorization, key: string | null): PodVisit {
+  private podOf(request: Request): Pick<PodVisit, 'owner' | 'number' | 'pod'> {
     const { ids } = this.live;
     const [ownerId, number] = [String(request.params['owner']), Number(request.params['number'])];
     if (!/^[0-9a-f]{64}$/.test(ownerId) || !Number.isSafeInteger(number) || number < 0)
       throw new JsonFault('a pod is named by the id of its owner, 64 hexadecimal digits, and a number');
+    const owner = ids.forStrangers.peerOf(ownerId);
+    return { owner, number, pod: podIdOf(ids, owner, number) };
+  }
+
+  private visitOf(request: Request, { publicKey, bodyHash }: Authorization, key: string | null): Visit {
     const waitMs = Number(request.query['waitMs'] ?? DEFAULT_WAIT_MS);
     if (!Number.isInteger(waitMs) || waitMs < 1 || waitMs > MAX_WAIT_MS)
       throw new JsonFault(`waitMs: a whole number of 1 to ${MAX_WAIT_MS} is expected`);
-    const person = ids.forStrangers.peerOf(idOfPublicKey(publicKey));
-    const owner = ids.forStrangers.peerOf(ownerId);
-    return { person, owner, number, pod: podIdOf(ids, owner, number), key, waitMs, bodyHash };
+    const person = this.live.ids.forStrangers.peerOf(idOfPublicKey(publicKey));
+    return { person, key, waitMs, bodyHash };
   }
 
   private findSignatureFault(
@@ -92,6 +114,19 @@ export class PodDoor {
   }
 }
 
+/** The body of a signed request, as JSON. */
+export async function readDocument(request: Request, { bodyHash }: Visit, limit: number): Promise<unknown> {
+  if (Number(request.headers['content-length'] ?? Infinity) > limit)
+    throw new ParcelFault(413, `a document has a length, of at most ${limit} bytes`);
+  const bytes = await buffer(request);
+  if (hashBytes(bytes) !== bodyHash) throw new Unsigned(OTHER_BODY);
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new JsonFault('the body is no JSON');
+  }
+}
+
 /** Another body came than was signed for. */
 export class Unsigned extends Error {
   override readonly name = 'Unsigned';
@@ -108,7 +143,7 @@ export class Refusal extends Error {
   }
 }
 
-function sendUnsigned(response: Response, detail: string): void {
+export function sendUnsigned(response: Response, detail: string): void {
   sendFault(response.setHeader('WWW-Authenticate', 'Watershed'), 401, 'NOT_SIGNED', detail);
 }
 

@@ -1,6 +1,4 @@
 /** Pods over HTTP (§6): what owners, and those whom they let read, want of them; each request is signed by whoever asks. */
-import { randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import type { Express, Request, Response } from 'express';
 import type { Peer } from '../core/base/peers.ts';
 import * as kinds from '../core/machine/kinds.ts';
@@ -19,16 +17,23 @@ import { vectorShape, type Vector } from '../core/roles/pods/pod-version.ts';
 import { NO_ELIGIBLE_NODE, OVERLOADED, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { MAX_CONTENT_BYTES } from './contents.ts';
 import { nameOf, sendFault, sendRefused } from './http-replies.ts';
-import { IdempotencyKeys } from './idempotency-keys.ts';
+import { IdempotencyKeys, numbersOf } from './idempotency-keys.ts';
 import { hashBytes } from './identity.ts';
 import { fieldsOf, fromJson, JsonFault, toJson } from './json-shape.ts';
 import type { LiveNode } from './live-node.ts';
-import { packParcel, PARCEL_TYPE, ParcelFault, readParcel, tooLarge } from './pod-parcel.ts';
+import { packParcel, PARCEL_TYPE, readParcel, tooLarge } from './pod-parcel.ts';
 import type { PodSaid, PodVisitors } from './pod-visitors.ts';
-import { Refusal, sendWrong, Unsigned, type PodDoor, type PodVisit } from './pod-visits.ts';
+import {
+  OTHER_BODY,
+  readDocument,
+  Refusal,
+  sendWrong,
+  Unsigned,
+  type PodDoor,
+  type PodVisit,
+} from './pod-visits.ts';
 
 const DOCUMENT_LIMIT = 64 * 1024;
-const OTHER_BODY = 'the body that came is another than was signed for';
 const POD = '/v1/pods/:owner/:number';
 
 export function routePods(app: Express, live: LiveNode, door: PodDoor, visitors: PodVisitors): void {
@@ -119,7 +124,7 @@ class PodCounter {
     const visit = this.door.admit(request, response);
     if (visit === null) return;
     try {
-      const json = await this.readDocument(request, visit);
+      const json = await readDocument(request, visit, DOCUMENT_LIMIT);
       const policy = fromJson(podPolicyShape, json, this.live.ids.forStrangers, 'policy') as PodPolicy;
       this.findOtherPod(visit, policy.terms.owner, policy.terms.number);
       const said = await this.ask(visit, kinds.POD_RULE, { policy, ...timeOf(visit) });
@@ -134,7 +139,7 @@ class PodCounter {
     const visit = this.door.admit(request, response);
     if (visit === null) return;
     try {
-      const { told, taken } = fieldsOf(await this.readDocument(request, visit), 'consent');
+      const { told, taken } = fieldsOf(await readDocument(request, visit, DOCUMENT_LIMIT), 'consent');
       const ids = this.live.ids.forStrangers;
       const { owner, number } = visit;
       const body = {
@@ -156,7 +161,7 @@ class PodCounter {
     const visit = this.door.admit(request, response);
     if (visit === null) return;
     try {
-      const { signature } = fieldsOf(await this.readDocument(request, visit), 'deletion');
+      const { signature } = fieldsOf(await readDocument(request, visit, DOCUMENT_LIMIT), 'deletion');
       if (typeof signature !== 'string' || signature.length > 256)
         throw new JsonFault('deletion.signature: the signature of the owner is expected');
       const { owner, number } = visit;
@@ -254,18 +259,6 @@ class PodCounter {
     return fromJson(shape, json, this.live.ids.forStrangers, 'consent');
   }
 
-  private async readDocument(request: Request, { bodyHash }: PodVisit): Promise<unknown> {
-    if (Number(request.headers['content-length'] ?? Infinity) > DOCUMENT_LIMIT)
-      throw new ParcelFault(413, `a document has a length, of at most ${DOCUMENT_LIMIT} bytes`);
-    const bytes = await buffer(request);
-    if (hashBytes(bytes) !== bodyHash) throw new Unsigned(OTHER_BODY);
-    try {
-      return JSON.parse(bytes.toString('utf8'));
-    } catch {
-      throw new JsonFault('the body is no JSON');
-    }
-  }
-
   private findOtherPod(visit: PodVisit, owner: Peer, number: number): void {
     if (owner !== visit.owner || number !== visit.number)
       throw new JsonFault('the document is of another pod than the path');
@@ -273,7 +266,7 @@ class PodCounter {
 
   private ask(visit: PodVisit, kind: number, body: unknown): Promise<PodSaid> {
     const { person, key, waitMs, bodyHash, pod } = visit;
-    const { boot, n } = requestIdOf(this.live.ids.idOf(person), key);
+    const { boot, n } = numbersOf(this.live.ids.idOf(person), key);
     if (key !== null) {
       const asked = { kind, pod, bodyHash };
       const place = `${person} ${key}`;
@@ -310,10 +303,4 @@ class PodCounter {
 
 function timeOf({ waitMs }: PodVisit): { timeLeftUs: number; notAfterWallUs: number } {
   return { timeLeftUs: waitMs * 1_000, notAfterWallUs: (Date.now() + waitMs) * 1_000 };
-}
-
-/** The same person with the same key asks the same, whichever gateway hears it and however often (R5.3-2). */
-function requestIdOf(person: string, key: string | null): { boot: number; n: number } {
-  const hash = key === null ? randomBytes(32).toString('hex') : hashBytes(`${person}\n${key}`);
-  return { boot: parseInt(hash.slice(0, 7), 16), n: parseInt(hash.slice(8, 20), 16) };
 }
