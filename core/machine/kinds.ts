@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import {
   approveShape,
   joinedShape,
@@ -205,24 +206,32 @@ const FOR_MEMBERS: readonly number[] = [
 
 const KIND_COUNT = TYPES.length * 32;
 
+/** Puts a kind in its place in a table. Throws if another has its number: of two, one would be read as the other. */
+export function addKind(
+  entries: (KindEntry | undefined)[],
+  [kind, operation, direction, body, messageClass, costUs, section]: KindRow,
+): void {
+  const name = `${TYPES[typeOfKind(kind)]}/${operation}`;
+  const other = entries[kind];
+  assert(other === undefined, `${other?.name} and ${name} have one number, ${kind}`);
+  entries[kind] = {
+    kind,
+    name,
+    direction,
+    body,
+    hasRefs: mayHoldRefs(body),
+    class: messageClass,
+    costUs,
+    section,
+    isForMembers: FOR_MEMBERS.includes(kind),
+    isOfUsers: OF_USERS.includes(kind),
+  };
+}
+
 /** The protocol table: every kind there is, by number; holes are operations not known here. */
 export const KINDS: readonly (KindEntry | undefined)[] = (() => {
   const entries: (KindEntry | undefined)[] = new Array<undefined>(KIND_COUNT).fill(undefined);
-  const add = (...[kind, operation, direction, body, messageClass, costUs, section]: KindRow): void => {
-    const named = `${TYPES[typeOfKind(kind)]}/${operation}`;
-    entries[kind] = {
-      kind,
-      name: named,
-      direction,
-      body,
-      hasRefs: mayHoldRefs(body),
-      class: messageClass,
-      costUs,
-      section,
-      isForMembers: FOR_MEMBERS.includes(kind),
-      isOfUsers: OF_USERS.includes(kind),
-    };
-  };
+  const add = (...row: KindRow): void => addKind(entries, row);
   add(FIND, 'find', 'gateway or bridge → index', findBody, REQUESTS, CHECK_US + 15, '§5.2, R3-3');
   add(FIND_OFFERS, 'offers', 'bridge → index', offersBody, CONTROL, CHECK_US + 10, '§5.2');
   add(DIRECTORY, 'directory', 'index → index', directoryBody, REPLICATION, CHECK_US + 60, 'R3-2');

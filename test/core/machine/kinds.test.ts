@@ -1,6 +1,15 @@
 import { expect } from 'chai';
 import * as kinds from '../../../core/machine/kinds.ts';
-import { KINDS, nameOfKind, NOTES, TYPES, typeOfKind } from '../../../core/machine/kinds.ts';
+import {
+  addKind,
+  KINDS,
+  nameOfKind,
+  NOTES,
+  TYPES,
+  typeOfKind,
+  type KindEntry,
+  type KindRow,
+} from '../../../core/machine/kinds.ts';
 import { DEFAULT_PARAMETERS, PARAMETERS } from '../../../core/machine/parameters.ts';
 import type { Shape } from '../../../core/machine/shape.ts';
 import { ALL_KINDS } from '../../arbitraries.ts';
@@ -56,6 +65,25 @@ describe('the protocol table', () => {
       'DEVICE/sign': 199,
       'DEVICE/signed': 200,
     });
+  });
+
+  it('takes no second kind under one number, and names both', () => {
+    const entries: (KindEntry | undefined)[] = [];
+    const row = (number: number, operation: string): KindRow => [
+      number,
+      operation,
+      'node → node',
+      KINDS[kinds.FIND_OFFERS]!.body,
+      2,
+      0,
+      '§5.2',
+    ];
+    addKind(entries, row(kinds.BEAT, 'beat'));
+    addKind(entries, row(kinds.SESSION, 'session'));
+    expect(() => addKind(entries, row(kinds.BEAT, 'pulse'))).to.throw(
+      `HEARTBEAT/beat and HEARTBEAT/pulse have one number, ${kinds.BEAT}`,
+    );
+    expect(entries[kinds.BEAT]!.name).to.equal('HEARTBEAT/beat');
   });
 
   it('gives each kind its place, a name of its own, a direction, a section, a class and a cost', () => {
