@@ -28,7 +28,7 @@ import {
 import { isTooLate, wantShape, type Want } from '../routing/want.ts';
 import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
 import { createFetches, fetchesShape, findPodsFault, hasPods, takePod } from './pod-context.ts';
-import { isRateLimited, mayDo, servingOf } from '../trust/operations.ts';
+import { isRateLimited, leastTrust, mayDo, servingOf } from '../trust/operations.ts';
 
 /** A request to run a model, from acceptance to its answer. */
 const jobShape = record({
@@ -278,8 +278,9 @@ function findReason(node: Node, compute: Compute, now: Now, want: Want): Reason 
   if (findVersion(node, want.model, now) === null)
     return { code: NO_CAPABLE_NODE, detail: 'the model is not installed here' };
   const level = ownTrust(node, now);
-  const operation = servingOf(want.minTrust);
-  if (level < want.minTrust || !mayDo(level, operation))
+  const minTrust = leastTrust(want.minTrust, want.pods.length > 0);
+  const operation = servingOf(minTrust);
+  if (level < minTrust || !mayDo(level, operation))
     return { code: TRUST_TOO_LOW, detail: `${operation} is not for a node that is ${TRUST_LEVELS[level]}` };
   if (roomIn(node, compute) === 0) return { code: OVERLOADED, detail: 'the queue is full' };
   const afterUs = isLimitedHere(node, now, want) ? aboveRateUs(node, compute, now) : 0;

@@ -29,7 +29,7 @@ import { createMemory, findRemembered, memoryShape, remember } from '../routing/
 import type { Want } from '../routing/want.ts';
 import { ownTrust, TRUST_LEVELS } from '../trust/attestation.ts';
 import { COMPUTE_USE } from '../policy/consent-documents.ts';
-import { bringingOf, mayDo } from '../trust/operations.ts';
+import { bringingOf, leastTrust, mayDo } from '../trust/operations.ts';
 import type { Plan } from './agents/agent-plan.ts';
 import { findPlanFault, wantOfPlan } from './agents/agent-proposal.ts';
 import { findPodsFault } from './pod-context.ts';
@@ -46,7 +46,10 @@ export function createGateway(): Gateway {
 }
 
 export function onAsk(node: Node, gateway: Gateway, now: Now, out: Outbox, envelope: Envelope): void {
-  takeUp(node, gateway, now, out, envelope, SCOPE_ALL, envelope.body as Want, null);
+  const want = envelope.body as Want;
+  const { pods } = want;
+  const minTrust = leastTrust(want.minTrust, pods.length > 0);
+  takeUp(node, gateway, now, out, envelope, SCOPE_ALL, pods.length > 0 ? { ...want, minTrust } : want, null);
 }
 
 /** The owner of an agent wants it begun (R4-6): by one host of this cluster, once. */

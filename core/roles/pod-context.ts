@@ -3,18 +3,18 @@ import type { Now } from '../base/time.ts';
 import type { Envelope, Outbox } from '../machine/envelope.ts';
 import { POD_FOUND, POD_READ, type Refused } from '../machine/kinds.ts';
 import type { Node } from '../machine/node-state.ts';
-import { flag, integer, list, record, ref, type Of, type Ref } from '../machine/shape.ts';
+import { flag, integer, list, record, ref, type Of } from '../machine/shape.ts';
 import { AGENT_USE, COMPUTE_USE, EMPTY_BOOK, FIRST_LOCK } from '../policy/consent-documents.ts';
 import { podIdOf } from '../policy/pod-documents.ts';
 import { decideUse } from '../policy/use-of-pods.ts';
 import { MAX_PODS_OF_WANT, type Want } from '../routing/want.ts';
-import { NO_ELIGIBLE_NODE } from '../routing/outcomes.ts';
 import type { PodFound, PodRead } from './pods/pod-records.ts';
 import { MAX_SIBLINGS } from './pods/pod-version.ts';
 
 /**
  * What a model is given of pods besides its prompt (R6.2-4). A compute node asks for it when it is about to run, pod by pod, and has to
- * begin while what it was told of consent still holds: each step of an agent, and each run, is a use with a receipt of its own.
+ * begin while what it was told of consent still holds: each step of an agent, and each run, is a use with a receipt of its own. What is
+ * sealed comes with its key, wrapped for this boot of this node, and is open in its memory only.
  */
 
 /** A pod that a job is to be given, and what has come of it. */
@@ -91,7 +91,7 @@ function askForPod(
   const timeLeftUs = Math.max(1, Math.min(PATIENCE_US, deadlineUs - now.monoUs));
   const body: PodRead = {
     ...{ owner, number, permission, use: asker === node.self ? AGENT_USE : COMPUTE_USE, plan },
-    // No node that runs models opens what is sealed.
+    // What is sealed its own desk opens, on the consent to this use and nothing else (R6.1-4).
     ...{ opening: null, agreement: '' },
     ...{ region: node.config.manifest.region, timeLeftUs, notAfterWallUs: now.wallUs + timeLeftUs },
   };
@@ -110,14 +110,9 @@ export function takePod<J extends Job>(
   if (job === undefined) return null;
   if (kind !== POD_FOUND) return { job, refused: body as Refused };
   const { copy, leftUs } = body as PodFound;
-  const contents: Ref[] = copy.versions.map(({ content }) => content);
-  if (contents.some(({ keyId }) => keyId !== 0)) {
-    const detail = 'the data are sealed, and this node has no key to them';
-    return { job, refused: { code: NO_ELIGIBLE_NODE, retryAfterUs: 0, detail, struck: [] } };
-  }
   const fetch = job.fetches.find((one) => one.n === n)!;
   fetch.isHere = true;
   fetch.freshUntilUs = fetch.askedUs + leftUs;
-  fetch.contents = contents;
+  fetch.contents = copy.versions.map(({ content }) => content);
   return { job, refused: null };
 }

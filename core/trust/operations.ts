@@ -36,6 +36,11 @@ export function servingOf(minTrust: number): Operation {
   return minTrust === PEER ? 'serve-public' : 'process-personal';
 }
 
+/** The least trust that a request asks for. Data of others are personal, whatever its user calls it. */
+export function leastTrust(minTrust: number, hasPods: boolean): number {
+  return hasPods ? Math.max(minTrust, COMMUNITY) : minTrust;
+}
+
 /** What taking a request in for its user, or over a border, is. */
 export function bringingOf(minTrust: number): Operation {
   return minTrust <= EXPERIMENTAL ? 'bring-test' : 'bring-request';

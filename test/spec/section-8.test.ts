@@ -7,6 +7,7 @@ import {
   TRUST_LEVELS,
   VERIFIED,
 } from '../../core/trust/attestation.ts';
+import type { Envelope } from '../../core/machine/envelope.ts';
 import * as kinds from '../../core/machine/kinds.ts';
 import { DEFAULT_PARAMETERS } from '../../core/machine/parameters.ts';
 import { ERROR_CODES } from '../../core/routing/outcomes.ts';
@@ -100,6 +101,26 @@ describe('§8 Trust and governance', () => {
         return first.kind === kinds.REFUSED ? ERROR_CODES[(first.body as kinds.Refused).code] : 'OK';
       });
       expect(codes).to.deep.equal(['OK', 'OK', 'TRUST_TOO_LOW']);
+    });
+
+    it('R8.1-2: data of others are personal, though their user calls it a test', () => {
+      const pods = [{ owner: 0, number: 1, plan: 'a', permission: null }];
+      const codeOf = ({ kind, body }: Envelope): string =>
+        kind === kinds.REFUSED ? ERROR_CODES[(body as kinds.Refused).code] : 'OK';
+      // Those who may are the ones to see that nobody has consented.
+      for (const [level, code] of [
+        [2, 'TRUST_TOO_LOW'],
+        [3, 'CONSENT_REQUIRED'],
+      ] as const) {
+        const rig = france(level, level);
+        rig.ask('ann', 'front', 1, { minTrust: 1, pods });
+        rig.pump();
+        const ids = { origin: rig.peer('ann'), n: 2 };
+        const want = rig.want({ minTrust: 1, pods });
+        const run = envelopeOf(kinds.RUN, rig.peer('front'), rig.peer('compute-1'), want, ids);
+        const told = [rig.outcomes('ann', 1)[0], rig.deliver(run)[0]].map(codeOf);
+        expect(told, `${level}`).to.deep.equal([code, code]);
+      }
     });
 
     it('R8.1-2: a gateway below community brings tests only', () => {

@@ -6,6 +6,7 @@ import { authorisationHash, findConsentFault, understandingHash } from '../../po
 import type { Permission } from '../../policy/consent-documents.ts';
 import { proposedHash } from '../../policy/consent-hashes.ts';
 import { podIdOf } from '../../policy/pod-documents.ts';
+import { leastTrust } from '../../trust/operations.ts';
 import { proposedShape, type AgentStep, type Plan, type ProposedPlan, type UsedPod } from './agent-plan.ts';
 
 /** The hash that a consent to a plan names: another step, budget or region is another proposal. */
@@ -76,7 +77,10 @@ export function wantOfPlan({ plan, beginByWallUs }: Plan, now: Now): Want {
     prompt: plan.proposal,
     contextTokens: first?.contextTokens ?? 0,
     maxTokens: first?.maxTokens ?? 0,
-    minTrust: plan.minTrust,
+    minTrust: leastTrust(
+      plan.minTrust,
+      plan.steps.some(({ pods }) => pods.length > 0),
+    ),
     allowedRegions: plan.allowedRegions,
     // Whoever is asked to take it on is given no data yet.
     pods: [],

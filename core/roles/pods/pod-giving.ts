@@ -2,7 +2,7 @@ import type { Peer } from '../../base/peers.ts';
 import type { Now } from '../../base/time.ts';
 import { hasMemberType } from '../../cluster/membership/detector.ts';
 import type { Node } from '../../machine/node-state.ts';
-import { EMERGENCY, FIRST_LOCK, READING_USE } from '../../policy/consent-documents.ts';
+import { AGENT_USE, EMERGENCY, FIRST_LOCK, READING_USE } from '../../policy/consent-documents.ts';
 import { visibleBook } from '../../policy/consent-book.ts';
 import { allowsStorage } from '../../policy/location-policy.ts';
 import { decideUse, type Limit, type UseGrounds, type UseVerdict } from '../../policy/use-of-pods.ts';
@@ -95,8 +95,12 @@ export function decideGiving(
     const lock = verdict.shut === FIRST_LOCK ? 'first' : 'second';
     return fault(CONSENT_REQUIRED, `the ${lock} lock is shut: ${verdict.reason}`);
   }
-  if (read.use !== READING_USE && hasSealed(entry.copy))
-    return fault(NO_ELIGIBLE_NODE, 'the data are sealed, and nodes that run models open nothing');
+  // An agent keeps what its steps say, which may be what they were given (R4-6, R6.1-4).
+  if (read.use === AGENT_USE && hasSealed(entry.copy))
+    return fault(
+      NO_ELIGIBLE_NODE,
+      'the data are sealed, and what an agent makes of them lies open on a disk',
+    );
   if (!hasLease(node, pods, now))
     return fault(NOT_READY, 'this host cannot be sure of what the owner has said just now');
   const spent = isCounted ? null : findCountFault(node, pods, entry, entry.wanted, verdict.limits);

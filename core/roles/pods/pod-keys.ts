@@ -57,7 +57,8 @@ import { findWriterFault, openPod } from './pod-writers.ts';
 
 /**
  * Keys of pods (R6.1-4). The first holder has one made; the others are handed it before a write counts as safe. A gateway is
- * given it for one boot, in memory, on its owner's word, to seal what comes and open what goes. Hosts themselves open nothing.
+ * given it for one boot, in memory, on its owner's word, to seal what comes and open what goes; a node that runs models, to open what
+ * the owner has let them be given. Hosts themselves open nothing.
  */
 
 /** How long a host that was handed a key has to say something before it is handed it again. */

@@ -131,7 +131,7 @@ export const podReadBody = record({
   plan: text(128),
   /** Where the gateway lies through which it is read, or the node that is given it; said by that one. */
   region: name,
-  /** Where contents are sealed: that the owner lets the gateway open them; and what keys are wrapped with for it. */
+  /** Where contents are sealed: that the owner lets the gateway open them; and what keys are wrapped with for whoever opens them. */
   opening: optional(consentShape),
   agreement: agreementKey,
   ...time,
@@ -151,7 +151,7 @@ export const podConsentedBody = record({
   book: consentBookShape,
   receipts: list(receiptShape, MAX_RECEIPTS),
   taken: vectorShape,
-  /** For the owner: something in it is sealed, so that no model is given it (R6.1-4). */
+  /** For the owner: something in it is sealed, so that no agent is given it (R6.1-4). */
   hasSealed: flag,
 });
 export const podDeleteBody = record({
@@ -174,7 +174,7 @@ export type WrappedKey = Readonly<Of<typeof wrappedKeyShape>>;
 export const podFoundBody = record({
   policy: podPolicyShape,
   copy: podCopyShape,
-  /** For the gateway: the keys that the contents are sealed with. */
+  /** For whoever opens them: the keys that the contents are sealed with. */
   keys: list(wrappedKeyShape, MAX_POD_KEYS),
   /** Who was given it for a use has to begin within so long after asking, or ask again; 0: its owner has all time. */
   leftUs: integer,

@@ -10,7 +10,8 @@ import type { Version } from './pod-version.ts';
 
 /**
  * What a gateway does with contents of pods that are to be sealed (R6.1-4): it has what an owner writes sealed before any host sees
- * it, and what its user reads opened when no host sees it any more. It holds no key: each comes wrapped for its own KEYS, and goes.
+ * it, and what its user reads opened when no host sees it any more; so does a node with what it is to give its models. It holds no key:
+ * each comes wrapped for its own KEYS, and goes.
  */
 
 /** Whether a request brings a content that no host may see as it is. */

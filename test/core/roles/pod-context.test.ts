@@ -1,10 +1,12 @@
 import { expect } from 'chai';
+import { ACCELERATOR } from '../../../core/base/peers.ts';
 import type { Envelope } from '../../../core/machine/envelope.ts';
 import * as kinds from '../../../core/machine/kinds.ts';
 import {
   AGENT_USE,
   COMPUTE_USE,
   EMPTY_BOOK,
+  READING_USE,
   type Permission,
   type Proposed,
 } from '../../../core/policy/consent-documents.ts';
@@ -17,7 +19,7 @@ import {
   type StepResult,
 } from '../../../core/roles/agents/agent-plan.ts';
 import { proposalHash } from '../../../core/roles/agents/agent-proposal.ts';
-import type { PodConsented } from '../../../core/roles/pods/pod-records.ts';
+import type { PodConsented, PodFound } from '../../../core/roles/pods/pod-records.ts';
 import { CONSENT_REQUIRED, NO_ELIGIBLE_NODE } from '../../../core/routing/outcomes.ts';
 import type { Want } from '../../../core/routing/want.ts';
 import { permit, signWithdrawal } from '../../../sim/consent-papers.ts';
@@ -242,6 +244,106 @@ describe('what a model is given of pods', () => {
       (envelope) => envelope.kind === kinds.POD_READ && envelope.to === worker && !isSecond(envelope),
     );
     expect(firsts.length, 'the first was fetched again').to.be.above(1);
+  });
+
+  describe('that is sealed (R6.1-4)', () => {
+    /** Ann's third pod is sealed. */
+    function sealedStage() {
+      const play = stage();
+      const { rig, ann } = play;
+      ann.write(signPolicy(rig.cast, ann.peer, 3, 1, { encryptionRequired: true }), 'secret');
+      rig.advance(6 * SECOND_US);
+      const opened = (): string[] =>
+        rig.sent.filter(({ kind }) => kind === kinds.OPEN).map(({ from }) => rig.cast.nameOf(from));
+      const ask = (n: number, permission: Permission | null): void => {
+        const pod = { owner: ann.peer, number: 3, plan: 'a', permission } as Want['pods'][number];
+        rig.ask('ben', 'front', n, { pods: [pod] });
+        play.rest();
+      };
+      const letModel = (changes: Partial<Proposed> = {}): Permission => {
+        const terms = { use: COMPUTE_USE, plan: 'a', ...changes };
+        const proposal = propose(rig.cast, play.ben.peer, [ann.podId(3)], terms);
+        return permit(rig.cast, ann.peer, ann.podId(3), proposal, play.wallUs());
+      };
+      return { ...play, ask, letModel, opened };
+    }
+
+    it('R6.1-4, R6.2-4: is opened by the node that runs the model, on both locks, and is on no link as it is', () => {
+      const { rig, ann, ben, ask, letModel, opened, inferred, contextsOf } = sealedStage();
+      const worker = rig.peer('worker');
+      const from = rig.sent.length;
+      ask(1, letModel());
+      expect(inferred().map(contextsOf)).to.deep.equal([['secret']]);
+      // Nobody below community is looked for, though the request is called a test (R8.1-2).
+      const find = rig.sent.slice(from).find(({ kind }) => kind === kinds.FIND)!;
+      expect((find.body as kinds.Find).minTrust).to.equal(3);
+      expect(opened()).to.deep.equal(['worker']);
+      const naming = rig.sent.slice(from).filter(({ body }) => JSON.stringify(body).includes('"secret"'));
+      expect(naming.map(({ kind, from: who, to }) => [kind, who, to])).to.deep.equal([
+        [kinds.POD_FOUND, worker, worker],
+        [kinds.INFER, worker, ACCELERATOR],
+      ]);
+      rig.advance(2 * SECOND_US);
+      const { receipts } = ann.consent({}, ann.peer, { number: 3 })!.body as PodConsented;
+      expect(receipts.map(({ reader, asker, use }) => [reader, asker, use])).to.deep.equal([
+        [ben.peer, worker, COMPUTE_USE],
+      ]);
+    });
+
+    it('R6.1-4, R6.2-4: no key is given where a lock is shut: unasked, for another model, elsewhere, or withdrawn', () => {
+      const { rig, ann, ask, letModel, opened, inferred, wallUs } = sealedStage();
+      const from = rig.sent.length;
+      const others = [
+        null,
+        letModel({ plan: 'b' }),
+        letModel({ regions: ['asia'] }),
+        letModel({ use: READING_USE }),
+      ];
+      others.forEach((permission, n) => ask(n + 1, permission));
+      const all = signWithdrawal(rig.cast, ann.peer, ann.podId(3), '', wallUs());
+      const before = letModel();
+      ann.consent({ all }, ann.peer, { number: 3 });
+      rig.advance(6 * SECOND_US);
+      ask(5, before);
+      for (const n of [1, 2, 3, 4, 5])
+        expect((rig.outcomes('ben', n)[0]!.body as kinds.Refused).code, `${n}`).to.equal(CONSENT_REQUIRED);
+      expect([opened(), inferred()]).to.deep.equal([[], []]);
+      const wraps = rig.sent.slice(from).filter(({ kind }) => kind === kinds.WRAP);
+      expect(wraps).to.deep.equal([]);
+    });
+
+    it('R6.1-4: what does not open with its key is given to no model', () => {
+      const { rig, ask, letModel, inferred } = sealedStage();
+      rig.drops = (envelope) => {
+        if (envelope.kind !== kinds.POD_FOUND || envelope.to !== rig.peer('worker')) return false;
+        const found = envelope.body as PodFound;
+        const versions = found.copy.versions.map((version) => ({ ...version, n: version.n + 1 }));
+        if (found.keys.length > 0) envelope.body = { ...found, copy: { ...found.copy, versions } };
+        return false;
+      };
+      ask(1, letModel());
+      rig.advance(15 * SECOND_US);
+      expect(inferred()).to.deep.equal([]);
+      expect((rig.outcomes('ben', 1)[0]!.body as kinds.Refused).code).to.equal(NO_ELIGIBLE_NODE);
+    });
+
+    it('R6.1-4, R4-6: is given to no agent, whose steps lie on a disk, and that is told', () => {
+      const play = sealedStage();
+      const { rig, ann, ben, wallUs, opened, rest } = play;
+      const asked = planOf(rig, 'ben');
+      const steps = asked.plan.steps.map((step) => ({ ...step, pods: [{ owner: ann.peer, number: 3 }] }));
+      const plan = { ...asked.plan, steps };
+      const hash = proposalHash(rig.cast, plan);
+      const proposal = propose(rig.cast, ben.peer, [ann.podId(3)], { use: AGENT_USE, plan: hash });
+      const permission = permit(rig.cast, ann.peer, ann.podId(3), proposal, wallUs());
+      const permissions = [{ pod: ann.podId(3), permission }];
+      const body = { ...asked, plan, consent: consentTo(rig, 'ben', hash), permissions } as Plan;
+      rig.wire.push(envelopeOf(kinds.AGENT, ben.peer, rig.peer('front'), body, { origin: ben.peer, n: 1 }));
+      rest();
+      rig.advance(2 * SECOND_US);
+      expect(opened()).to.deep.equal([]);
+      expect(JSON.stringify(stateOf(play, 1))).to.include('what an agent makes of them lies open on a disk');
+    });
   });
 
   it('R6.2-4, R6.1-2: another model, and another cluster, are other uses', () => {
