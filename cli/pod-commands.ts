@@ -34,8 +34,8 @@ export function addPodCommands(program: Command): void {
   };
   const ruled = (command: Command): Command =>
     command
-      .option('--home <region>', 'where it is at home; without --allow it does not leave')
-      .option('--allow <region...>', 'it may cross borders, into these regions')
+      .option('--home <region>', 'where it is at home; unless borders are open to it, it does not leave')
+      .option('--allow <region...>', 'it may cross borders, into these regions besides its home')
       .option('--require <region>', 'where the copies that count must be')
       .option('--encrypt', 'contents are sealed')
       .option('--days <n>', 'it is deleted so many days after it began', days)
@@ -72,9 +72,13 @@ export function addPodCommands(program: Command): void {
   add('withdraw <name>', 'let nobody else read it any more, whatever was granted').action(
     (name: string, where: Where) => run('withdraw', where, name),
   );
-  ruled(add('policy <name>', 'show its policy, or set another one')).action((name: string, options: Where) =>
-    run('policy', options, name, options),
-  );
+  ruled(add('policy <name>', 'show its policy, or change what is named of it: all else stays as it is'))
+    .option('--no-allow', 'it crosses no border any more')
+    .option('--no-require', 'copies count wherever it may be')
+    .option('--no-encrypt', 'contents are open from now on')
+    .option('--no-days', 'it stays until you delete it')
+    .option('--no-hold', 'the legal hold ends')
+    .action((name: string, options: Where) => run('policy', options, name, options));
   add('log <name>', 'who else has read it').action((name: string, where: Where) => run('log', where, name));
   add('delete <name>', 'delete it everywhere, for good').action((name: string, where: Where) =>
     run('delete', where, name),

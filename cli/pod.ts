@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { patternShape, type Pattern } from '../core/policy/consent-documents.ts';
-import { compilePolicy, type DataLocationPolicy } from '../core/policy/location-policy.ts';
+import { compilePolicy } from '../core/policy/location-policy.ts';
 import { AUTHORISATIONS } from '../core/policy/documents.ts';
 import { findRunningFederation, readGatewayUrls } from '../live/federation-file.ts';
 import { openIdentity } from '../live/identity.ts';
@@ -19,16 +19,15 @@ import {
   showArchive,
   type SolidOptions,
 } from './pod-archives.ts';
+import {
+  asksForChange,
+  describeTerms,
+  otherTermsOf,
+  placesOf,
+  policyOf,
+  type PolicyOptions,
+} from './pod-policies.ts';
 import { USAGE } from './usage.ts';
-
-interface PolicyOptions {
-  readonly home?: string;
-  readonly allow?: readonly string[];
-  readonly require?: string;
-  readonly encrypt?: boolean;
-  readonly days?: number;
-  readonly hold?: boolean;
-}
 
 interface ExportOptions {
   readonly form: FormName;
@@ -102,10 +101,11 @@ class PodDesk {
       console.error('--home REGION: where is it at home? as eu/fr');
       return USAGE;
     }
-    const policy = this.owner.signPolicy(this.book.numberFor(name), 1, options.home, policyOf(options));
+    const places = policyOf(options.home, options);
+    const policy = this.owner.signPolicy(this.book.numberFor(name), 1, options.home, places);
     await this.owner.setPolicy(policy);
     this.book.add(name, policy);
-    console.log(`${name} has begun, ${placesOf(options.home, policyOf(options))}`);
+    tell(`${name} has begun, ${placesOf(options.home, places)}`, otherTermsOf(places));
     return 0;
   }
 
@@ -136,7 +136,7 @@ class PodDesk {
   async list(): Promise<number> {
     for (const { name, number, policy } of this.book.pods) {
       const { homeRegion, policy: places, version } = policy.terms;
-      console.log(`${name}  ${placesOf(homeRegion, places)} (policy ${version})`);
+      tell(`${name}  ${placesOf(homeRegion, places)} (policy ${version})`, otherTermsOf(places));
       console.log(`  ${this.owner.id}/${number}`);
     }
     if (this.book.pods.length === 0) console.log('none yet: watershed pod create NAME --home REGION');
@@ -188,23 +188,20 @@ class PodDesk {
 
   async policy(name: string, options: PolicyOptions): Promise<number> {
     const pod = this.book.find(name);
+    await this.catchUp(pod);
     const { terms } = pod.policy;
-    if (options.home === undefined && Object.keys(policyChanges(options)).length === 0) {
-      console.log(`${name} lies ${placesOf(terms.homeRegion, terms.policy)} (policy ${terms.version})`);
+    if (!asksForChange(options)) {
+      const { homeRegion, policy, version } = terms;
+      tell(`${name} lies ${placesOf(homeRegion, policy)} (policy ${version})`, describeTerms(terms));
       return 0;
     }
     const home = options.home ?? terms.homeRegion;
-    const next = this.owner.signPolicy(
-      pod.number,
-      terms.version + 1,
-      home,
-      policyOf(options),
-      terms.sinceWallUs,
-    );
+    const places = policyOf(home, options, terms.policy);
+    const next = this.owner.signPolicy(pod.number, terms.version + 1, home, places, terms.sinceWallUs);
     await this.owner.setPolicy(next);
     pod.policy = next as BookedPod['policy'];
     this.book.save();
-    console.log(`${name} lies ${placesOf(home, policyOf(options))}: in force at every pod host`);
+    tell(`${name} lies ${placesOf(home, places)}: in force at every pod host`, otherTermsOf(places));
     return 0;
   }
 
@@ -262,6 +259,17 @@ class PodDesk {
     return refusing(() => fetchArchive(this.owner, url, file, options));
   }
 
+  /** A policy that hosts know of and the book does not, as it was set from elsewhere, is the one that counts. */
+  private async catchUp(pod: BookedPod): Promise<void> {
+    const places = await this.owner.where(pod.number);
+    const known = Math.max(0, ...places.map(({ policyVersion }) => policyVersion));
+    if (known <= pod.policy.terms.version) return;
+    const { policy } = await this.owner.look(pod.number);
+    if (policy.terms.version <= pod.policy.terms.version) return;
+    pod.policy = policy as BookedPod['policy'];
+    this.book.save();
+  }
+
   private patternOf({ consent }: Record<string, unknown>): Pattern {
     return this.owner.fromJson(patternShape, consent, 'grant.consent') as Pattern;
   }
@@ -292,28 +300,8 @@ function readGrant(text: string): Record<string, unknown> {
   }
 }
 
-function policyOf({ allow = [], require, encrypt, days, hold }: PolicyOptions): DataLocationPolicy {
-  return {
-    allowedRegions: [...allow],
-    requiredRegion: require ?? null,
-    crossBorderAllowed: allow.length > 0,
-    encryptionRequired: encrypt === true,
-    retention: { maxDays: days ?? null, legalHold: hold === true },
-  };
-}
-
-function policyChanges({ allow, require, encrypt, days, hold }: PolicyOptions): object {
-  const all = { allow, require, encrypt, days, hold };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
-
-function placesOf(
-  home: string,
-  { allowedRegions, requiredRegion, crossBorderAllowed }: DataLocationPolicy,
-): string {
-  if (!crossBorderAllowed) return `in ${requiredRegion ?? home} and nowhere else`;
-  const required = requiredRegion === null ? '' : `, and always in ${requiredRegion}`;
-  return `anywhere in ${allowedRegions.join(', ')}${required}`;
+function tell(first: string, more: readonly string[]): void {
+  console.log([first, ...more].join('\n'));
 }
 
 function dateOf(wallUs: number): string {

@@ -44,6 +44,11 @@ export function compilePolicy(homeRegion: string, policy: DataLocationPolicy): P
   return { selectors: [requiredRegion ?? homeRegion], required: null, isSealed };
 }
 
+/** Where data may go that cross borders, with where they are at home: whoever allows more does not mean to forbid that. */
+export function withHome(homeRegion: string, allowed: readonly string[]): readonly string[] {
+  return isRegionAllowed(allowed, homeRegion) ? allowed : [homeRegion, ...allowed];
+}
+
 /** Whether data may be in a region: stored there, or computed on, or in passing (R6.1-2). */
 export function allowsStorage({ selectors }: PlaceRule, region: string): boolean {
   return isRegionAllowed(selectors, region);

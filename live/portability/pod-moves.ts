@@ -2,6 +2,7 @@
 import type { PodPolicy } from '../../core/policy/pod-terms.ts';
 import { joinBooks, isEmptyBook, pruneBook } from '../../core/policy/consent-book.ts';
 import { EMPTY_BOOK, type Pattern } from '../../core/policy/consent-documents.ts';
+import { withHome } from '../../core/policy/location-policy.ts';
 import { deletionHash } from '../../core/policy/pod-documents.ts';
 import { signHash } from '../identity.ts';
 import { PodRefused, type PodContents, type PodOwner } from '../pod-owner.ts';
@@ -110,7 +111,11 @@ function policyThere(
   if (there !== null && there.terms.version >= terms.version && home === there.terms.homeRegion) return there;
   if (home === terms.homeRegion && known < terms.version) return carried;
   const version = Math.max(known, terms.version) + 1;
-  return owner.signPolicy(terms.number, version, home, terms.policy, terms.sinceWallUs);
+  const { policy } = terms;
+  const allowedRegions = policy.crossBorderAllowed
+    ? [...withHome(home, policy.allowedRegions)]
+    : policy.allowedRegions;
+  return owner.signPolicy(terms.number, version, home, { ...policy, allowedRegions }, terms.sinceWallUs);
 }
 
 function chooseVersion({ versions }: PodContents, beginning: string): PodContents['versions'][number] {
