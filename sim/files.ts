@@ -1,5 +1,17 @@
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Envelope } from '../core/machine/envelope.ts';
 import { nameOfKind } from '../core/machine/kinds.ts';
 import type { Fact, Frame, FrameHeader, RequestStory } from './frame.ts';
@@ -12,10 +24,17 @@ import type { Fate, Watcher, World } from './world.ts';
 /** Lines are gathered up to so many characters before they are written. */
 const BUFFER_CHARACTERS = 1 << 16;
 
+/** Lines of requests.jsonl and facts.jsonl. */
+export interface Written {
+  readonly requests: number;
+  readonly facts: number;
+}
+
 /** A file of one JSON text a line. */
 class LineFile {
   private readonly file: number;
   private buffer = '';
+  lines = 0;
 
   constructor(path: string) {
     this.file = openSync(path, 'w');
@@ -23,6 +42,7 @@ class LineFile {
 
   write(value: unknown): void {
     this.buffer += `${JSON.stringify(value)}\n`;
+    this.lines++;
     if (this.buffer.length >= BUFFER_CHARACTERS) this.flush();
   }
 
@@ -39,7 +59,7 @@ class LineFile {
 
 /**
  * The folder of a run: scenario.json (which `run` takes), frames.jsonl, requests.jsonl, facts.jsonl, metrics.csv, summary.json, and trace.jsonl
- * if asked for. What an earlier run left there is replaced. summary.json is written last: where it is absent,
+ * if asked for. What an earlier run left there is replaced; a folder with anything else is left alone. summary.json is written last: where it is absent,
  * the run did not come to its end.
  */
 export class RunFolder implements Reel {
@@ -52,7 +72,8 @@ export class RunFolder implements Reel {
 
   constructor(path: string, scenario: ResolvedScenario, header: FrameHeader, withTrace: boolean) {
     this.path = path;
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
+    if (!isRunOrEmpty(path)) throw new Error('something else than a run lies there');
     for (const name of ['summary.json', 'trace.jsonl', 'metrics.csv'])
       rmSync(join(path, name), { force: true });
     writeFileSync(join(path, 'scenario.json'), `${JSON.stringify(wrapResolved(scenario), null, 1)}\n`);
@@ -76,6 +97,11 @@ export class RunFolder implements Reel {
     this.facts.write(fact);
   }
 
+  /** So many lines are in the files: whoever reads them sees whether any are missing. */
+  get written(): Written {
+    return { requests: this.stories.lines, facts: this.facts.lines };
+  }
+
   close(summary: Summary): void {
     this.facts.close();
     this.frames.close();
@@ -86,6 +112,27 @@ export class RunFolder implements Reel {
     writeFileSync(partial, `${JSON.stringify(summary, null, 1)}\n`);
     renameSync(partial, join(this.path, 'summary.json'));
   }
+}
+
+/** Makes a folder and those in which it lies. Not by `recursive`: in /proc that tries for ever. */
+export function makeFolder(path: string, mode = 0o777): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return;
+  const parent = dirname(resolve(path));
+  if (!existsSync(parent)) makeFolder(parent, mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
+  }
+}
+
+/** Whether nothing is in a folder, or a run: one that was broken off, too. */
+function isRunOrEmpty(path: string): boolean {
+  const names = readdirSync(path);
+  if (names.length === 0) return true;
+  if (!names.includes('frames.jsonl') || !names.includes('scenario.json')) return false;
+  return /^\s*\{\s*"hash":\s*"sha256:/.test(readFileSync(join(path, 'scenario.json'), 'utf8').slice(0, 64));
 }
 
 const METRICS_HEADER =

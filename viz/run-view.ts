@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fact, Frame, FrameHeader, RequestStory } from '../sim/frame.ts';
+import type { Written } from '../sim/files.ts';
 import { Affairs } from './affairs.ts';
 import { mergeFrames } from './frame-merge.ts';
 import { readLines, type Line } from './line-file.ts';
@@ -39,7 +40,7 @@ export class RunView implements View {
   private readonly folder: string;
   private readonly factsPath: string;
   /** Read when they are first asked for, and kept. */
-  private facts: Promise<readonly Fact[]> | null = null;
+  private facts: Promise<RecordedFacts> | null = null;
 
   private constructor(parts: {
     header: FrameHeader;
@@ -140,15 +141,38 @@ export class RunView implements View {
     return this.frameTimesUs.at(-1) ?? 0;
   }
 
-  /** How pods, models and nodes stood at a moment. @throws ViewError if the run did not record it */
-  async affairs(untilUs: number): Promise<Affairs> {
+  /**
+   * Up to when it is recorded why, µs: to the end, or to the last fact of a file of which the rest is missing. @throws ViewError if
+   * the run did not record it
+   */
+  async factsUntilUs(): Promise<number> {
+    const { facts, isTorn } = await this.readFacts();
+    const wanted = this.written?.facts ?? (isTorn || this.summary === null ? Infinity : 0);
+    return !isTorn && facts.length >= wanted ? Infinity : (facts.at(-1)?.timeUs ?? 0);
+  }
+
+  /** Whether stories that were written are missing now. */
+  get lacksStories(): boolean {
+    return this.index.endedUs.length < (this.written?.requests ?? 0);
+  }
+
+  private get written(): Written | null {
+    return (this.summary as { written?: Written } | null)?.written ?? null;
+  }
+
+  private async readFacts(): Promise<RecordedFacts> {
     if (!this.hasFacts)
       throw new ViewError(
         `${this.folder}: this run has not recorded why: it has no facts.jsonl, as runs of earlier versions; run it again`,
       );
     this.facts ??= readFacts(this.factsPath);
+    return this.facts;
+  }
+
+  /** How pods, models and nodes stood at a moment. @throws ViewError if the run did not record it */
+  async affairs(untilUs: number): Promise<Affairs> {
     const affairs = new Affairs();
-    for (const fact of await this.facts) {
+    for (const fact of (await this.readFacts()).facts) {
       if (fact.timeUs > untilUs) break;
       affairs.take(fact);
     }
@@ -240,13 +264,21 @@ async function indexStories(path: string): Promise<StoryIndex> {
   return index;
 }
 
-async function readFacts(path: string): Promise<readonly Fact[]> {
+interface RecordedFacts {
+  readonly facts: readonly Fact[];
+  /** Whether the file ends in the middle of a line. */
+  readonly isTorn: boolean;
+}
+
+async function readFacts(path: string): Promise<RecordedFacts> {
   const facts: Fact[] = [];
+  let isTorn = false;
   for await (const line of readLines(path)) {
     const fact = parseLine(path, line) as unknown as Fact | null;
-    if (fact !== null) facts.push(fact);
+    if (fact === null) isTorn = true;
+    else facts.push(fact);
   }
-  return facts;
+  return { facts, isTorn };
 }
 
 /** The object in a line; null for a last line that was torn. */

@@ -9,7 +9,7 @@ export function recordRun(path: string, scenario: ResolvedScenario): Summary {
   const folder = new RunFolder(path, scenario, headerOf(scenario), false);
   const simulation = simulate(scenario, { reel: folder });
   const { verdict, reasons } = simulation.verdict();
-  const summary = summarize(simulation.world, verdict, reasons, 1);
+  const summary = { ...summarize(simulation.world, verdict, reasons, 1), written: folder.written };
   folder.close(summary);
   return summary;
 }

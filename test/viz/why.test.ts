@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { whyRun } from '../../cli/why.ts';
 import { loadScenario } from '../../sim/scenario/load.ts';
 import { ViewError } from '../../viz/view.ts';
 import { explain, type Subject } from '../../viz/why/why.ts';
+import { at } from '../../viz/why/words.ts';
 import { podScenario } from '../sim/pod-scenario.ts';
 import { recordRun } from './recorded-run.ts';
 
@@ -103,6 +104,32 @@ describe('why things are as they are', function () {
     );
     const node = await why(models, 'node', 'france/mirror-2');
     expect(node).to.include('france/compute-3 was handed something by it that no publisher has signed');
+  });
+
+  it('where facts.jsonl breaks off the answer ends, too, and says so', async () => {
+    const cut = join(folder, 'cut');
+    cpSync(pods, cut, { recursive: true });
+    const text = readFileSync(join(pods, 'facts.jsonl'), 'utf8');
+    const lines = text.split('\n').slice(0, 60);
+    const last = (JSON.parse(lines[59]) as { timeUs: number }).timeUs;
+    const warning = /facts\.jsonl breaks off there, and the run went on to 1:20\.0/;
+    // In the middle of a line, and at the end of one.
+    for (const rest of [`${lines.join('\n')}\n{"ti`, `${lines.join('\n')}\n`]) {
+      writeFileSync(join(cut, 'facts.jsonl'), rest);
+      const told = await why(cut, 'pod', 'france/pod-8');
+      expect(told).to.match(warning);
+      expect(told).to.include(`as it stood at ${at(last)} of`);
+      expect(await why(cut, 'pod', 'france/pod-8', last)).not.to.match(warning);
+    }
+    writeFileSync(join(cut, 'facts.jsonl'), '{"ti');
+    const error: unknown = await explain({
+      run: cut,
+      subject: 'node',
+      name: 'france/host-1',
+      atUs: null,
+    }).catch((caught: unknown) => caught);
+    expect(error).to.be.instanceOf(ViewError);
+    expect(await why(pods, 'pod', 'france/pod-8')).not.to.match(warning);
   });
 
   it('names that are not there are answered with those that are, the nearest first', async () => {
