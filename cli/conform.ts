@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConformError, openLiveWire, type LiveWire } from '../live/conform-wire.ts';
-import { openIdentity } from '../live/identity.ts';
+import { KeyFault, openIdentity, type Identity } from '../live/identity.ts';
 import { readSignedReport, signReport } from '../live/signed-report.ts';
 import { examine } from '../sim/conform/conform.ts';
 import { tellReport, type ConformanceReport } from '../sim/conform/report.ts';
@@ -9,6 +9,8 @@ import { putTesterBeside } from '../sim/conform/simulated.ts';
 import type { Wire } from '../sim/conform/wire.ts';
 import { nearestSpelling } from '../sim/scenario/spelling.ts';
 import { loadForCli, USAGE } from './errors.ts';
+import { complain, say } from './lines.ts';
+import { isOutside } from './usage.ts';
 
 export interface ConformOptions {
   readonly node?: string;
@@ -33,21 +35,39 @@ export async function conform(subject: string | undefined, options: ConformOptio
   if (options.verify !== undefined) return verifyReport(options.verify);
   if (subject === undefined)
     return refuse('name a scenario, or the address of a live node; or a report to --verify');
-  const wire = await openWire(subject, options);
+  const wire: (Wire & Partial<LiveWire>) | null = await openWire(subject, options);
   if (wire === null) return USAGE;
+  // Before all else: nobody waits for a report that cannot be signed or written.
+  const tester = openTester(options);
+  if (tester === null) {
+    await wire.close?.();
+    return USAGE;
+  }
   const report = await examine(wire, options.json === true ? undefined : showSuite).finally(() =>
-    (wire as Partial<LiveWire>).close?.(),
+    wire.close?.(),
   );
-  const signed = signReport(report, openIdentity(options.key));
+  const signed = signReport(report, tester);
   const text = JSON.stringify(signed, null, 1);
   if (options.out !== undefined) writeFileSync(options.out, `${text}\n`);
   if (options.json === true) console.log(text);
   else {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    for (const line of tellReport(report)) console.log(line);
-    console.log(`signed by ${signed.tester}, whose key is in ${join(options.key, 'key.pem')}`);
+    for (const line of tellReport(report)) say(line);
+    say(`signed by ${signed.tester}, whose key is in ${join(options.key, 'key.pem')}`);
   }
   return EXIT_CODES[report.verdict];
+}
+
+/** The key of the tester, which is made if there is none; null if it cannot be had, or the report not be written. That is told. */
+function openTester({ key, out }: ConformOptions): Identity | null {
+  try {
+    if (out !== undefined) closeSync(openSync(out, 'a'));
+    return openIdentity(key);
+  } catch (error) {
+    if (!(error instanceof KeyFault || isOutside(error))) throw error;
+    refuse(error.message);
+    return null;
+  }
 }
 
 /** A file is a scenario; all else is where a live node listens. */
@@ -59,22 +79,13 @@ async function openWire(subject: string, options: ConformOptions): Promise<Wire 
     return null;
   }
   const { host, operator = [], publisher = null } = options;
-  const keyless = [...operator, ...(publisher === null ? [] : [publisher])].find((folder) => !hasKey(folder));
-  if (keyless !== undefined) {
-    refuse(`${keyless}: there is no key.pem in this folder`);
-    return null;
-  }
   try {
     return await openLiveWire({ address: subject, host, operators: operator, publisher });
   } catch (error) {
-    if (!(error instanceof ConformError)) throw error;
+    if (!(error instanceof ConformError || error instanceof KeyFault)) throw error;
     refuse(error.message);
     return null;
   }
-}
-
-function hasKey(folder: string): boolean {
-  return existsSync(join(folder, 'key.pem'));
 }
 
 function showSuite(requirement: string): void {
@@ -95,20 +106,19 @@ function openSimulated(file: string, name: string | undefined): Wire | null {
 }
 
 function verifyReport(file: string): number {
-  if (!existsSync(file)) return refuse(`${file}: there is no such file`);
+  if (!existsSync(file) || !statSync(file).isFile()) return refuse(`${file}: there is no such file`);
   const read = readSignedReport(readFileSync(file, 'utf8'));
   if (read.fault !== null) {
-    console.error(`${file}: ${read.fault}`);
+    complain(`${file}: ${read.fault}`);
     return 1;
   }
   const { report, tester } = read.signed;
-  console.log(
-    `${file}: as ${tester} has signed it: ${report.node.name} ${report.verdict === 'not fully tested' ? 'was not fully tested' : report.verdict}`,
-  );
+  const found = report.verdict === 'not fully tested' ? 'was not fully tested' : report.verdict;
+  say(`${file}: ${report.node.name} ${found}; as ${tester} has signed it`);
   return 0;
 }
 
 function refuse(message: string): number {
-  console.error(message);
+  complain(message);
   return USAGE;
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../sim/files.ts';
 import { Campaign, type Finding } from '../sim/fuzz.ts';
 import { EXIT_CODES } from '../sim/checker.ts';
 import { swarmOf, underStorm } from '../sim/nemesis.ts';
@@ -8,7 +9,7 @@ import { runSeeds } from '../sim/pool.ts';
 import { wrapResolved } from '../sim/scenario/resolved-file.ts';
 import { shrinkStorm } from '../sim/shrink.ts';
 import { loadForCli } from './errors.ts';
-import { wrap } from './report.ts';
+import { complain, counted, wrap } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 export interface FuzzOptions {
@@ -23,13 +24,13 @@ export interface FuzzOptions {
 export async function fuzzScenarios(files: readonly string[], options: FuzzOptions): Promise<number> {
   const seeds = parseSeeds(options.seeds ?? '1..200');
   if (seeds === null) {
-    console.error(`--seeds ${options.seeds}: a range as 1..1000 is expected`);
+    complain(`--seeds ${options.seeds}: a range as 1..1000 is expected`);
     return USAGE;
   }
   const scenarios = files.map((file) => ({ file, scenario: loadForCli(file) }));
   if (scenarios.some(({ scenario }) => scenario === null)) return USAGE;
   const stop = new Stop(options.minutes);
-  const jobs = Math.max(1, options.jobs ?? availableParallelism());
+  const jobs = options.jobs ?? availableParallelism();
   const findings: Finding[] = [];
   const campaigns: object[] = [];
   for (const { file, scenario } of scenarios) {
@@ -69,22 +70,18 @@ export function shrinkFinding(file: string, options: { seed: number; out?: strin
   const { storm, result, runs } = shrunk;
   const harms = [...storm.faults, ...storm.malice];
   const path = options.out ?? join('runs', `found-${scenario.name}-${options.seed}.json`);
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const found = wrapResolved(underStorm({ ...scenario, seed: options.seed }, storm));
   writeFileSync(path, `${JSON.stringify(found, null, 1)}\n`);
   console.log(`${result.failure}`);
   console.log(
-    `the smallest storm in ${runs} runs, ${counted(storm.faults, 'fault')}, ${counted(storm.malice, 'traitor')}:`,
+    `the smallest storm in ${runs} runs, ${counted(storm.faults.length, 'fault')}, ${counted(storm.malice.length, 'traitor')}:`,
   );
   for (const harm of harms) console.log(`  ${JSON.stringify(harm)}`);
   for (const reason of result.reasons.slice(0, 3)) console.log(`  → ${reason}`);
   console.log(`written ${path}`);
   console.log(`see it  npx watershed run ${path}`);
   return Promise.resolve(EXIT_CODES.violated);
-}
-
-function counted(items: readonly unknown[], noun: string): string {
-  return `${items.length} ${noun}${items.length === 1 ? '' : 's'}`;
 }
 
 function parseSeeds(text: string): { from: number; to: number } | null {
@@ -136,7 +133,7 @@ function report(campaign: Campaign, kinds: number, completed: string | null, wal
   const { file, seeds, findings, witnesses, faultKinds, faultPairs, maliciousRoles } = campaign;
   const range = completed === null ? 'no seeds' : `seeds ${completed}`;
   console.log(`${file}:`);
-  console.log(`  ${range}, ${(wallMs / 1000).toFixed(1)} s, ${findings.length} distinct failures`);
+  console.log(`  ${range}, ${(wallMs / 1000).toFixed(1)} s, ${counted(findings.length, 'distinct failure')}`);
   tell('faults that touched something, in so many of the runs', faultKinds, seeds);
   const touched = Object.keys(faultKinds).length;
   const pairs = Object.keys(faultPairs).length;

@@ -7,6 +7,7 @@ import { findSinglePoints } from '../sim/topology.ts';
 import { serveView, type ServedView } from '../viz/server.ts';
 import { ViewError } from '../viz/view.ts';
 import { loadForCli } from './errors.ts';
+import { complain, say } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 export interface RunLiveOptions {
@@ -35,7 +36,7 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
   if (scenario === null) return USAGE;
   const provider = options.provider ?? 'cpu';
   if (!PROVIDERS.includes(provider)) {
-    console.error(`--provider ${provider}: one of ${PROVIDERS.join(', ')} is expected`);
+    complain(`--provider ${provider}: one of ${PROVIDERS.join(', ')} is expected`);
     return USAGE;
   }
   const modelFiles = parseModels(options.model ?? [], scenario);
@@ -44,7 +45,7 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
-  console.log(`starting ${scenario.nodes.length} nodes of ${scenario.name} …`);
+  say(`starting ${scenario.nodes.length} nodes of ${scenario.name} …`);
   let federation: Federation;
   try {
     federation = await startFederation(scenario, {
@@ -52,12 +53,12 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
       provider: provider as Provider,
       modelFiles,
       signal: stopped.signal,
-      onLost: (name, reason) => console.error(`${name} is gone: ${reason}`),
+      onLost: (name, reason) => complain(`${name} is gone: ${reason}`),
       ...(options.restart === true ? { restartAfterMs: RESTART_MS } : {}),
     });
   } catch (error) {
     if (stopped.signal.aborted) return 0;
-    console.error((error as Error).message);
+    complain((error as Error).message);
     return UNAVAILABLE;
   }
   const page = options.page === false ? null : await openPage(federation, options.port ?? DEFAULT_PORT);
@@ -81,12 +82,12 @@ function parseModels(
     const at = pair.indexOf('=');
     const name = pair.slice(0, at);
     if (at <= 0 || at === pair.length - 1) {
-      console.error(`--model ${pair}: a name and a path are expected, as lifeos/sense-maker-v1=model.onnx`);
+      complain(`--model ${pair}: a name and a path are expected, as lifeos/sense-maker-v1=model.onnx`);
       return null;
     }
     if (!scenario.models.some((model) => model.name === name)) {
       const known = scenario.models.map((model) => model.name).join(', ');
-      console.error(`--model ${pair}: ${scenario.name} knows no model ${name}; it knows ${known}`);
+      complain(`--model ${pair}: ${scenario.name} knows no model ${name}; it knows ${known}`);
       return null;
     }
     files[name] = pair.slice(at + 1);
@@ -100,7 +101,7 @@ async function openPage(federation: Federation, port: number): Promise<ServedVie
     return await serveView({ source: federation.source, port });
   } catch (error) {
     if (!(error instanceof ViewError)) throw error;
-    console.error(`no page: ${error.message}`);
+    complain(`no page: ${error.message}`);
     return null;
   }
 }
@@ -108,7 +109,7 @@ async function openPage(federation: Federation, port: number): Promise<ServedVie
 /** Tells what the nodes say of their clusters whenever that has changed. Returns how to end it. */
 function watch(federation: Federation): () => void {
   const clusters = new ClusterWatch();
-  const tell = (): void => clusters.takeNews(federation.nodes).forEach((line) => console.log(`  ${line}`));
+  const tell = (): void => clusters.takeNews(federation.nodes).forEach((line) => say(`  ${line}`));
   const timer = setInterval(tell, WATCH_MS);
   return () => clearInterval(timer);
 }
@@ -144,7 +145,7 @@ function report(
   }
   const singlePoints = findSinglePoints(scenario);
   if (singlePoints.length > 0) console.log('  Single points of failure:');
-  for (const point of singlePoints) console.log(`    ${point}`);
+  for (const point of singlePoints) say(`    ${point}`);
   if (page !== null) console.log(`  Page      ${page.url}`);
   console.log(`  Journals  ${folder}`);
   if (scenario.workloads.length + scenario.faults.length > 0)

@@ -3,11 +3,15 @@ import { addModelCommands } from './model-commands.ts';
 import { addPodCommands } from './pod-commands.ts';
 import { VERSION } from '../sim/version.ts';
 import type { ConformOptions } from './conform.ts';
-import { USAGE } from './usage.ts';
+import { complain, fit } from './lines.ts';
+import { isOutside, USAGE } from './usage.ts';
 
 const program = new Command('watershed')
   .description('A deterministic simulator of federations of regional clusters, and the same core live.')
   .version(VERSION)
+  // Some verbs have a --version of their own: after the name of a command its options are meant.
+  .enablePositionalOptions()
+  .configureOutput({ outputError: (text, write) => write(fit(text).join('\n')) })
   .showHelpAfterError('(watershed --help lists the commands)')
   .exitOverride();
 
@@ -43,8 +47,8 @@ program
   .description('run scenarios under storms, a seed each; tell each distinct failure once')
   .argument('<file...>', 'scenarios, YAML')
   .option('--seeds <range>', 'as 1..10000', '1..200')
-  .option('--jobs <n>', 'worker threads; one for each core by default', wholeNumber)
-  .option('--minutes <n>', 'stop after so long', wholeNumber)
+  .option('--jobs <n>', 'worker threads; one for each core by default', oneOrMore)
+  .option('--minutes <n>', 'stop after so long', oneOrMore)
   .option('--json', 'print findings and coverage as one JSON object')
   .action(async (files: string[], options: object) => {
     const { fuzzScenarios } = await import('./fuzz.ts');
@@ -163,7 +167,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+  if (!/^\d{1,15}$/.test(text))
+    throw new InvalidArgumentError('a whole number is expected, of at most 15 digits');
+  return Number(text);
+}
+
+function oneOrMore(text: string): number {
+  if (!/^0*[1-9]\d{0,5}$/.test(text))
+    throw new InvalidArgumentError('a whole number is expected, 1 to 999999');
   return Number(text);
 }
 
@@ -177,6 +188,9 @@ function portNumber(text: string): number {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  else if (isOutside(error)) {
+    complain(error.message);
+    process.exitCode = USAGE;
+  } else throw error;
 }

@@ -42,13 +42,16 @@ export function addModelCommands(program: Command): void {
   add('versions <name>', 'the versions of a model').action((name: string, where: ModelWhere) =>
     run('versions', where, name),
   );
-  add('point <name> <version>', 'let nodes run another version: one tries it first').action(
-    (name: string, version: string, where: ModelWhere) => run('point', where, name, wholeNumber(version)),
-  );
-  add('revoke <name> <version>', 'withdraw a version: nobody runs it any more')
+  add('point', 'let nodes run another version: one tries it first')
+    .argument('<name>')
+    .argument('<version>', 'its number', wholeNumber)
+    .action((name: string, version: number, where: ModelWhere) => run('point', where, name, version));
+  add('revoke', 'withdraw a version: nobody runs it any more')
+    .argument('<name>')
+    .argument('<version>', 'its number', wholeNumber)
     .option('--in <seconds>', 'from so long after', wholeNumber, 60)
-    .action((name: string, version: string, options: ModelWhere & { in: number }) =>
-      run('revoke', options, name, wholeNumber(version), options.in),
+    .action((name: string, version: number, options: ModelWhere & { in: number }) =>
+      run('revoke', options, name, version, options.in),
     );
   for (const [verb, description] of [
     ['pull', 'let a node have a model; waits until all of it is there'],
@@ -60,6 +63,7 @@ export function addModelCommands(program: Command): void {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+  if (!/^\d{1,12}$/.test(text))
+    throw new InvalidArgumentError('a whole number is expected, of at most 12 digits');
   return Number(text);
 }

@@ -3,13 +3,14 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MODEL, MODEL_STATE } from '../core/machine/kinds.ts';
 import { MODEL_ORDERS, type ModelOrder, type ModelState } from '../core/models/model-bodies.ts';
-import { Caller, CallFailed } from '../live/caller.ts';
+import { Caller, CallFailed, readCard } from '../live/caller.ts';
 import { findRunningFederation, readNodes, type ListedNode } from '../live/federation-file.ts';
 import { PUBLISHER_FOLDER } from '../live/federation.ts';
-import { openIdentity } from '../live/identity.ts';
+import { KeyFault, readIdentity } from '../live/identity.ts';
 import type { ListedModel, ListedVersion } from '../live/models-http.ts';
 import { listModelsAt, Publisher } from '../live/publisher.ts';
 import { addressOf } from '../sim/model-sync.ts';
+import { complain, counted, say } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 export interface ModelWhere {
@@ -52,10 +53,10 @@ export async function runModelVerb(
     }
     return 0;
   } catch (error) {
-    if (!(error instanceof CallFailed || error instanceof RangeError || error instanceof Misused))
-      throw error;
-    console.error(error.message);
-    return error instanceof Misused ? USAGE : REFUSED;
+    const isMisuse = error instanceof Misused || error instanceof KeyFault;
+    if (!(isMisuse || error instanceof CallFailed || error instanceof RangeError)) throw error;
+    complain(error.message);
+    return isMisuse ? USAGE : REFUSED;
   }
 }
 
@@ -101,20 +102,20 @@ class ModelDesk {
       await publisher.bring(release, (done, all) => this.progress(`chunk ${done} of ${all}`, done === all));
       if (options.point) publisher.point(options.name, release.id, known?.stable ?? null);
       await publisher.listed(options.name, release.id, options.point);
-      console.log(
+      say(
         `${addressOf(options.name, release.id)} is version ${release.entry.version}, at ${caller.card.name}`,
       );
       if (!options.point)
-        console.log(`Nobody runs it yet: watershed model point ${options.name} ${release.entry.version}`);
+        say(`Nobody runs it yet: watershed model point ${options.name} ${release.entry.version}`);
     });
   }
 
   async list(): Promise<void> {
-    const lists = await this.listAll();
+    const [lists, silent] = await this.listAll();
     const names = [...new Set(lists.flatMap(({ models }) => models.map(({ name }) => name)))].sort();
-    if (names.length === 0) console.log('Nothing has been published yet.');
+    if (names.length === 0) say('Nothing has been published yet.');
     for (const name of names) {
-      console.log(name);
+      say(name);
       for (const { node, models } of lists) {
         const model = models.find((one) => one.name === name);
         const running = model?.versions.find(({ id }) => id === model.runs?.id);
@@ -125,9 +126,10 @@ class ModelDesk {
           ...(whole.length === 0 ? [] : [`has ${whole.map(({ version }) => version).join(', ')}`]),
           ...parts.map(({ version, held, chunks }) => `pulls ${version}: ${held} of ${chunks} chunks`),
         ];
-        if (told.length > 0) console.log(`  ${node.name.padEnd(24)}${told.join('; ')}`);
+        if (told.length > 0) say(`  ${node.name.padEnd(24)}${told.join('; ')}`);
       }
     }
+    if (silent.length > 0) say(`without ${silent.join(', ')}: no answer`);
   }
 
   async versions(name: string): Promise<void> {
@@ -138,15 +140,14 @@ class ModelDesk {
         ...(version.verdict === null ? [] : [`found ${version.verdict} where it was tried`]),
         ...(version.withdrawnFrom === null ? [] : [`withdrawn from ${version.withdrawnFrom}`]),
       ];
-      console.log(
-        `${version.version}  ${addressOf(name, version.id)}${marks.map((mark) => `  ${mark}`).join('')}`,
-      );
+      console.log(`${version.version}  ${addressOf(name, version.id)}`);
+      if (marks.length > 0) say(`   ${marks.join('; ')}`);
       const { sizeBytes, requiredMemoryBytes, licence, purpose, regions, approvals } = version;
-      console.log(
-        `   ${megabytes(sizeBytes)} in ${version.chunks} chunks, ${megabytes(requiredMemoryBytes)} of memory; licence ${licence}; in ${regions.join(', ')}`,
+      say(
+        `   ${megabytes(sizeBytes)} in ${counted(version.chunks, 'chunk')}, ${megabytes(requiredMemoryBytes)} of memory; licence ${licence}; in ${regions.join(', ')}`,
       );
-      if (purpose !== '') console.log(`   ${purpose}`);
-      if (approvals.length > 0) console.log(`   approved by ${approvals.join(', ')}`);
+      if (purpose !== '') say(`   ${purpose}`);
+      if (approvals.length > 0) say(`   approved by ${approvals.join(', ')}`);
     }
   }
 
@@ -158,9 +159,7 @@ class ModelDesk {
       publisher.point(name, id, model.stable);
       await publisher.listed(name, id, true);
     });
-    console.log(
-      `${name} points at version ${version}: one node of each cluster tries it, then the others follow`,
-    );
+    say(`${name} points at version ${version}: one node of each cluster tries it, then the others follow`);
   }
 
   async revoke(name: string, version: number, inSeconds: number): Promise<void> {
@@ -171,7 +170,7 @@ class ModelDesk {
       publisher.withdraw(id, untilMs * 1_000);
       await publisher.withdrawn(name, id);
     });
-    console.log(
+    say(
       `Nobody who has heard of it runs version ${version} of ${name} from ${new Date(untilMs).toISOString()}`,
     );
   }
@@ -195,7 +194,7 @@ class ModelDesk {
         latest === null
           ? 'none has been released'
           : `version ${latest.version} is what its publisher points at`;
-      console.log(`${caller.card.name} ${what} of ${name}; ${newest}`);
+      say(`${caller.card.name} ${what} of ${name}; ${newest}`);
     });
   }
 
@@ -205,11 +204,17 @@ class ModelDesk {
     return found;
   }
 
-  private async listAll(): Promise<{ node: ListedNode; models: readonly ListedModel[] }[]> {
+  /** What nodes list, and the names of those that do not answer. Rejects if none does. */
+  private async listAll(): Promise<[{ node: ListedNode; models: readonly ListedModel[] }[], string[]]> {
     const keepers = this.nodes.filter(({ types }) => types.some((type) => KEEPERS.includes(type)));
-    return Promise.all(
-      keepers.map(async (node) => ({ node, models: await listModelsAt(node.url).catch(() => []) })),
-    );
+    const answers = await Promise.allSettled(keepers.map(({ url }) => listModelsAt(url)));
+    const lists: { node: ListedNode; models: readonly ListedModel[] }[] = [];
+    const silent: string[] = [];
+    for (const [i, answer] of answers.entries())
+      if (answer.status === 'fulfilled') lists.push({ node: keepers[i]!, models: answer.value });
+      else if (lists.length === 0 && i === answers.length - 1) throw answer.reason;
+      else silent.push(keepers[i]!.name);
+    return [lists, silent];
   }
 
   /** The node that is meant: the first compute node, unless one is named. */
@@ -228,7 +233,7 @@ class ModelDesk {
 
   private async speak(as: 'publisher' | 'operator', act: (caller: Caller) => Promise<void>): Promise<void> {
     const { url } = this.target();
-    const caller = await Caller.open(url, openIdentity(await this.keyFolder(as, url)));
+    const caller = await Caller.open(url, readIdentity(await this.keyFolder(as, url)));
     try {
       await act(caller);
     } finally {
@@ -240,10 +245,8 @@ class ModelDesk {
     if (this.where.key !== undefined) return this.where.key;
     if (this.folder === null) throw new Misused('--key: where is the key of whoever speaks?');
     if (as === 'publisher') return join(this.folder, PUBLISHER_FOLDER);
-    const { manifest } = (await (await fetch(new URL('/v1/node', url))).json()) as {
-      manifest: { cluster: string };
-    };
-    return join(this.folder, 'operators', manifest.cluster, '1');
+    const { cluster } = await readCard(url);
+    return join(this.folder, 'operators', cluster, '1');
   }
 
   private progress(text: string, isLast: boolean): void {

@@ -1,6 +1,7 @@
 import { EXIT_CODES } from '../sim/checker.ts';
 import { VERSION } from '../sim/version.ts';
 import { JournalFault, replayJournal } from '../live/replay.ts';
+import { complain, say } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 /** `watershed replay`: exit 0 if the node sends what it sent, 5 if not, 64 if the file is no journal. */
@@ -10,23 +11,23 @@ export async function replayJournalFile(path: string): Promise<number> {
     if (verdict === 'equal') {
       const compared = `${inputs} inputs, ${outputs} outputs`;
       if (isSealed) {
-        console.log(`equal: ${compared}`);
-        console.log(`${name} sealed it when it stopped`);
+        say(`equal: ${compared}`);
+        say(`${name} sealed it when it stopped`);
       } else {
-        console.log(`equal as far as it goes, and cut off after entry ${inputs}: ${compared}`);
-        console.log(`not sealed: ${name} was killed, or what followed is missing`);
+        say(`equal as far as it goes, and cut off after entry ${inputs}: ${compared}`);
+        say(`not sealed: ${name} was killed, or what followed is missing`);
       }
       return 0;
     }
     const { entry, what, expected, found } = verdict;
-    console.log(`not equal: ${name}, ${entry === 0 ? 'header' : `entry ${entry}`}: ${what}`);
-    console.log(`  expected ${expected}`);
-    console.log(`  found    ${found}`);
-    if (version !== VERSION) console.log(`  it was written by version ${version}; this is ${VERSION}`);
+    say(`not equal: ${name}, ${entry === 0 ? 'header' : `entry ${entry}`}: ${what}`);
+    say(`  expected ${expected}`);
+    say(`  found    ${found}`);
+    if (version !== VERSION) say(`  it was written by version ${version}; this is ${VERSION}`);
     return EXIT_CODES.nondeterministic;
   } catch (error) {
     if (!(error instanceof JournalFault)) throw error;
-    console.error(error.message);
+    complain(error.message);
     return USAGE;
   }
 }

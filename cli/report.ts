@@ -1,12 +1,15 @@
 import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
+import type { Written } from '../sim/files.ts';
 import { formatDuration } from '../sim/scenario/units.ts';
 import type { Delays } from '../sim/attendance.ts';
+import { clip, counted, formatNumber, wrap } from './lines.ts';
 import { printStanding, type Standing } from './standing.ts';
 import { PHASES, type Latencies, type Summary } from '../sim/summary.ts';
 
 /** With where pods are, which versions run and how far nodes are trusted when it ends. */
 export interface ToldSummary extends Summary {
   readonly standing?: Standing;
+  readonly written?: Written;
 }
 
 /** Prints a summary for people, in 80 columns. */
@@ -54,10 +57,6 @@ export function printSummary(
   say(`digest   ${summary.digest}   (${upTo}the same on every machine)`);
   say(`written  ${path}/`);
   say(`see it   npx watershed view ${path}`);
-}
-
-function counted(count: number, what: string): string {
-  return `${formatNumber(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** So many reasons are told here. */
@@ -240,25 +239,4 @@ function row(name: string, count: number, total: number): string {
 
 function pad(text: string, width: number): string {
   return text.padStart(width);
-}
-
-/** Lines of at most `width` characters, broken at spaces. */
-export function wrap(text: string, width: number): string[] {
-  const lines = [''];
-  for (const word of text.trim().split(/\s+/)) {
-    const last = lines[lines.length - 1];
-    if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
-  }
-  return lines;
-}
-
-export function clip(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
-}
-
-/** 1234567 as 1,234,567. */
-function formatNumber(value: number): string {
-  const whole = Number.isInteger(value) ? String(value) : value.toFixed(1);
-  return whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }

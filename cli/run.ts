@@ -11,6 +11,7 @@ import { summarize } from '../sim/summary.ts';
 import { Affairs } from '../viz/affairs.ts';
 import { viewAffairs } from '../viz/affairs-view.ts';
 import { loadForCli, USAGE } from './errors.ts';
+import { complain } from './lines.ts';
 import { printSummary, type ToldSummary } from './report.ts';
 import { standingFrom } from './standing.ts';
 
@@ -30,7 +31,7 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   if (seeded === null) return USAGE;
   const untilUs = options.until === undefined ? undefined : parseDuration(options.until);
   if (untilUs === null) {
-    console.error(`--until ${options.until}: a time with its unit is expected, as in 90s or 5min`);
+    complain(`--until ${options.until}: a time with its unit is expected, as in 90s or 5min`);
     return USAGE;
   }
   const scenario = options.storm === true ? underStorm(seeded, drawStorm(seeded, seeded.seed)) : seeded;
@@ -55,6 +56,7 @@ export async function runScenario(file: string, options: RunOptions): Promise<nu
   const summary: ToldSummary = {
     ...summarize(simulation.world, verdict, reasons, wallMs, simulation.checker),
     standing: standingFrom(viewAffairs(affairs, headerOf(scenario))),
+    written: folder.written,
   };
   folder.close(summary);
   report(summary, scenario, path, options);
@@ -72,7 +74,7 @@ function openFolder(path: string, scenario: ResolvedScenario, withTrace: boolean
   try {
     return new RunFolder(path, scenario, headerOf(scenario), withTrace);
   } catch (error) {
-    console.error(
+    complain(
       `the run cannot be written to ${path}: ${(error as Error).message}; name another folder by --out`,
     );
     return null;

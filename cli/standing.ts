@@ -1,5 +1,5 @@
 import type { AffairsView, PodRow } from '../viz/affairs-view.ts';
-import { clip, wrap } from './report.ts';
+import { clip, wrap } from './lines.ts';
 
 const LEVELS = ['', 'experimental', 'peer', 'community', 'verified'];
 /** So many pods, nodes and versions are told one by one. */

@@ -2,6 +2,7 @@ import type { ResolvedScenario } from '../sim/scenario/resolved.ts';
 import { loadResolved } from '../sim/scenario/resolved-file.ts';
 import { loadScenarioOrLibrary } from '../sim/scenario/load.ts';
 import { findSinglePoints } from '../sim/topology.ts';
+import { counted } from './lines.ts';
 import { tellProblems, USAGE } from './errors.ts';
 
 /** `watershed validate`: 0 if all files are scenarios that can be run, 64 if not; a line for each, or its problems. */
@@ -34,8 +35,4 @@ function describeScenario({ clusters, nodes, durationUs, workloads, faults }: Re
     `${durationUs / 60_000_000} min`,
   ];
   return `well-formed (${parts.join(', ')})`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

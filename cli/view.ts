@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { serveView, type ServedView } from '../viz/server.ts';
 import { ViewError } from '../viz/view.ts';
+import { complain } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 const RUNS = 'runs';
@@ -17,7 +18,7 @@ export interface ViewRunOptions {
 export async function viewRun(run: string | undefined, options: ViewRunOptions): Promise<number> {
   const folder = run ?? findNewestRun(RUNS);
   if (folder === null) {
-    console.error(`${RUNS}/ holds no run; watershed run <file> makes one`);
+    complain(`${RUNS}/ holds no run; watershed run <file> makes one`);
     return USAGE;
   }
   let served: ServedView;
@@ -25,7 +26,7 @@ export async function viewRun(run: string | undefined, options: ViewRunOptions):
     served = await serveView({ source: folder, port: options.port });
   } catch (error) {
     if (!(error instanceof ViewError)) throw error;
-    console.error(error.message);
+    complain(error.message);
     return USAGE;
   }
   console.log(`${folder} is shown at ${served.url}   (Ctrl-C ends)`);

@@ -2,6 +2,7 @@ import { nearestSpelling } from '../sim/scenario/spelling.ts';
 import { parseDuration } from '../sim/scenario/units.ts';
 import { ViewError } from '../viz/view.ts';
 import { explain, SUBJECTS, type Reasons, type Subject } from '../viz/why/why.ts';
+import { complain, say } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 /** So many names are listed where none is near. */
@@ -30,8 +31,8 @@ export async function whyRun(
   }
   if ('names' in reasons) return refuse(`${run} has no ${subject} ${name}${suggest(name, reasons.names)}`);
   const [title, ...lines] = reasons.lines;
-  console.log(`${title}\n`);
-  for (const line of lines) console.log(line);
+  say(`${title}\n`);
+  for (const line of lines) say(line);
   return 0;
 }
 
@@ -44,6 +45,6 @@ function suggest(name: string, names: readonly string[]): string {
 }
 
 function refuse(message: string): number {
-  console.error(message);
+  complain(message);
   return USAGE;
 }

@@ -7,6 +7,7 @@ import { ERROR_CODES } from '../core/routing/outcomes.ts';
 import type { Carried } from './content-carrier.ts';
 import { Hearer, joinContents, readNonce, Speaker } from './frames.ts';
 import { LiveIds, signFrame, type Identity } from './identity.ts';
+import { fieldsOf } from './json-shape.ts';
 import { urlOf } from './link.ts';
 
 const CONNECT_MS = 5_000;
@@ -40,8 +41,8 @@ export class Caller {
 
   /** Rejects if nobody answers at the address. */
   static async open(address: string, identity: Identity): Promise<Caller> {
+    const card = await readCard(address);
     const url = urlOf(address).href;
-    const card = await readCard(url);
     const hearer = new Hearer();
     const auth = { nonce: Buffer.from(hearer.nonce).toString('hex') };
     const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false, auth });
@@ -138,14 +139,34 @@ export class Caller {
   }
 }
 
-async function readCard(url: string): Promise<NodeCard> {
-  let answer: { name: string; manifest: { id: string; cluster: string; region: string; types: string[] } };
+/** Who the node at an address says that it is. Rejects if none answers there. */
+export async function readCard(address: string): Promise<NodeCard> {
+  const answer = await readFrom(address, '/v1/node');
+  const { manifest } = answer as { manifest?: Omit<NodeCard, 'name'> };
+  if (typeof answer['name'] !== 'string' || typeof manifest?.id !== 'string')
+    throw new CallFailed(`${address}: what answers there is no node of Watershed`);
+  const { id, cluster, region, types } = manifest;
+  return { name: answer['name'], id, cluster, region, types };
+}
+
+/** What a node answers to whoever asks over HTTP. Rejects if none answers, or with something else than JSON. */
+export async function readFrom(address: string, path: string): Promise<Record<string, unknown>> {
+  const answer = await fetchFrom(address, path, { signal: AbortSignal.timeout(CONNECT_MS) });
   try {
-    const response = await fetch(new URL('/v1/node', url), { signal: AbortSignal.timeout(CONNECT_MS) });
-    answer = (await response.json()) as typeof answer;
-  } catch (error) {
-    throw new CallFailed(`no node answers at ${url}: ${(error as Error).message}`);
+    return fieldsOf(await answer.json(), 'answer');
+  } catch {
+    throw new CallFailed(`${address}: what answers there is no node of Watershed`);
   }
-  const { id, cluster, region, types } = answer.manifest;
-  return { name: answer.name, id, cluster, region, types };
+}
+
+/** As `fetch`; rejects in words if nobody answers. */
+export async function fetchFrom(address: string, path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(new URL(path, urlOf(address)), init);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new CallFailed(
+      `no node answers at ${address}: ${cause instanceof Error ? cause.message : message}`,
+    );
+  }
 }

@@ -10,7 +10,7 @@ import type { Ref } from '../core/machine/shape.ts';
 import type { Heard, Mouth, Operator, Wire } from '../sim/conform/wire.ts';
 import { Contents } from './contents.ts';
 import { FEATURE_COUNT, INPUT_NAME } from './embedding-model.ts';
-import { LiveIds, openIdentity, signHash, type Identity } from './identity.ts';
+import { LiveIds, openIdentity, readIdentity, signHash, type Identity } from './identity.ts';
 import { dial } from './link.ts';
 import { encodeModel } from './onnx-writer.ts';
 import { Transport } from './transport.ts';
@@ -53,14 +53,14 @@ export async function openLiveWire(target: ConformTarget): Promise<LiveWire> {
     mouth.transport.route(id, url);
     return mouth;
   };
-  const operatorKeys = target.operators.map(openIdentity);
+  const operatorKeys = target.operators.map(readIdentity);
   const mouths = {
     node: await open(openIdentity(join(folder, 'node')), host),
     person: await open(openIdentity(join(folder, 'person')), null),
     operators: await Promise.all(operatorKeys.map((key) => open(key, null))),
   };
   const peer = ids.peerOf(id);
-  const publisher = target.publisher === null ? null : openIdentity(target.publisher);
+  const publisher = target.publisher === null ? null : readIdentity(target.publisher);
   return {
     driver: 'live',
     pure: ids,

@@ -1,12 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../sim/files.ts';
 
 /**
  * Makes the folder if need be and takes it for this process: two federations in one folder would count each other's
  * boots and speak with one key. Returns what gives it back; throws while another process that is alive holds it.
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const path = join(folder, 'lock');
   for (;;) {
     try {

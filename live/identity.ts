@@ -14,9 +14,10 @@ import {
   verify,
   type KeyObject,
 } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rankOfId, type Ids, type Peer, type Pure } from '../core/base/peers.ts';
+import { makeFolder } from '../sim/files.ts';
 import { writeDurably } from './durable-file.ts';
 import type { FramePlace } from './frames.ts';
 
@@ -70,18 +71,42 @@ export function namesOf(roster: readonly RosterEntry[]): Map<string, string> {
   return new Map(roster.map(({ id, name }) => [id, name]));
 }
 
-/** Reads the root key of a folder, or makes one on first start. Throws if what lies there is no Ed25519 key. */
+/** There is no key where one is to be, or what lies there is none. */
+export class KeyFault extends Error {
+  override readonly name = 'KeyFault';
+}
+
+/** Reads the root key of a folder, or makes one on first start. Throws KeyFault if what lies there is no Ed25519 key. */
 export function openIdentity(folder: string): Identity {
   const path = join(folder, KEY_FILE);
   if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
     writeDurably(path, pem, 0o600);
   }
-  const privateKey = createPrivateKey(readFileSync(path));
-  if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error(`${path}: an Ed25519 key is expected`);
+  return readIdentity(folder);
+}
+
+/** Reads the root key of a folder. Throws KeyFault if there is none: for whoever is somebody already. */
+export function readIdentity(folder: string): Identity {
+  const path = join(folder, KEY_FILE);
+  if (!existsSync(path)) throw new KeyFault(`${folder}: there is no ${KEY_FILE} in this folder`);
+  const privateKey = readPrivateKey(path);
   const publicKey = createPublicKey(privateKey).export({ format: 'jwk' }).x!;
   return { id: idOfPublicKey(publicKey), publicKey, privateKey };
+}
+
+function readPrivateKey(path: string): KeyObject {
+  let key: KeyObject | null = null;
+  const pem = readFileSync(path);
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    // What the library says of it helps nobody.
+  }
+  if (key?.asymmetricKeyType !== 'ed25519')
+    throw new KeyFault(`${path}: a private Ed25519 key is expected, as PEM, without a passphrase`);
+  return key;
 }
 
 export function idOfPublicKey(publicKey: string): string {

@@ -20,7 +20,7 @@ import {
 } from '../core/models/hashes.ts';
 import { refOfChunk } from '../core/models/holding.ts';
 import type { Holder, ModelNews, Stock } from '../core/models/model-bodies.ts';
-import { CallFailed, type Caller } from './caller.ts';
+import { CallFailed, fetchFrom, readFrom, type Caller } from './caller.ts';
 import { pathOf } from './content-fetch.ts';
 import { signUpload } from './content-upload.ts';
 import { APART_BYTES, isApart } from './content-carrier.ts';
@@ -158,7 +158,7 @@ export class Publisher {
   private async put(content: Ref, bytes: Uint8Array): Promise<void> {
     const { url, card, identity } = this.caller;
     const authorization = signUpload(identity, card.id, content.hash, Date.now());
-    const response = await fetch(new URL(pathOf(content), url), {
+    const response = await fetchFrom(url, pathOf(content), {
       method: 'PUT',
       headers: { authorization, 'content-type': 'application/octet-stream' },
       // A view of a buffer that is used again: it is sent before this returns.
@@ -187,10 +187,9 @@ export class Publisher {
 
 /** What a node knows of models. */
 export async function listModelsAt(url: string): Promise<readonly ListedModel[]> {
-  const response = await fetch(new URL('/v1/models', url));
-  const answer = (await response.json()) as { models?: readonly ListedModel[]; detail?: string };
-  if (answer.models === undefined) throw new CallFailed(`${url}: ${answer.detail ?? response.status}`);
-  return answer.models;
+  const { models, detail } = await readFrom(url, '/v1/models');
+  if (!Array.isArray(models)) throw new CallFailed(`${url}: ${String(detail ?? 'it lists no models')}`);
+  return models as readonly ListedModel[];
 }
 
 /** The chunks of a file in order; each is good until the next is asked for. */

@@ -1,9 +1,19 @@
 import { expect } from 'chai';
 import { spawnSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../../sim/files.ts';
 
 const CLI = fileURLToPath(new URL('../../cli/watershed.js', import.meta.url));
 const PILOT = fileURLToPath(new URL('../../scenarios/pilot-three-clusters.yaml', import.meta.url));
@@ -171,8 +181,8 @@ describe('the command line', function () {
     ['an unknown option', ['run', PILOT, '--sed', '3'], /--seed/],
     ['a seed that is no number', ['run', PILOT, '--seed', 'x'], /whole number/],
     ['a time without unit', ['run', PILOT, '--until', '20'], /unit/],
-    ['a port that there is not', ['view', '--port', '65536'], /0 to 65535/],
-    ['a port of the page that there is not', ['live', PILOT, '--port', '99999'], /0 to 65535/],
+    ['a port that there is not', ['view', '--port', '65536'], /0 to\s+65535/],
+    ['a port of the page that there is not', ['live', PILOT, '--port', '99999'], /0 to\s+65535/],
     ['no file', ['run'], /missing required argument/],
     ['an unknown command', ['rum'], /run/],
     ['a file that is not there', ['run', 'nowhere.yaml'], /nowhere\.yaml/],
@@ -186,7 +196,40 @@ describe('the command line', function () {
     });
   }
 
+  it('leaves a --version to the command that has one', () => {
+    for (const [verb, version] of [
+      ['model publish m.onnx --name my/model', '7'],
+      ['pod read c', 'ab'],
+      ['pod export c', 'ab'],
+    ] as const) {
+      const { status, stdout, stderr } = watershed(...verb.split(' '), '--version', version);
+      expect(status, stderr).to.be.greaterThan(0);
+      expect([stdout, stderr.includes('no live federation')]).to.deep.equal(['', true]);
+    }
+    expect(watershed('--version').stdout).to.match(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('writes no run into a folder with something else in it; over an earlier run, it does', () => {
+    mkdirSync(join(folder, 'mine'));
+    writeFileSync(join(folder, 'mine/summary.json'), 'my own');
+    const run = () => watershed('run', PILOT, '--until', '1s', '--quiet', '--out', 'mine');
+    const { status, stderr } = run();
+    expect(status).to.equal(64);
+    expect(stderr).to.match(/mine: something else than a run lies there; name\s+another folder by --out/);
+    expect(readFileSync(join(folder, 'mine/summary.json'), 'utf8')).to.equal('my own');
+    rmSync(join(folder, 'mine/summary.json'));
+    expect([run().status, run().status]).to.deep.equal([2, 2]);
+  });
+
+  it('says in 80 columns what is wrong with a command line', () => {
+    const { stderr } = watershed('fuzz', PILOT, '--seeds', '1..2', '--jobs', '0');
+    expect(stderr).to.match(/1 to\s+999999/);
+    for (const line of stderr.split('\n')) expect(line.length, line).to.be.at.most(80);
+  });
+
   it('exits 64 when the run cannot be written', () => {
+    // Folders are made one by one: there, all at once would be tried for ever.
+    if (existsSync('/proc/self')) expect(() => makeFolder('/proc/x/run')).to.throw('/proc/x');
     writeFileSync(join(folder, 'occupied'), '');
     const { status, stderr } = watershed('run', PILOT, '--out', 'occupied/run');
     expect(status).to.equal(64);

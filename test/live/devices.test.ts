@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -29,10 +30,12 @@ import { Disk, takeBootCount } from '../../live/disk.ts';
 import { writeEmbeddingModel } from '../../live/embedding-model.ts';
 import {
   hashBytes,
+  KeyFault,
   LiveIds,
   MAX_PEERS,
   openIdentity,
   PeerTableFull,
+  readIdentity,
   signFrame,
   signHash,
 } from '../../live/identity.ts';
@@ -178,6 +181,23 @@ describe('the devices of a live node', function () {
     expect([1, 2, 3].map(() => takeBootCount(folder))).to.deep.equal([1, 2, 3]);
     writeFileSync(join(folder, 'boot-count.json'), '{"bootCount":"9"}');
     expect(() => takeBootCount(folder)).to.throw('a whole number is expected');
+  });
+
+  it('a key that is to be there is not made; what is none is named, in our words', () => {
+    const nowhere = join(folder, 'nowhere');
+    expect(() => readIdentity(nowhere)).to.throw(KeyFault, `${nowhere}: there is no key.pem in this folder`);
+    expect(existsSync(nowhere)).to.equal(false);
+    const { id } = openIdentity(join(folder, 'mine'));
+    expect(readIdentity(join(folder, 'mine')).id).to.equal(id);
+    const path = join(folder, 'mine', 'key.pem');
+    const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    for (const pem of ['garbage', curve.export({ type: 'pkcs8', format: 'pem' })]) {
+      writeFileSync(path, pem);
+      expect(() => readIdentity(join(folder, 'mine'))).to.throw(
+        KeyFault,
+        `${path}: a private Ed25519 key is expected, as PEM, without a passphrase`,
+      );
+    }
   });
 
   it('R4-3: an id is the SHA-256 of the public key; documents and frames are signed apart', async () => {
