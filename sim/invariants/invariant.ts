@@ -84,10 +84,33 @@ export function hasLied({ scenario }: World, name?: string): boolean {
 }
 
 /** Which disks have rotted by now, and when. */
-export function rottedBy({ scenario, nowUs }: World): { readonly node: string; readonly atUs: number }[] {
+function rottedBy({ scenario, nowUs }: World): { readonly node: string; readonly atUs: number }[] {
   return scenario.faults.flatMap((fault) =>
     fault.kind === 'bitRot' && fault.atUs <= nowUs
       ? fault.nodes.map((node) => ({ node, atUs: fault.atUs }))
       : [],
+  );
+}
+
+/** Whether the disk of a node was wiped, or has rotted. */
+export function isHarmedDisk(world: World, { lives, bootCount, spec }: Machine): boolean {
+  return lives !== bootCount || rottedBy(world).some(({ node }) => node === spec.name);
+}
+
+/** Whether a disk lies, or more disks than one were lost before what they had was made good: what lies on two is promised no more. */
+export function isBeyondOneDisk(world: World): boolean {
+  const wiped = world.machines.filter(({ lives, bootCount }) => lives !== bootCount).length;
+  return wiped > 1 || hasLied(world) || isRotten(world, wiped > 0);
+}
+
+/** So long after a disk has rotted others have made good what it had. */
+const REFILL_US = 60_000_000;
+
+/** Whether the disks of two hosts have rotted before either can have been made good, or of one when another's was wiped. */
+function isRotten(world: World, isWiped: boolean): boolean {
+  const rotted = rottedBy(world);
+  if (isWiped) return rotted.length > 0;
+  return rotted.some(({ node, atUs }) =>
+    rotted.some((other) => other.node !== node && Math.abs(other.atUs - atUs) < REFILL_US),
   );
 }

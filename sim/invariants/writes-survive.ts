@@ -1,6 +1,6 @@
 import type { OwnedPod, PodRequest } from '../owned-pod.ts';
 import type { World } from '../world.ts';
-import { hasLied, Invariant, rottedBy } from './invariant.ts';
+import { Invariant, isBeyondOneDisk } from './invariant.ts';
 import { isReadable } from './pod-remains.ts';
 import { nameOf } from './pods-at-home.ts';
 
@@ -14,7 +14,7 @@ export class WritesSurvive extends Invariant {
   readonly watches = { ticks: true } as const;
 
   override onTick(world: World): void {
-    if (world.podOwners.pods.length === 0 || isBeyondPromise(world)) return;
+    if (world.podOwners.pods.length === 0 || isBeyondOneDisk(world)) return;
     for (const pod of world.podOwners.pods) {
       const last = lastSafeWrite(pod);
       if (last === null || pod.deletedUs < Infinity || isKept(pod)) continue;
@@ -43,21 +43,4 @@ function isRefused({ code }: PodRequest): boolean {
 /** Whether the retention of the pod may delete it. */
 function isKept({ policies }: OwnedPod): boolean {
   return policies.some(({ document }) => document.terms.policy.retention.maxDays !== null);
-}
-
-function isBeyondPromise(world: World): boolean {
-  const wiped = world.machines.filter(({ lives, bootCount }) => lives !== bootCount).length;
-  return wiped > 1 || hasLied(world) || isRotten(world, wiped > 0);
-}
-
-/** So long after a disk has rotted others have made good what it had. */
-const REFILL_US = 60_000_000;
-
-/** Whether the disks of two hosts have rotted before either can have been made good, or of one when another's was wiped. */
-function isRotten(world: World, isWiped: boolean): boolean {
-  const rotted = rottedBy(world);
-  if (isWiped) return rotted.length > 0;
-  return rotted.some(({ node, atUs }) =>
-    rotted.some((other) => other.node !== node && Math.abs(other.atUs - atUs) < REFILL_US),
-  );
 }

@@ -14,9 +14,11 @@ import {
 import { patternHash, proposedHash } from '../../core/policy/consent-hashes.ts';
 import { takenWith } from '../../core/roles/pods/pod-receipts.ts';
 import {
+  KEPT,
   MAX_OPEN_RECEIPTS,
   type PodConsented,
   type PodFound,
+  type PodKept,
   type Receipt,
 } from '../../core/roles/pods/pod-records.ts';
 import {
@@ -32,9 +34,9 @@ import { Rig, SECOND_US, WALL_START_US } from '../rig.ts';
 
 const HOUR_US = 3_600 * SECOND_US;
 
-/** Ann has a pod on three hosts in France, and Ben would like to use it. */
-function stage() {
-  const rig = new Rig(podCluster(['eu/fr', 'eu/fr', 'eu/fr'])).start();
+/** Ann has a pod on the hosts in France, and Ben would like to use it. */
+function stage(regions: readonly string[] = ['eu/fr', 'eu/fr', 'eu/fr']) {
+  const rig = new Rig(podCluster(regions)).start();
   const ann = new PodOwner(rig);
   const ben = new PodOwner(rig, 'ben');
   ann.write(signPolicy(rig.cast, ann.peer, 1, 1), 'diary');
@@ -151,9 +153,10 @@ describe('§6.2 consent to uses of pods', () => {
     )!.from;
     const cutOff = ['host-1', 'host-2'].map((name) => rig.peer(name)).find((peer) => peer !== primary)!;
     const front = rig.peer('front');
-    // It is asked by the gateway, and hears of nothing that was withdrawn.
+    // It is asked by the gateway, its receipts reach the others, and it hears of nothing that was withdrawn.
     rig.drops = ({ kind, from, to }) =>
       [from, to].includes(cutOff) &&
+      ![kinds.POD_OFFER, kinds.POD_COPY, kinds.POD_KEPT].includes(kind as never) &&
       (![from, to].includes(front) || kind === kinds.POD_CONSENT) &&
       Math.min(from, to) >= 0;
     rig.advance(SECOND_US / 10);
@@ -230,6 +233,10 @@ describe('§6.2 consent to uses of pods', () => {
         (body as kinds.Store).writes.some(({ record }) => record?.pod?.copy.receipts.length === 1),
     );
     expect(stored).to.be.within(0, found);
+    const told = said.findIndex(
+      ({ kind, body }) => kind === kinds.POD_KEPT && (body as PodKept).keeping === KEPT,
+    );
+    expect(told, 'and on that of another').to.be.within(stored, found);
     const copies = said.filter(({ kind }) => kind === kinds.POD_COPY);
     for (const { body } of copies)
       expect((body as { copy: PodFound['copy'] }).copy.versions).to.deep.equal([]);
@@ -253,6 +260,32 @@ describe('§6.2 consent to uses of pods', () => {
     rig.pump();
     rig.advance(SECOND_US);
     expect(receiptsOf(ann.consent()), 'the same request leaves one').to.have.length(2);
+  });
+
+  it('R6.2-4: what nobody else takes the receipt of is not given out, and a holder that is alone gives it', () => {
+    const { rig, ann, ben } = stage();
+    const consent = signConsent(rig.cast, ann.peer, 1, ben.peer);
+    const given = (): number => rig.sent.filter(({ kind }) => kind === kinds.POD_FOUND).length;
+    rig.drops = ({ kind }) => kind === kinds.POD_KEPT;
+    const n = ben.send(kinds.POD_READ, ben.reading(ann.peer, consent), 3 * SECOND_US);
+    rig.pump();
+    rig.advance(4 * SECOND_US);
+    expect(codeOf(ben.answerTo(n))).to.equal(NOT_READY);
+    expect(given()).to.equal(0);
+    rig.drops = () => false;
+    expect(ben.read(ann.peer, consent)?.kind).to.equal(kinds.POD_FOUND);
+    const alone = stage(['eu/fr', 'eu/de']);
+    const there = signConsent(alone.rig.cast, alone.ann.peer, 1, alone.ben.peer);
+    expect(alone.ben.read(alone.ann.peer, there)?.kind).to.equal(kinds.POD_FOUND);
+  });
+
+  it('R6.2-4: uses in quick succession wait for no more than their own receipts', () => {
+    const { rig, ann, ben } = stage();
+    const consent = signConsent(rig.cast, ann.peer, 1, ben.peer);
+    const all = Array.from({ length: 6 }, () => ben.send(kinds.POD_READ, ben.reading(ann.peer, consent)));
+    rig.pump();
+    for (const n of all) expect(ben.answerTo(n)?.kind).to.equal(kinds.POD_FOUND);
+    expect(receiptsOf(ann.consent())).to.have.length(all.length);
   });
 
   it('R6.2-1: without room for a receipt there is no use, until its owner has taken over what there is', () => {
@@ -286,9 +319,12 @@ describe('§6.2 consent to uses of pods', () => {
     const permission = asking(proposal, { pattern });
     const given = (): number =>
       rig.mail.filter(({ kind, to }) => kind === kinds.POD_FOUND && to === ben.peer).length;
-    // For a while no host hears from the others how often they have given it out.
-    rig.drops = ({ kind }) => kind === kinds.POD_OFFER || kind === kinds.POD_COPY;
     const names = ['host-1', 'host-2', 'host-3'];
+    // For a while each host tells one other only how often it has given it out.
+    const ring = names.map((name) => rig.peer(name));
+    rig.drops = ({ kind, from, to }) =>
+      (kind === kinds.POD_OFFER || kind === kinds.POD_COPY) &&
+      to !== ring[(ring.indexOf(from) + 1) % ring.length];
     for (let i = 0; i < 12; i++) {
       ben.read(ann.peer, permission);
       const giver = rig.sent.findLast(

@@ -230,7 +230,9 @@ export function onPodKept(
   if (other === undefined) return null;
   const isSure = keeping === KEPT;
   const surely = isSure ? Math.max(other.revision, revision) : other.revision;
-  entry.others.set(envelope.from, { ...other, revision: surely, keys: [...keys] });
+  // Who has said so may be told of what comes next.
+  const toldUs = isSure ? Math.max(0, now.monoUs - AGAIN_US) : other.toldUs;
+  entry.others.set(envelope.from, { ...other, revision: surely, toldUs, keys: [...keys] });
   const place = fellowPlaces(pods.fellows, now).find(({ peer }) => peer === envelope.from);
   const byWallUs = waitingUntil(pods, entry);
   if (isSure) {

@@ -24,7 +24,6 @@ import {
   printOf,
   TELL_KEPT,
   TELL_LAW,
-  WRITING,
   type PodEntry,
   type PodHost,
   type Task,
@@ -32,8 +31,8 @@ import {
 import {
   confirmationOf,
   finishLaw,
-  finishWrite,
   hearConfirmation,
+  onKept,
   onCertificateSigned,
   onWorksAlarm,
   proceedWork,
@@ -124,9 +123,7 @@ export function onPods(node: Node, pods: PodHost, now: Now, out: Outbox, envelop
       return true;
     case kinds.POD_KEPT: {
       const entry = onPodKept(node, pods, now, out, envelope);
-      if (entry === null) return true;
-      for (const work of pods.works.entries())
-        if (work.pod === entry.pod && work.what === WRITING) finishWrite(node, pods, work, entry, now, out);
+      if (entry !== null) onKept(node, pods, entry, now, out);
       return true;
     }
     case kinds.POD_KEY_COPY:

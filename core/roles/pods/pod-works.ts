@@ -16,14 +16,14 @@ import { noteWhy } from '../../machine/speech.ts';
 import { KEYS } from '../../base/peers.ts';
 import { isDurablePlace } from '../../policy/location-policy.ts';
 import { certificateHash } from '../../policy/pod-documents.ts';
-import { UNKNOWN_OUTCOME, type ErrorCode } from '../../routing/outcomes.ts';
+import { NOT_READY, UNKNOWN_OUTCOME, type ErrorCode } from '../../routing/outcomes.ts';
 import { pushEntry } from './pod-copies.ts';
 import { consentedFor, findUseFault } from './pod-giving.ts';
 import { giveFound } from './pod-keys.ts';
 import { isClean, queueTask, save, versionOf } from './pod-law.ts';
 import { graceOf, isMajority } from './pod-lease.ts';
 import { notePending } from './pod-notes.ts';
-import { eligiblePlaces, isAlive, mayHaveKey } from './pod-placement.ts';
+import { desiredHolders, eligiblePlaces, isAlive, mayHaveKey } from './pod-placement.ts';
 import {
   MAX_CIRCLE,
   type PodDeleted,
@@ -107,19 +107,12 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
       pushEntry(node, pods, entry, now, out);
       finishWrite(node, pods, work, entry, now, out);
       return;
-    case READING: {
-      // The disk may have been slow: what was decided before is decided again.
-      const read = work.read as PodRead;
-      const wrong = findUseFault(node, pods, now, read, work, entry, true);
-      if (wrong !== null) refuseWork(node, pods, work, out, wrong.code, wrong.detail);
-      else {
-        pods.works.delete(work);
-        giveFound(node, pods, now, out, entry, work.asker, work, read);
-      }
+    case READING:
+      work.revision = entry.revision;
       // Its other holders are told of the receipt.
       pushEntry(node, pods, entry, now, out);
+      finishUse(node, pods, work, entry, now, out);
       return;
-    }
     default:
       spreadLaw(node, pods, work, entry, out);
       if (work.what === DELETING) notePending(node, pods, entry, missingOf(pods, entry, node.self), out);
@@ -128,14 +121,7 @@ export function proceedWork(node: Node, pods: PodHost, work: Work, now: Now, out
 }
 
 /** R6.1-6: a write is acknowledged when two durable holders have it, with the key to it, or the one that there is. */
-export function finishWrite(
-  node: Node,
-  pods: PodHost,
-  work: Work,
-  entry: PodEntry,
-  now: Now,
-  out: Outbox,
-): void {
+function finishWrite(node: Node, pods: PodHost, work: Work, entry: PodEntry, now: Now, out: Outbox): void {
   const rule = ruleOf(entry.law);
   if (rule === null || work.version === null || work.revision === 0) return;
   const places = eligiblePlaces(node, pods.fellows, now, work.pod, rule);
@@ -156,6 +142,38 @@ export function finishWrite(
     primary: node.self,
   };
   end(node, pods, work, out, POD_WRITTEN, body);
+}
+
+/** R6.2-4: what others are given is given when two holders have its receipt, or the one that there is. */
+function finishUse(node: Node, pods: PodHost, work: Work, entry: PodEntry, now: Now, out: Outbox): void {
+  if (work.revision === 0) return;
+  const rule = ruleOf(entry.law);
+  const holders = rule === null ? [] : desiredHolders(node, pods.fellows, now, work.pod, rule);
+  const others = holders.filter(({ peer }) => peer !== node.self);
+  const isSafe = others.some(({ peer }) => (entry.others.get(peer)?.revision ?? 0) >= work.revision);
+  if (!isSafe && others.some(({ peer }) => isAlive(node, peer))) return;
+  // Disks may have been slow: what was decided before is decided again.
+  const read = work.read as PodRead;
+  const wrong = findUseFault(node, pods, now, read, work, entry, true);
+  if (wrong !== null) refuseWork(node, pods, work, out, wrong.code, wrong.detail);
+  else {
+    pods.works.delete(work);
+    giveFound(node, pods, now, out, entry, work.asker, work, read);
+  }
+}
+
+/** Another holder has said what it has of a pod: somebody may have waited for that. */
+export function onKept(node: Node, pods: PodHost, entry: PodEntry, now: Now, out: Outbox): void {
+  let isAwaited = false;
+  for (const work of pods.works.entries()) {
+    if (work.pod !== entry.pod) continue;
+    if (work.what === WRITING) finishWrite(node, pods, work, entry, now, out);
+    else if (work.what === READING) finishUse(node, pods, work, entry, now, out);
+    else continue;
+    isAwaited = true;
+  }
+  // What has come since that holder was told it is told at once.
+  if (isAwaited) pushEntry(node, pods, entry, now, out);
 }
 
 /** Tells every pod host that has not confirmed it what the owner has said. */
@@ -241,7 +259,8 @@ export function onWorksAlarm(node: Node, pods: PodHost, now: Now, out: Outbox): 
   for (const work of works.entries()) {
     const entry = pods.entries.get(work.pod)!;
     if (work.what === WRITING) finishWrite(node, pods, work, entry, now, out);
-    else if (work.what !== READING && entry.storing === 0) {
+    else if (work.what === READING) finishUse(node, pods, work, entry, now, out);
+    else if (entry.storing === 0) {
       spreadLaw(node, pods, work, entry, out);
       finishLaw(node, pods, work, entry, now, out);
     }
@@ -255,7 +274,9 @@ function giveUp(node: Node, pods: PodHost, work: Work, out: Outbox): void {
       work.what === RULING || work.what === CONSENTING
         ? 'too few pod hosts have confirmed'
         : 'no second holder has confirmed';
-    refuseWork(node, pods, work, out, UNKNOWN_OUTCOME, detail);
+    // What is read has no outcome but the data.
+    const code = work.what === READING ? NOT_READY : UNKNOWN_OUTCOME;
+    refuseWork(node, pods, work, out, code, detail);
     return;
   }
   const missing = missingOf(pods, entry, node.self);

@@ -211,10 +211,12 @@ describe('the invariants of pods', () => {
     const body = { owner: pod.owner, permission: { proposal: { terms } } };
     const receipt = { dot: { host: HOST_1, epoch: 1, n: 1 }, reader, asker: reader, askerBoot: 0, n: read.n };
     const whole = { ...receipt, use: 0, purpose: 'care', versions: [] };
-    const keep = (...receipts: object[]) =>
-      world.machines[HOST_1].platter.records.set(`pod/${pod.id}`, {
-        pod: { pod: pod.id, copy: { receipts } },
-      } as never);
+    const keepOn = (hosts: readonly number[], ...receipts: object[]) => {
+      const copy = { versions: [{}], receipts };
+      for (const host of hosts)
+        world.machines[host].platter.records.set(`pod/${pod.id}`, { pod: { pod: pod.id, copy } } as never);
+    };
+    const keep = (...receipts: object[]) => keepOn([HOST_1, HOST_2], ...receipts);
     const give = (invariant = new ReceiptsTrue(lineage)): ReceiptsTrue => {
       invariant.onSent(world, say(read, { kind: POD_READ, from: reader, to: FRONT, body }));
       const found = { copy: { versions: [] } };
@@ -225,8 +227,16 @@ describe('the invariants of pods', () => {
     expect(give().breaches[0].what).to.match(/gives it out without a receipt/);
     keep({ ...whole, purpose: 'sale' });
     expect(give().breaches[0].what).to.match(/says something else/);
+    keep();
+    keepOn([HOST_1], whole);
+    expect(give().breaches[0].what).to.match(/with its receipt on one disk only/);
+    world.machines[HOST_2].isUp = false;
+    expect(give().breaches, 'it was the only one that there was').to.deep.equal([]);
+    world.machines[HOST_2].isUp = true;
     keep(whole);
     const invariant = give();
+    invariant.onTick(world);
+    keepOn([HOST_1]);
     invariant.onTick(world);
     expect([invariant.checked, invariant.violated]).to.deep.equal([1, 0]);
     keep(whole, { ...whole, dot: { ...receipt.dot, n: 2 }, n: 77 });
