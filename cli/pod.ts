@@ -134,13 +134,26 @@ class PodDesk {
   }
 
   async list(): Promise<number> {
+    const deleted = await this.askHosts();
     for (const { name, number, policy } of this.book.pods) {
       const { homeRegion, policy: places, version } = policy.terms;
-      tell(`${name}  ${placesOf(homeRegion, places)} (policy ${version})`, otherTermsOf(places));
+      if (deleted.has(number)) console.log(`${name}  deleted`);
+      else tell(`${name}  ${placesOf(homeRegion, places)} (policy ${version})`, otherTermsOf(places));
       console.log(`  ${this.owner.id}/${number}`);
     }
     if (this.book.pods.length === 0) console.log('none yet: watershed pod create NAME --home REGION');
-    return Promise.resolve(0);
+    return 0;
+  }
+
+  /** What was done at other devices pod hosts know; without them there is what was done here. */
+  private async askHosts(): Promise<ReadonlySet<number>> {
+    try {
+      return this.book.heed(await this.owner.pods());
+    } catch (error) {
+      if (!(error instanceof PodRefused)) throw error;
+      console.error(`${error.message}: these are the pods that are known at this device`);
+      return new Set();
+    }
   }
 
   async history(name: string): Promise<number> {

@@ -20,7 +20,7 @@ import { Metrics } from './metrics.ts';
 import { routePods } from './pods-http.ts';
 import type { PodVisitors } from './pod-visitors.ts';
 import { routeModels } from './models-http.ts';
-import { routePodHosts, routeShelf, shelfOf } from './pod-shelf.ts';
+import { routeOwnPods, routePodHosts, routeShelf, shelfOf } from './pod-shelf.ts';
 import { PodDoor } from './pod-visits.ts';
 import { readQuestion } from './question.ts';
 
@@ -61,6 +61,7 @@ export function createHttp(
     routeAgents(app, live, { owner: user.owner, visits, door, readBody });
   }
   routePodHosts(app, live);
+  routeOwnPods(app, live, door);
   routeShelf(app, live, door);
   if (visitors !== null) routePods(app, live, door, visitors);
   app.use((request, response) => {

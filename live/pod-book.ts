@@ -6,7 +6,7 @@ import { integer, list, record, text, type Of } from '../core/machine/shape.ts';
 import { podPolicyShape, type PodPolicy } from '../core/policy/pod-terms.ts';
 import { vectorShape } from '../core/roles/pods/pod-version.ts';
 import { writeDurably } from './durable-file.ts';
-import { PodRefused, type PodOwner } from './pod-owner.ts';
+import { PodRefused, type KnownPod, type PodOwner } from './pod-owner.ts';
 
 const FILE = 'pods.json';
 const MAX_PODS = 65_536;
@@ -62,6 +62,27 @@ export class PodBook {
     this.pods.push(pod);
     this.save();
     return pod;
+  }
+
+  /**
+   * Takes over what pod hosts know: pods that have begun at another device, which have no name here and get one, and policies that were
+   * set there. Returns the numbers of those that are deleted.
+   */
+  heed(known: readonly KnownPod[]): ReadonlySet<number> {
+    const deleted = new Set<number>();
+    let isChanged = false;
+    for (const { number, policy } of known) {
+      const booked = this.pods.find((pod) => pod.number === number);
+      if (policy === null) deleted.add(number);
+      else if (booked === undefined || booked.policy.terms.version < policy.terms.version) {
+        isChanged = true;
+        if (booked !== undefined) booked.policy = policy as BookedPod['policy'];
+        else if (this.pods.length < MAX_PODS)
+          this.pods.push({ name: `pod-${number}`, number, policy, vector: [] } as BookedPod);
+      }
+    }
+    if (isChanged) this.save();
+    return deleted;
   }
 
   /** To be called when something of a pod has changed. */

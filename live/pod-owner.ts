@@ -29,6 +29,7 @@ import {
   findPodPolicyFault,
   openingHash,
   podIdOf,
+  isDeletionSigned,
   policyHash,
 } from '../core/policy/pod-documents.ts';
 import { podPolicyShape, type PodPolicy, type PolicyTerms } from '../core/policy/pod-terms.ts';
@@ -80,6 +81,12 @@ export interface PodDeletionState {
   readonly signature: string;
 }
 
+/** A pod that hosts know of: under which policy it is, or null if it is deleted. */
+export interface KnownPod {
+  readonly number: number;
+  readonly policy: PodPolicy | null;
+}
+
 /** What a pod host says to have on its disk of a pod. */
 export interface PodPlace {
   readonly host: string;
@@ -95,6 +102,25 @@ export interface PodPlace {
 export interface PodOwnerOptions {
   /** How long nobody gives up, in ms; 1 to 60,000. Default 20,000. */
   readonly patienceMs?: number;
+}
+
+/** What hosts say of a pod on their disk, and of pods that they know. */
+interface CopyTold {
+  readonly region: string;
+  readonly versions: readonly { readonly sizeBytes: number }[];
+  readonly policyVersion: number;
+  readonly isDeleted: boolean;
+}
+interface PodTold {
+  readonly number: number;
+  readonly policy: unknown;
+  readonly deletion: string | null;
+}
+
+const rankOf = ({ policy }: KnownPod): number => policy?.terms.version ?? Infinity;
+
+function jsonOf<T>(bytes: Uint8Array): T {
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as T;
 }
 
 const DEFAULT_PATIENCE_MS = 20_000;
@@ -242,35 +268,66 @@ export class PodOwner {
 
   /** Asks every pod host of the cluster what it has of a pod. */
   async where(number: number): Promise<PodPlace[]> {
+    const said = await this.askHosts<CopyTold>(`${this.pathOf(number)}/copy`);
+    return said.map(({ host, told }) => {
+      if (told === null)
+        return { host, isSilent: true, region: '', sizes: [], policyVersion: 0, isDeleted: false };
+      const { region, versions, policyVersion, isDeleted } = told;
+      const sizes = versions.map(({ sizeBytes }) => sizeBytes);
+      return { host, isSilent: false, region, sizes, policyVersion, isDeleted };
+    });
+  }
+
+  /**
+   * The owner's pods, as the pod hosts of the cluster know them: of what they say only what the owner has signed counts. Throws
+   * PodRefused if none of them answers.
+   */
+  async pods(): Promise<KnownPod[]> {
+    const said = await this.askHosts<{ pods: readonly PodTold[] }>(`/v1/pods/${this.id}`);
+    if (said.every(({ told }) => told === null))
+      throw PodRefused.definitely('NO_POD_HOST', 'no pod host answers');
+    const known = new Map<number, KnownPod>();
+    for (const told of said.flatMap((one) => one.told?.pods ?? [])) {
+      const pod = this.readTold(told);
+      const other = pod === null ? undefined : known.get(pod.number);
+      // A deletion beats every policy, and a later policy the earlier ones.
+      if (pod !== null && (other === undefined || rankOf(pod) > rankOf(other))) known.set(pod.number, pod);
+    }
+    return [...known.values()].sort((left, right) => left.number - right.number);
+  }
+
+  private readTold({ number, policy, deletion }: PodTold): KnownPod | null {
+    const owner = this.peer;
+    if (typeof deletion === 'string')
+      return isDeletionSigned(this.ids, { owner, number, signature: deletion })
+        ? { number, policy: null }
+        : null;
+    const read = this.fromJson(podPolicyShape, policy, 'policy') as PodPolicy;
+    const isOwn = read.terms.owner === owner && findPodPolicyFault(this.ids, read) === null;
+    return isOwn ? { number: read.terms.number, policy: read } : null;
+  }
+
+  /** Asks every pod host of the cluster the same, itself; null: it does not answer. */
+  private async askHosts<T>(path: string): Promise<{ readonly host: string; readonly told: T | null }[]> {
     const answer = await this.calls.ask({
       method: 'GET',
       path: '/v1/pod-hosts',
       patienceMs: this.patienceMs,
     });
-    const { hosts } = JSON.parse(Buffer.from(answer).toString('utf8')) as {
-      hosts: { name: string; url: string }[];
-    };
+    const { hosts } = jsonOf<{ hosts: { name: string; url: string }[] }>(answer);
     const inOrder = hosts.sort((left, right) => (left.name < right.name ? -1 : 1));
-    return Promise.all(inOrder.map(({ name, url }) => this.lookAt(name, url, number)));
-  }
-
-  private async lookAt(host: string, url: string, number: number): Promise<PodPlace> {
-    try {
-      const answer = await new GatewayCalls(this.identity, [url]).ask({
-        method: 'GET',
-        path: `${this.pathOf(number)}/copy`,
-        patienceMs: LOOK_MS,
-        waitMs: LOOK_MS,
-      });
-      const { region, versions, policyVersion, isDeleted } = JSON.parse(
-        Buffer.from(answer).toString('utf8'),
-      ) as { region: string; versions: { sizeBytes: number }[]; policyVersion: number; isDeleted: boolean };
-      const sizes = versions.map(({ sizeBytes }) => sizeBytes);
-      return { host, isSilent: false, region, sizes, policyVersion, isDeleted };
-    } catch (error) {
-      if (!(error instanceof PodRefused)) throw error;
-      return { host, isSilent: true, region: '', sizes: [], policyVersion: 0, isDeleted: false };
-    }
+    return Promise.all(
+      inOrder.map(async ({ name: host, url }) => {
+        try {
+          const times = { patienceMs: LOOK_MS, waitMs: LOOK_MS };
+          const said = await new GatewayCalls(this.identity, [url]).ask({ method: 'GET', path, ...times });
+          return { host, told: jsonOf<T>(said) };
+        } catch (error) {
+          if (!(error instanceof PodRefused)) throw error;
+          return { host, told: null };
+        }
+      }),
+    );
   }
 
   /** Both locks opened beforehand for somebody to read a pod for a purpose, until then (R6.2-4): to be given to the reader. */

@@ -1,14 +1,18 @@
 /** What a pod host itself says of the copies on its disk: to their owner what lies here of a pod, and to whoever runs it how many. */
-import type { Express } from 'express';
+import type { Express, Response } from 'express';
+import type { Peer } from '../core/base/peers.ts';
 import { addressOf, hasMemberType, memberStateOf } from '../core/cluster/membership/detector.ts';
 import { ALIVE, LEFT } from '../core/cluster/membership/member.ts';
 import type { Node } from '../core/machine/node-state.ts';
+import type { Of } from '../core/machine/shape.ts';
+import { podPolicyShape } from '../core/policy/pod-terms.ts';
 import { eligiblePlaces } from '../core/roles/pods/pod-placement.ts';
 import { DELETING, ruleOf, type PodEntry, type PodHost } from '../core/roles/pods/pod-state.ts';
 import { missingOf } from '../core/roles/pods/pod-works.ts';
 import { nameOf, sendFault } from './http-replies.ts';
 import type { LiveNode } from './live-node.ts';
-import type { PodDoor } from './pod-visits.ts';
+import { toJson } from './json-shape.ts';
+import type { PodDoor, PodVisit } from './pod-visits.ts';
 
 /** Pods of one host, in numbers. */
 export interface PodShelf {
@@ -61,21 +65,42 @@ function missingOfAsked(node: Node, pods: PodHost, entry: PodEntry): number[] {
   return isAsked ? missingOf(pods, entry, node.self) : [];
 }
 
+/** Whether an owner asks a pod host about its own pods; if not, that is answered. */
+function isOwnersAsking({ driver }: LiveNode, visit: PodVisit, response: Response): boolean {
+  if (driver.node.pods === null) sendFault(response, 404, 'NOT_FOUND', 'this node is no pod host');
+  else if (visit.person !== visit.owner)
+    sendFault(response, 403, 'NOT_ADMITTED', 'of pods and where they lie only their owner is told');
+  else return true;
+  return false;
+}
+
+/** `GET /v1/pods/OWNER`: the pods of an owner that this host has heard of, told to the owner alone. Hosts hear of every pod of their cluster. */
+export function routeOwnPods(app: Express, live: LiveNode, door: PodDoor): void {
+  app.get('/v1/pods/:owner', (request, response) => {
+    const visit = door.admit(request, response);
+    if (visit === null || !isOwnersAsking(live, visit, response)) return;
+    const { node } = live.driver;
+    const idOf = (peer: Peer): string => node.pure.idOf(peer);
+    const laws = [...node.pods!.entries.values()].map(({ law }) => law);
+    const own = laws.filter(({ policy, deletion }) => (policy?.terms ?? deletion)?.owner === visit.owner);
+    response.json({
+      host: live.config.name,
+      pods: own.map(({ policy, deletion }) => ({
+        number: (policy?.terms ?? deletion!).number,
+        policy: policy === null ? null : toJson(podPolicyShape, policy as Of<typeof podPolicyShape>, idOf),
+        deletion: deletion?.signature ?? null,
+      })),
+    });
+  });
+}
+
 /** `GET /v1/pods/OWNER/NUMBER/copy`: what lies here, told to the owner alone. */
 export function routeShelf(app: Express, live: LiveNode, door: PodDoor): void {
   app.get('/v1/pods/:owner/:number/copy', (request, response) => {
     const visit = door.admit(request, response);
-    if (visit === null) return;
+    if (visit === null || !isOwnersAsking(live, visit, response)) return;
     const { node } = live.driver;
-    if (visit.person !== visit.owner || node.pods === null) {
-      const [code, detail] =
-        node.pods === null
-          ? ['NOT_FOUND', 'this node is no pod host']
-          : ['NOT_ADMITTED', 'where a pod lies is told to its owner'];
-      sendFault(response, node.pods === null ? 404 : 403, code!, detail!);
-      return;
-    }
-    const entry = node.pods.entries.get(visit.pod);
+    const entry = node.pods!.entries.get(visit.pod);
     const versions = entry?.copy?.versions ?? [];
     response.json({
       pod: visit.pod,

@@ -78,7 +78,8 @@ export class PodDoor {
 
   private podOf(request: Request): Pick<PodVisit, 'owner' | 'number' | 'pod'> {
     const { ids } = this.live;
-    const [ownerId, number] = [String(request.params['owner']), Number(request.params['number'])];
+    // Whoever asks about all of its pods names none.
+    const [ownerId, number] = [String(request.params['owner']), Number(request.params['number'] ?? 0)];
     if (!/^[0-9a-f]{64}$/.test(ownerId) || !Number.isSafeInteger(number) || number < 0)
       throw new JsonFault('a pod is named by the id of its owner, 64 hexadecimal digits, and a number');
     const owner = ids.forStrangers.peerOf(ownerId);

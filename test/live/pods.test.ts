@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -11,6 +11,7 @@ import { MAX_CONTENT_BYTES } from '../../live/contents.ts';
 import { startFederation, type Federation } from '../../live/federation.ts';
 import { hashBytes, openIdentity } from '../../live/identity.ts';
 import { GatewayCalls } from '../../live/gateway-calls.ts';
+import { PodBook } from '../../live/pod-book.ts';
 import { packParcel } from '../../live/pod-parcel.ts';
 import { PodOwner, PodRefused } from '../../live/pod-owner.ts';
 import { authorize } from '../../live/signed-request.ts';
@@ -86,6 +87,29 @@ describe('pods that people keep at live hosts', function () {
       ['By the river and the sea.'],
     );
     expect([vector.length, blind.vector.length], 'who did not look has not seen').to.deep.equal([1, 0]);
+  });
+
+  it('R6.2-1: their owner sees them from any device, their policies and what is deleted, and nobody else’s', async () => {
+    const eve = ownerCalled('eve');
+    for (const number of [21, 22]) await eve.setPolicy(eve.signPolicy(number, 1, 'eu/fr', AT_HOME));
+    const next = eve.signPolicy(21, 2, 'eu/fr', AT_HOME);
+    await eve.setPolicy(next);
+    await eve.remove(22);
+    const elsewhere = join(folder, 'people', 'eve-elsewhere');
+    cpSync(join(folder, 'people', 'eve'), elsewhere, { recursive: true });
+    const other = new PodOwner(openIdentity(elsewhere), urlsOf('france/kyoto'));
+    const known = await other.pods();
+    expect(known.map(({ number, policy }) => [number, policy?.terms.version ?? null])).to.deep.equal([
+      [21, 2],
+      [22, null],
+    ]);
+    const book = new PodBook(elsewhere, other);
+    expect([...book.heed(known)]).to.deep.equal([22]);
+    expect(new PodBook(elsewhere, other).find('pod-21').policy.signature).to.equal(next.signature);
+    expect(await ownerCalled('nobody').pods()).to.deep.equal([]);
+    const calls = new GatewayCalls(openIdentity(join(folder, 'people', 'ben')), urlsOf(HOSTS[0]!));
+    const asked = calls.ask({ method: 'GET', path: `/v1/pods/${eve.id}`, patienceMs: 2_000 });
+    expect((await refusalOf(asked)).code).to.equal('NOT_ADMITTED');
   });
 
   it('R6.1-6: the largest contents there may be, side by side, come to all who hold them', async () => {
