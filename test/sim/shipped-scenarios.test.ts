@@ -25,12 +25,12 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
-  'consent-revoked.yaml': { digest: '73362e3f470adb2f', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: 'a46ebfa6a5c48e23', verdict: 'pass' },
-  'pods-at-home.yaml': { digest: '5c24f53d374be02f', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'ef300e45d15d2f8c', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '2260ff8b463e0f19', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: 'e06c970527089586', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: '572fd8f486e8fa00', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '402d80c5616f9f8a', verdict: 'pass' },
+  'pods-at-home.yaml': { digest: '277b10a24cce644e', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: 'cc02ae09e86fb448', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: '97e86722d5feff56', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '799fcee3aa9974a9', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
