@@ -130,7 +130,6 @@ export interface Member {
 class LiveFederation implements Federation {
   private readonly members: readonly Member[];
   private readonly recorder: LiveRecorder;
-  private addresses: Readonly<Record<string, string>> = {};
   private isStopping = false;
   private readonly onLost: (name: string, reason: string) => void;
   private readonly release: () => void;
@@ -199,7 +198,6 @@ class LiveFederation implements Federation {
   async start(): Promise<void> {
     await Promise.all(this.members.map((member) => this.open(member)));
     if (this.isStopping) throw new Error('the start was broken off');
-    this.addresses = Object.fromEntries(this.members.map(({ id, url }) => [id, url]));
     await Promise.all(this.members.map((member) => this.boot(member)));
     writeFederationFile(this.folder, this.nodes);
     this.log.info({ nodes: this.members.length }, 'every node is ready');
@@ -272,7 +270,8 @@ class LiveFederation implements Federation {
   private async boot(member: Member): Promise<void> {
     if (this.isStopping || member.child === null) return;
     const isReady = member.child.waitFor('ready');
-    member.child.send({ type: 'start', addresses: this.addresses });
+    const addresses = Object.fromEntries(this.members.map(({ id, url }) => [id, url]));
+    member.child.send({ type: 'start', addresses });
     await isReady;
   }
 

@@ -10,6 +10,9 @@ const MAX_QUEUED = 256;
 const MAX_QUEUED_MS = 5_000;
 /** Frames that a connection has taken and not yet put on the wire; beyond, further ones are dropped. */
 export const MAX_UNSENT = 1_024;
+/** Between two attempts to connect: at first, and at most. */
+const PAUSE_MS = 100;
+const MAX_PAUSE_MS = 2_000;
 /** Until nobody is thought to listen. */
 const DIAL_TIMEOUT_MS = 3_000;
 const CHALLENGE_BYTES = 32;
@@ -24,32 +27,45 @@ interface QueuedParcel {
 export interface LinkEvents {
   /** Signs what is about to be said. */
   seal(parcel: Parcel, place: FramePlace): FrameArguments;
+  /** The peer has proved to listen there. */
+  onMet(address: string): void;
   /** What was taken to be sent never left. */
   onLost(reason: string): void;
   /** What the other side says over this connection, which it does if it knows no other way. */
   onFrame(frame: unknown[], hearer: Hearer): void;
 }
 
-/** The connection to one peer: made when first needed, and again when it is lost. */
+/**
+ * The connection to one peer: made when first needed, and again when it is lost. Where the peer listens may be told in several ways, of
+ * which some are of yesterday, when another node may listen there today: they are tried in turn, and spoken to is only who proves to be the peer.
+ */
 export class Link {
-  readonly address: string;
-  private readonly socket: Socket;
+  /** Where it is connected to, or tries to be. */
+  address = '';
+  private readonly peer: string;
+  private readonly ids: LiveIds;
+  private readonly addresses: () => readonly string[];
   private readonly events: LinkEvents;
+  private socket: Socket | null = null;
   private hearer = new Hearer();
-  /** Null until the other side has given its nonce. */
+  /** Null until the other side has given its nonce, and proved who it is. */
   private speaker: Speaker | null = null;
   private queue: QueuedParcel[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  /** Attempts in vain since the peer was last met. */
+  private failures = 0;
 
-  constructor(address: string, events: LinkEvents) {
-    this.address = address;
+  /** `addresses`: where the peer may listen, at least one, as is known by then. */
+  constructor(peer: string, ids: LiveIds, addresses: () => readonly string[], events: LinkEvents) {
+    this.peer = peer;
+    this.ids = ids;
+    this.addresses = addresses;
     this.events = events;
-    this.socket = connect(address, true, (give) => {
-      this.hearer = new Hearer();
-      give({ nonce: Buffer.from(this.hearer.nonce).toString('hex') });
-    });
-    this.socket.on('disconnect', () => (this.speaker = null));
-    this.socket.on('nonce', (sent: unknown) => this.startSpeaking(sent));
-    this.socket.on('envelope', (...frame: unknown[]) => events.onFrame(frame, this.hearer));
+    this.open(addresses()[0]!);
+  }
+
+  get isSpeaking(): boolean {
+    return this.speaker !== null;
   }
 
   /** Null if it was taken, or why not. */
@@ -64,26 +80,69 @@ export class Link {
   }
 
   close(): void {
+    clearTimeout(this.timer);
+    const { socket } = this;
     this.speaker = null;
-    this.socket.disconnect();
+    this.socket = null;
+    socket?.removeAllListeners();
+    socket?.disconnect();
   }
 
-  private startSpeaking(sent: unknown): void {
+  private open(address: string): void {
+    this.address = address;
+    this.hearer = new Hearer();
+    const socket = connect(address, (give) =>
+      give({ nonce: Buffer.from(this.hearer.nonce).toString('hex') }),
+    );
+    this.socket = socket;
+    socket.once('connect_error', () => this.openNext());
+    socket.once('disconnect', () => this.openNext());
+    socket.once('nonce', (sent: unknown) => this.meet(socket, sent));
+    socket.on('envelope', (...frame: unknown[]) => this.events.onFrame(frame, this.hearer));
+    this.timer = setTimeout(() => this.openNext(), DIAL_TIMEOUT_MS);
+  }
+
+  /** Where it was met it is looked for first. */
+  private openNext(): void {
+    const wasMet = this.isSpeaking;
+    this.close();
+    this.failures = wasMet ? 0 : this.failures + 1;
+    const addresses = this.addresses();
+    const place = addresses.indexOf(this.address);
+    const next = addresses[wasMet ? place : (place + 1) % addresses.length] ?? addresses[0] ?? this.address;
+    const rounds = Math.floor(this.failures / Math.max(1, addresses.length));
+    const delayMs = Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** rounds);
+    this.timer = setTimeout(() => this.open(next), delayMs * (0.5 + Math.random()));
+  }
+
+  private meet(socket: Socket, sent: unknown): void {
     const nonce = readNonce(sent);
-    if (nonce === null || this.speaker !== null || !this.socket.connected) return;
-    this.speaker = new Speaker(nonce);
+    if (nonce === null) return this.openNext();
+    askWho(socket, this.ids, (id) => {
+      if (socket !== this.socket) return;
+      if (id !== this.peer) return this.openNext();
+      clearTimeout(this.timer);
+      this.failures = 0;
+      this.speaker = new Speaker(nonce);
+      this.events.onMet(this.address);
+      this.sayWhatWaits(this.speaker);
+    });
+  }
+
+  private sayWhatWaits(speaker: Speaker): void {
     const waiting = this.queue;
     this.queue = [];
     for (const { parcel, sinceMs } of waiting) {
       const isOld = performance.now() - sinceMs > MAX_QUEUED_MS;
-      if (isOld || !this.emit(parcel, this.speaker))
+      if (isOld || !this.emit(parcel, speaker))
         this.events.onLost(isOld ? 'peer out of reach' : 'peer too slow');
     }
   }
 
   private emit(parcel: Parcel, speaker: Speaker): boolean {
-    if (this.socket.io.engine.writeBuffer.length >= MAX_UNSENT) return false;
-    this.socket.emit('envelope', ...this.events.seal(parcel, speaker.nextPlace()));
+    const socket = this.socket!;
+    if (socket.io.engine.writeBuffer.length >= MAX_UNSENT) return false;
+    socket.emit('envelope', ...this.events.seal(parcel, speaker.nextPlace()));
     return true;
   }
 }
@@ -120,12 +179,13 @@ export function urlOf(address: string): URL {
   return url;
 }
 
-/** Whether something can be reached by it at all; what others call their address may be anything. */
-export function isAddress(text: string): boolean {
+/** The URL of an address; null if nothing can be reached by it: what others call their address may be anything. */
+export function hrefOf(address: string): string | null {
   try {
-    return text !== '' && urlOf(text).host !== '';
+    const { host, href } = urlOf(address);
+    return host === '' ? null : href;
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -143,24 +203,16 @@ async function resolveAddress(address: string): Promise<string[]> {
 }
 
 function dialUrl(url: string, address: string, wanted: string | null, ids: LiveIds): Promise<DialResult> {
-  const challenge = randomBytes(CHALLENGE_BYTES);
-  const socket = connect(url, false);
+  const socket = connect(url);
   const fail = (detail: string, id: string | null = null): DialResult => ({ id, url: null, detail });
   let timer: NodeJS.Timeout;
   return new Promise<DialResult>((resolve) => {
     timer = setTimeout(() => resolve(fail(`nobody answers at ${address}`)), DIAL_TIMEOUT_MS);
     socket.once('connect_error', () => resolve(fail(`nobody listens at ${address}`)));
     socket.once('connect', () => {
-      socket.emit('hello', challenge, (publicKey: unknown, own: unknown, signature: unknown) => {
-        if (
-          typeof publicKey !== 'string' ||
-          typeof own !== 'string' ||
-          !(signature instanceof Uint8Array) ||
-          !ids.verifyHello(publicKey, challenge, own, signature)
-        )
-          return resolve(fail(`who answers at ${address} does not prove who it is`));
-        const id = idOfPublicKey(publicKey);
-        if (wanted !== null && id !== wanted) resolve(fail(`another node answers at ${address}`, id));
+      askWho(socket, ids, (id, own) => {
+        if (id === null) resolve(fail(`who answers at ${address} does not prove who it is`));
+        else if (wanted !== null && id !== wanted) resolve(fail(`another node answers at ${address}`, id));
         else if (wanted !== null && own !== address) resolve(fail(`${address} is not its address`, id));
         else resolve({ id, url, detail: '' });
       });
@@ -172,19 +224,32 @@ function dialUrl(url: string, address: string, wanted: string | null, ids: LiveI
   });
 }
 
+/** Asks who listens there to prove whose key it holds, and what it calls its address; null: it proves nothing. */
+function askWho(socket: Socket, ids: LiveIds, respond: (id: string | null, own: string) => void): void {
+  const challenge = randomBytes(CHALLENGE_BYTES);
+  socket.emit('hello', challenge, (publicKey: unknown, own: unknown, signature: unknown) => {
+    if (
+      typeof publicKey !== 'string' ||
+      typeof own !== 'string' ||
+      !(signature instanceof Uint8Array) ||
+      !ids.verifyHello(publicKey, challenge, own, signature)
+    )
+      respond(null, '');
+    else respond(idOfPublicKey(publicKey), own);
+  });
+}
+
 type GiveHandshake = (handshake: { readonly nonce: string }) => void;
 
+/** Once: whoever wants to stay connected tries again. */
 function connect(
   address: string,
-  isLasting: boolean,
   auth: (give: GiveHandshake) => void = (give) => give({ nonce: '' }),
 ): Socket {
   return io(urlOf(address).href, {
     auth,
     transports: ['websocket'],
-    reconnection: isLasting,
-    reconnectionDelay: 100,
-    reconnectionDelayMax: 2_000,
+    reconnection: false,
     forceNew: true,
     perMessageDeflate: false as never,
   });

@@ -2,7 +2,7 @@ import type { Envelope } from '../core/machine/envelope.ts';
 import { DIAL, DIALLED, type Dial, type Dialled, type Route } from '../core/machine/kinds.ts';
 import type { Device, Respond } from './device.ts';
 import type { LiveIds } from './identity.ts';
-import { dial, isAddress } from './link.ts';
+import { dial, hrefOf } from './link.ts';
 import type { Transport } from './transport.ts';
 
 /** Dials under way at most; further ones fail at once. */
@@ -33,7 +33,7 @@ export class NetworkDevice implements Device {
     const wanted = peer === null ? null : this.ids.idOf(peer);
     const { id, url, detail } = await dial(address, wanted, this.ids);
     this.dials--;
-    if (id !== null && url !== null) this.transport.route(id, url);
+    if (id !== null && url !== null) this.transport.route(id, url, true);
     respond(DIALLED, {
       peer: id === null ? null : this.ids.peerOf(id),
       isReached: url !== null,
@@ -42,8 +42,8 @@ export class NetworkDevice implements Device {
     } satisfies Dialled);
   }
 
-  /** An address that is none leads nowhere, and does not take the place of one that leads somewhere. */
+  /** An address that is none leads nowhere. */
   private route({ peer, address }: Route): void {
-    if (isAddress(address)) this.transport.route(this.ids.idOf(peer), address);
+    if (hrefOf(address) !== null) this.transport.route(this.ids.idOf(peer), address);
   }
 }

@@ -29,15 +29,18 @@ import {
   type Identity,
   type LiveIds,
 } from './identity.ts';
-import { isAddress, Link, MAX_UNSENT, urlOf } from './link.ts';
+import { hrefOf, Link, MAX_UNSENT, urlOf } from './link.ts';
 
 /** One frame: an envelope and the contents it names. */
 const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + MAX_POD_BYTES;
 /** Peers without an address whose connections to us are remembered, to answer them; the oldest make room. */
 const MAX_RETURNS = 1_024;
+/** Where one peer may listen, as the transport is told. */
+const MAX_ADDRESSES = 4;
 /** Proofs that one connection may ask for. */
 const MAX_HELLOS = 4;
 const MAX_CHALLENGE_BYTES = 64;
+const NOWHERE: readonly string[] = [];
 
 /** What was sent to one node: all of it, and what never left. */
 export interface SentCount {
@@ -78,9 +81,9 @@ export class Transport {
   private readonly options: TransportOptions;
   private readonly server: Server;
   private readonly links = new Map<string, Link>();
-  /** Where others listen: URLs by id. */
-  private readonly addresses = new Map<string, string>();
-  /** By id: over which connection somebody last spoke who has no address here. */
+  /** Where others may listen: URLs by id. First stands where one was last met, or what was told first. */
+  private readonly routes = new Map<string, readonly string[]>();
+  /** By id: over which connection somebody last spoke of whom the node knows no address. */
   private readonly returns = new Map<string, Return>();
 
   constructor(options: TransportOptions) {
@@ -108,9 +111,20 @@ export class Transport {
     });
   }
 
-  /** Says where a node listens. Connections are made when first needed. Throws if it is no address. */
-  route(id: string, address: string): void {
-    if (id !== this.options.identity.id) this.addresses.set(id, urlOf(address).href);
+  /**
+   * Says where a node may listen; what was said before holds as well. Connections are made when first needed, to where it proves
+   * to be. Throws if it is no address.
+   */
+  route(id: string, address: string, isProven = false): void {
+    if (id === this.options.identity.id) return;
+    const { href } = urlOf(address);
+    const told = this.routes.get(id) ?? NOWHERE;
+    if (!isProven && told.includes(href)) return;
+    const others = told.filter((one) => one !== href);
+    const known = isProven ? [href, ...others] : [...others, href];
+    // The first stays; of the others the oldest makes room.
+    if (known.length > MAX_ADDRESSES) known.splice(1, 1);
+    this.routes.set(id, known);
   }
 
   /** Sends an envelope, or drops it and counts why. */
@@ -132,14 +146,14 @@ export class Transport {
 
   private trySend(envelope: Envelope, bytes: Uint8Array, to: string): string | null {
     if (bytes.length > MAX_ENVELOPE_BYTES) return 'too large';
-    const address = this.addressOf(to);
-    const back = this.returns.get(to);
-    if (address === undefined && back?.socket.connected !== true) return 'no address';
+    const addresses = this.addressesOf(to);
+    const back = this.backTo(to);
+    if (addresses.length === 0 && back === null) return 'no address';
     const contents = this.carrier.pack(envelope.kind, refsOf(envelope));
     if (typeof contents === 'string') return contents;
     const parcel = { bytes, contents };
-    if (address !== undefined) return this.linkTo(to, address).send(parcel);
-    const { socket, speaker } = back!;
+    if (back === null) return this.linkTo(to, addresses).send(parcel);
+    const { socket, speaker } = back;
     // Private only in the types of engine.io.
     const { writeBuffer } = socket.conn as unknown as { readonly writeBuffer: readonly unknown[] };
     if (writeBuffer.length >= MAX_UNSENT) return 'peer too slow';
@@ -153,21 +167,35 @@ export class Transport {
     return [identity.publicKey, place.n, bytes, signature, ...joinContents(contents)];
   }
 
-  /** What the node knows of members holds before what the transport was told. */
-  private addressOf(id: string): string | undefined {
-    const told = this.options.addressOf(id);
-    return isAddress(told) ? told : this.addresses.get(id);
+  /** The connection over which somebody speaks to us, if there is no better way: it is there, and where it was told to be perhaps not. */
+  private backTo(id: string): Return | null {
+    const back = this.returns.get(id);
+    if (back?.socket.connected !== true || this.announcedBy(id) !== null) return null;
+    return this.links.get(id)?.isSpeaking === true ? null : back;
   }
 
-  private linkTo(id: string, address: string): Link {
+  /** Where a member of the node's cluster itself says that it listens. */
+  private announcedBy(id: string): string | null {
+    return hrefOf(this.options.addressOf(id));
+  }
+
+  /** What the node knows of members holds before what the transport was told. */
+  private addressesOf(id: string): readonly string[] {
+    const announced = this.announcedBy(id);
+    return announced === null ? (this.routes.get(id) ?? NOWHERE) : [announced];
+  }
+
+  private linkTo(id: string, addresses: readonly string[]): Link {
     let link = this.links.get(id);
-    if (link !== undefined && link.address !== address) {
+    // Who has moved says so; that the old connection is broken may take long to be seen.
+    if (link !== undefined && !addresses.includes(link.address)) {
       link.close();
       link = undefined;
     }
     if (link === undefined) {
-      link = new Link(address, {
+      link = new Link(id, this.options.ids, () => this.addressesOf(id), {
         seal: (parcel, place) => this.seal(parcel, place),
+        onMet: (address) => this.route(id, address, true),
         onLost: (reason) => this.countLost(id, reason),
         onFrame: (frame, hearer) => this.receive(frame, hearer, null),
       });
@@ -228,7 +256,8 @@ export class Transport {
     if (!ids.verifyFrame(publicKey, hearer.placeOf(n), bytes, signature)) return 'bad signature';
     if (!hearer.admits(n)) return 'said before';
     const from = idOfPublicKey(publicKey);
-    const isKnown = ids.knows(from) || this.addressOf(from) !== undefined;
+    const [address] = this.addressesOf(from);
+    const isKnown = ids.knows(from) || address !== undefined;
     const envelope = new Envelope();
     const refusal = decodeEnvelope(bytes, isKnown ? ids : ids.forStrangers, envelope);
     if (refusal !== null) return refusal;
@@ -236,9 +265,9 @@ export class Transport {
     if (envelope.to < 0 || ids.idOf(envelope.to) !== identity.id) return 'wrong receiver';
     if (envelope.origin < 0) return 'wrong origin';
     if (typeOfKind(envelope.kind) === typeOfKind(STORE)) return 'device envelope';
-    if (back !== null && back.speaker !== null && this.addressOf(from) === undefined)
+    if (back !== null && back.speaker !== null && this.announcedBy(from) === null)
       this.rememberReturn(from, back);
-    const fault = this.carrier.unpack(envelope.kind, refsOf(envelope), contents, from, this.addressOf(from));
+    const fault = this.carrier.unpack(envelope.kind, refsOf(envelope), contents, from, address);
     if (!(fault instanceof Promise)) return this.finish(envelope, bytes, fault);
     // It is counted when its contents have come.
     void fault.then((late) => this.count(this.finish(envelope, bytes, late)));
