@@ -7,7 +7,7 @@ import { findSinglePoints } from '../sim/topology.ts';
 import { serveView, type ServedView } from '../viz/server.ts';
 import { ViewError } from '../viz/view.ts';
 import { loadForCli } from './errors.ts';
-import { complain, say } from './lines.ts';
+import { complain, counted, say } from './lines.ts';
 import { USAGE } from './usage.ts';
 
 export interface RunLiveOptions {
@@ -45,7 +45,7 @@ export async function runLive(file: string, options: RunLiveOptions): Promise<nu
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
-  say(`starting ${scenario.nodes.length} nodes of ${scenario.name} …`);
+  say(`starting ${counted(scenario.nodes.length, 'node')} of ${scenario.name} …`);
   let federation: Federation;
   try {
     federation = await startFederation(scenario, {

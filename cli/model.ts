@@ -11,6 +11,8 @@ import type { ListedModel, ListedVersion } from '../live/models-http.ts';
 import { listModelsAt, Publisher } from '../live/publisher.ts';
 import { addressOf } from '../sim/model-sync.ts';
 import { complain, counted, say } from './lines.ts';
+import { findEmptyRegions, findFileFault, findNameFault } from './model-file.ts';
+import { awaitOrder, describeWait, type Wait } from './model-wait.ts';
 import { USAGE } from './usage.ts';
 
 export interface ModelWhere {
@@ -84,7 +86,12 @@ class ModelDesk {
 
   async publish(file: string, options: PublishOptions): Promise<void> {
     if (!existsSync(file)) throw new Misused(`there is no file ${file}`);
+    const { keptIn = [] } = options;
+    const fault =
+      findNameFault(options.name, [...(options.regions ?? []), ...keptIn]) ?? (await findFileFault(file));
+    if (fault !== null) throw new Misused(fault);
     const { size } = await stat(file);
+    await this.warnOfRegions([...(options.regions ?? []), ...keptIn]);
     await this.speak('publisher', async (caller) => {
       const publisher = new Publisher(caller);
       const known = (await publisher.list()).find(({ name }) => name === options.name);
@@ -97,7 +104,7 @@ class ModelDesk {
         approvals: options.approvedBy ?? [],
         requiredMemoryBytes: options.memory === undefined ? 2 * size : options.memory * MB,
         regions: options.regions ?? [caller.card.region],
-        keptIn: options.keptIn ?? [],
+        keptIn,
       });
       await publisher.bring(release, (done, all) => this.progress(`chunk ${done} of ${all}`, done === all));
       if (options.point) publisher.point(options.name, release.id, known?.stable ?? null);
@@ -124,7 +131,9 @@ class ModelDesk {
         const told = [
           ...(running === undefined ? [] : [`runs ${describeRun(model!, running)}`]),
           ...(whole.length === 0 ? [] : [`has ${whole.map(({ version }) => version).join(', ')}`]),
-          ...parts.map(({ version, held, chunks }) => `pulls ${version}: ${held} of ${chunks} chunks`),
+          ...parts.map(
+            ({ version, held, chunks }) => `pulls ${version}: ${held} of ${counted(chunks, 'chunk')}`,
+          ),
         ];
         if (told.length > 0) say(`  ${node.name.padEnd(24)}${told.join('; ')}`);
       }
@@ -181,21 +190,51 @@ class ModelDesk {
         order: MODEL_ORDERS.indexOf(verb as (typeof MODEL_ORDERS)[number]),
         model: name,
       };
-      const { installed, latest, isLoaded } = await caller.ask<ModelState>(
-        MODEL,
-        body,
-        MODEL_STATE,
-        [],
-        ORDER_MS,
-      );
+      const asked = caller.ask<ModelState>(MODEL, body, MODEL_STATE, [], ORDER_MS);
+      const isLong = verb === 'pull' || verb === 'update';
+      const tell = (text: string): void => complain(`${caller.card.name}: ${text}`);
+      const { installed, latest, isLoaded } = isLong
+        ? await awaitOrder(asked, () => this.lookFor(name), tell)
+        : await asked;
+      // What is on the disk and not in the accelerator runs nothing.
       const what =
-        installed === null ? 'runs none' : `runs version ${installed.version}${isLoaded ? ', loaded' : ''}`;
+        installed === null
+          ? 'runs none'
+          : isLoaded
+            ? `runs version ${installed.version}, loaded,`
+            : `has version ${installed.version}, not loaded yet,`;
       const newest =
         latest === null
           ? 'none has been released'
           : `version ${latest.version} is what its publisher points at`;
       say(`${caller.card.name} ${what} of ${name}; ${newest}`);
     });
+  }
+
+  private async lookFor(name: string): Promise<Wait> {
+    const { url } = this.target();
+    try {
+      const model = (await listModelsAt(url)).find((one) => one.name === name);
+      if (this.nodes.length === 1) return describeWait(model, null);
+      const [lists] = await this.listAll();
+      const hasAll = ({ models }: (typeof lists)[number]): boolean =>
+        models.some(({ versions }) =>
+          versions.some(({ id, held, chunks }) => id === model?.stable?.id && held === chunks),
+        );
+      return describeWait(model, lists.filter((list) => list.node.url !== url && hasAll(list)).length);
+    } catch (error) {
+      if (!(error instanceof CallFailed)) throw error;
+      return { what: error.message, progress: '' };
+    }
+  }
+
+  /** Other federations may have nodes there: it is no mistake, but often one. */
+  private async warnOfRegions(regions: readonly string[]): Promise<void> {
+    if (this.folder === null || regions.length === 0) return;
+    const cards = await Promise.allSettled(this.nodes.map(({ url }) => readCard(url)));
+    const known = cards.flatMap((card) => (card.status === 'fulfilled' ? [card.value.region] : []));
+    for (const region of findEmptyRegions(regions, known))
+      complain(`warning: no node of this federation is in ${region}`);
   }
 
   private async find(name: string): Promise<ListedModel> {

@@ -8,7 +8,7 @@ import express, {
 } from 'express';
 import { READY } from '../core/machine/node-state.ts';
 import { loadOf } from '../core/roles/compute.ts';
-import { OK, STAGES, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
+import { NO_ELIGIBLE_NODE, OK, STAGES, UNKNOWN_OUTCOME } from '../core/routing/outcomes.ts';
 import { effectiveTrust, TRUST_LEVELS } from '../core/trust/attestation.ts';
 import { AgentVisits } from './agent-visits.ts';
 import { routeAgents } from './agents-http.ts';
@@ -69,7 +69,7 @@ export function createHttp(
     const detail =
       isOfGateways && user === null
         ? 'this node is no gateway'
-        : 'there are /v1/ask, /v1/agents, /v1/pods/OWNER/NUMBER, /v1/models, /v1/health, /v1/node, /metrics';
+        : 'there are /v1/ask, /v1/agents, /v1/pods/OWNER/NUMBER, /v1/pod-hosts, /v1/models, /v1/health, /v1/node, /metrics';
     sendFault(response, 404, 'NOT_FOUND', detail);
   });
   app.use(answerFault(onFault));
@@ -104,7 +104,9 @@ function sendEnding(live: LiveNode, response: Response, ending: Ending): void {
   if (ending.code !== OK || answer === null || content === undefined) {
     // An answer whose content is gone was released before: it cannot be had again.
     const code = ending.code === OK ? UNKNOWN_OUTCOME : ending.code;
-    sendRefused(live, response, code, ending.refused, { requestId });
+    const isBare = code === NO_ELIGIBLE_NODE && ending.refused?.detail === '';
+    const detail = `no node that could answer is where the request may go: ${ending.question.regions.join(', ')}`;
+    sendRefused(live, response, code, ending.refused, { requestId, ...(isBare ? { detail } : {}) });
     return;
   }
   response.json({

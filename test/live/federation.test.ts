@@ -200,6 +200,7 @@ describe('a live pilot of three clusters in nine processes', function () {
     const { status, body } = await ask(gateway, { model: FAR, text: 'private' });
     expect(status).to.equal(403);
     expect(body['code']).to.equal('NO_ELIGIBLE_NODE');
+    expect(body['detail']).to.match(/^no node that could answer is where the request may go: eu\/fr$/);
     expect(body['definite']).to.equal(true);
     expect(body['retryable']).to.equal(false);
     expect(body['struck']).to.deep.include({

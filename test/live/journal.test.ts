@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { replayJournalFile } from '../../cli/replay.ts';
@@ -173,6 +173,16 @@ describe('the journal of a live node', function () {
     };
     expect(await codeOf(path)).to.equal(0);
     expect(told[0]).to.match(/^equal: \d+ inputs, \d+ outputs$/);
+    // Its node runs, for all that can be seen; then an older one of the same node.
+    const own = join(folder, 'running');
+    mkdirSync(own);
+    writeFileSync(join(own, 'pid'), `${process.pid}\n`);
+    for (const n of [1, 2]) copyFileSync(writeLines(lines.slice(0, -1)), join(own, `journal-${n}.jsonl`));
+    told.length = 0;
+    for (const n of [2, 1]) expect(await codeOf(join(own, `journal-${n}.jsonl`))).to.equal(0);
+    expect(told.join(' ')).to.match(/gateway is running, and writes on .* was killed, or what followed/);
+    told.length = 0;
+    expect(await codeOf(path)).to.equal(0);
     expect(await codeOf(writeLines(lines.toSpliced(7, 1)))).to.equal(5);
     expect(told[2]).to.contain('not equal: france/gateway, entry 7');
     expect(await codeOf(join(folder, 'nothing'))).to.equal(64);

@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { awaitOrder, describeWait, type Wait } from '../../cli/model-wait.ts';
+import { CallFailed } from '../../live/caller.ts';
+import type { ListedModel, ListedVersion } from '../../live/models-http.ts';
+
+const PATIENCE = { lookMs: 2, stallMs: 40 };
+
+describe('waiting for what a node was told to do with a model', () => {
+  it('says what it waits for once, and gives up when nothing changes, with the reason', async () => {
+    const told: string[] = [];
+    const never = new Promise<never>(() => undefined);
+    let looks = 0;
+    // It goes on for longer than the patience while something comes of it.
+    const look = (): Promise<Wait> => {
+      const progress = String(Math.min(++looks, 30));
+      return Promise.resolve({ what: 'it is being fetched', progress });
+    };
+    const end: unknown = await awaitOrder(never, look, (what) => told.push(what), PATIENCE).catch(
+      (error: unknown) => error,
+    );
+    expect(end).to.be.instanceOf(CallFailed);
+    expect((end as Error).message).to.match(/^it is being fetched, and nothing has changed for 0 s/);
+    expect(told).to.deep.equal(['it is being fetched']);
+    expect(looks).to.be.greaterThan(30);
+  });
+
+  it('gives what was asked for, or why it was refused', async () => {
+    const look = (): Promise<Wait> => Promise.resolve({ what: '', progress: '' });
+    const later = new Promise((resolve) => setTimeout(() => resolve('done'), 10));
+    expect(await awaitOrder(later, look, () => undefined, PATIENCE)).to.equal('done');
+    const refused = Promise.reject(new CallFailed('NOT_ADMITTED'));
+    const end: unknown = await awaitOrder(refused, look, () => undefined, PATIENCE).catch(
+      (error: unknown) => error,
+    );
+    expect((end as Error).message).to.equal('NOT_ADMITTED');
+  });
+
+  it('tells a fetch, one that nobody can serve, and a trial apart', () => {
+    const version = { id: 'b', version: 2, chunks: 3, held: 1 } as ListedVersion;
+    const stable = { id: 'b', sequence: 2 };
+    const model: ListedModel = { name: 'm', stable, runs: null, versions: [version] };
+    const whatOf = (one: ListedModel | undefined, holders: number | null): string =>
+      describeWait(one, holders).what;
+    expect(whatOf(model, 1)).to.equal('version 2 is being fetched');
+    expect(whatOf(model, 0)).to.equal('version 2 is being fetched; no other node that answers has all of it');
+    const onTrial = { ...model, runs: { id: 'b', isTrial: true, isLoaded: true } };
+    expect(whatOf(onTrial, 1)).to.match(/^version 2 is on trial/);
+    expect(whatOf({ ...model, versions: [{ ...version, held: 3 }] }, 0)).to.match(/waits for its turn$/);
+    expect(whatOf(undefined, null)).to.equal('the node does not know what to run');
+  });
+});
