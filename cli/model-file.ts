@@ -31,6 +31,6 @@ export async function findFileFault(path: string): Promise<string | null> {
       complain(`warning: ${path} is not looked into, for onnxruntime-node is not installed here`);
       return null;
     }
-    return error.message.replaceAll('model tried', path);
+    return error.message.replace(`model tried (${path})`, path).replace('model tried', path);
   }
 }
