@@ -12,7 +12,7 @@ import { listModelsAt, Publisher } from '../live/publisher.ts';
 import { addressOf } from '../sim/model-sync.ts';
 import { complain, counted, say } from './lines.ts';
 import { findEmptyRegions, findFileFault, findNameFault } from './model-file.ts';
-import { awaitOrder, describeWait, type Wait } from './model-wait.ts';
+import { awaitedOf, awaitOrder, describeWait, type Wait } from './model-wait.ts';
 import { USAGE } from './usage.ts';
 
 export interface ModelWhere {
@@ -217,9 +217,10 @@ class ModelDesk {
       const model = (await listModelsAt(url)).find((one) => one.name === name);
       if (this.nodes.length === 1) return describeWait(model, null);
       const [lists] = await this.listAll();
+      const awaited = model === undefined ? null : awaitedOf(model);
       const hasAll = ({ models }: (typeof lists)[number]): boolean =>
         models.some(({ versions }) =>
-          versions.some(({ id, held, chunks }) => id === model?.stable?.id && held === chunks),
+          versions.some(({ id, held, chunks }) => id === awaited?.id && held === chunks),
         );
       return describeWait(model, lists.filter((list) => list.node.url !== url && hasAll(list)).length);
     } catch (error) {

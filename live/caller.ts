@@ -37,6 +37,7 @@ export class Caller {
   private readonly hearer: Hearer;
   private readonly speaker: Speaker;
   private readonly waiting = new Map<number, (kind: number, body: unknown) => void>();
+  private readonly timers = new Set<NodeJS.Timeout>();
   private nextN = 1;
 
   /** Rejects if nobody answers at the address. */
@@ -109,11 +110,13 @@ export class Caller {
       const n = this.say(kind, body, contents);
       const end = (settle: () => void): void => {
         clearTimeout(timer);
+        this.timers.delete(timer);
         this.waiting.delete(n);
         settle();
       };
       const fail = (reason: string): void => end(() => reject(new CallFailed(reason)));
       const timer = setTimeout(() => fail(`${this.card.name} does not answer`), withinMs);
+      this.timers.add(timer);
       this.waiting.set(n, (said, answer) => {
         if (said === wanted) return end(() => resolve(answer as T));
         if (said !== REFUSED) return;
@@ -123,7 +126,9 @@ export class Caller {
     });
   }
 
+  /** What has not been answered is waited for no longer, and never ends. */
   close(): void {
+    for (const timer of this.timers) clearTimeout(timer);
     this.socket.disconnect();
   }
 

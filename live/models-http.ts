@@ -26,10 +26,17 @@ export interface ListedVersion {
   readonly verdict: 'good' | 'bad' | null;
 }
 
+export interface StablePointer {
+  readonly id: string;
+  readonly sequence: number;
+  /** What it pointed at before, or ''. */
+  readonly previous: string;
+}
+
 export interface ListedModel {
   readonly name: string;
   /** What its publisher points at. */
-  readonly stable: { readonly id: string; readonly sequence: number } | null;
+  readonly stable: StablePointer | null;
   /** What runs here. */
   readonly runs: { readonly id: string; readonly isTrial: boolean; readonly isLoaded: boolean } | null;
   /** The newest first. */
@@ -58,7 +65,10 @@ function listModels(live: LiveNode, host: ModelHost): ListedModel[] {
     const current = currents.get(name);
     return {
       name,
-      stable: channel === undefined ? null : { id: channel.id, sequence: channel.sequence },
+      stable:
+        channel === undefined
+          ? null
+          : { id: channel.id, sequence: channel.sequence, previous: channel.previous },
       runs:
         current === undefined || current.id === ''
           ? null

@@ -19,7 +19,7 @@ describe('waiting for what a node was told to do with a model', () => {
       (error: unknown) => error,
     );
     expect(end).to.be.instanceOf(CallFailed);
-    expect((end as Error).message).to.match(/^it is being fetched, and nothing has changed for 0 s/);
+    expect((end as Error).message).to.match(/^nothing has changed for 0 s, .*: it is being fetched$/);
     expect(told).to.deep.equal(['it is being fetched']);
     expect(looks).to.be.greaterThan(30);
   });
@@ -37,15 +37,27 @@ describe('waiting for what a node was told to do with a model', () => {
 
   it('tells a fetch, one that nobody can serve, and a trial apart', () => {
     const version = { id: 'b', version: 2, chunks: 3, held: 1 } as ListedVersion;
-    const stable = { id: 'b', sequence: 2 };
+    const stable = { id: 'b', sequence: 2, previous: '' };
     const model: ListedModel = { name: 'm', stable, runs: null, versions: [version] };
     const whatOf = (one: ListedModel | undefined, holders: number | null): string =>
       describeWait(one, holders).what;
     expect(whatOf(model, 1)).to.equal('version 2 is being fetched');
-    expect(whatOf(model, 0)).to.equal('version 2 is being fetched; no other node that answers has all of it');
+    expect(whatOf(model, 0)).to.equal(
+      'version 2 is being fetched, and no other node that answers has all of it',
+    );
     const onTrial = { ...model, runs: { id: 'b', isTrial: true, isLoaded: true } };
     expect(whatOf(onTrial, 1)).to.match(/^version 2 is on trial/);
     expect(whatOf({ ...model, versions: [{ ...version, held: 3 }] }, 0)).to.match(/waits for its turn$/);
+    // Nobody has tried it: the one before is what is waited for, unless that is withdrawn.
+    const before = { ...version, id: 'a', version: 1, held: 0, verdict: null, withdrawnFrom: null };
+    const untried = {
+      ...model,
+      stable: { ...stable, previous: 'a' },
+      versions: [{ ...version, held: 3 }, before],
+    };
+    expect(whatOf(untried, 0)).to.match(/begins with version 1; that is .* to begin with 2, withdraw 1/);
+    const versions = [untried.versions[0]!, { ...before, withdrawnFrom: 'now' }];
+    expect(whatOf({ ...untried, versions }, 0)).to.match(/^version 2 is there/);
     expect(whatOf(undefined, null)).to.equal('the node does not know what to run');
   });
 });
