@@ -126,7 +126,12 @@ describe('R9-1: five suites run against any node, live', function () {
     for (const [, what, create] of VILLAINS) await begin(what, ALL, ['france/one'], create);
     await begin('honest', ALL, ['france/one', 'france/other'], null);
     await begin('no publisher', { ...ALL, publisher: null }, ['france/one'], null);
-    await begin('unknown publisher', { ...ALL, publisher: 'unknown' }, ['france/one'], null);
+    await begin(
+      'unknown publisher',
+      { ...ALL, publisher: join('attestors', 'france') },
+      ['france/one'],
+      null,
+    );
     await begin('no operator', { ...ALL, operators: [] }, ['france/one'], null);
   });
 
