@@ -46,6 +46,9 @@ export async function openLiveWire(target: ConformTarget): Promise<LiveWire> {
   const found = await dial(address, null, ids);
   if (found.url === null) throw new ConformError(found.detail);
   const { id, url } = found;
+  // A folder without a key is told before anything is opened that would have to be closed.
+  const operatorKeys = target.operators.map(readIdentity);
+  const publisher = target.publisher === null ? null : readIdentity(target.publisher);
   const folder = mkdtempSync(join(tmpdir(), 'watershed-tester-'));
   const contents = new Contents();
   const open = async (identity: Identity, listensAt: string | null): Promise<LiveMouth> => {
@@ -53,14 +56,12 @@ export async function openLiveWire(target: ConformTarget): Promise<LiveWire> {
     mouth.transport.route(id, url);
     return mouth;
   };
-  const operatorKeys = target.operators.map(readIdentity);
   const mouths = {
     node: await open(openIdentity(join(folder, 'node')), host),
     person: await open(openIdentity(join(folder, 'person')), null),
     operators: await Promise.all(operatorKeys.map((key) => open(key, null))),
   };
   const peer = ids.peerOf(id);
-  const publisher = target.publisher === null ? null : readIdentity(target.publisher);
   return {
     driver: 'live',
     pure: ids,
