@@ -5,7 +5,7 @@ import type { Inbox } from '../core/machine/inbox.ts';
 import type { Node } from '../core/machine/node-state.ts';
 import type { Peer } from '../core/base/peers.ts';
 import type { Clock } from './clocks.ts';
-import { Platter } from './devices/disk.ts';
+import { Platter, type Backup } from './devices/disk.ts';
 import type { ArmedFault } from './faults/harm.ts';
 import type { Guise } from './malice/malice.ts';
 import type { ResolvedNodeFault } from './scenario/resolved-node-faults.ts';
@@ -68,6 +68,8 @@ class Oddities {
   wireVersion = WIRE_VERSION;
   offBy: Set<ArmedFault> | null = null;
   faults: ArmedFault<ResolvedNodeFault>[] = [];
+  /** Of its disk, by the fault at whose end it is put back. */
+  backups = new Map<ArmedFault, Backup>();
   driftPpm = 0;
   anchorMonoUs = 0;
   wallOffsetUs = 0;
@@ -246,6 +248,11 @@ export class Machine implements Clock {
   /** Faults that act on it, in the order in which they began. */
   get faults(): ArmedFault<ResolvedNodeFault>[] {
     return this.oddities.faults;
+  }
+
+  /** Backups of its disk, each by the fault at whose end it is put back. */
+  get backups(): Map<ArmedFault, Backup> {
+    return this.oddities.backups;
   }
 
   /** Whether any does. */

@@ -41,6 +41,14 @@ export const diskRecordShape = record({
 });
 export type DiskRecord = Readonly<Of<typeof diskRecordShape>>;
 
+/**
+ * Whether a node may go on from a record that a backup brings back. Not from its counts of what it has said of itself, or it would say
+ * other things under the same numbers; and not from agents, which may have ended since.
+ */
+export function outlivesBackup({ node, agent }: DiskRecord): boolean {
+  return node === null && agent === null;
+}
+
 /** A record of one sort. */
 export function recordOf(sort: Partial<DiskRecord>): DiskRecord {
   // Field by field: an object that is put together of others has a layout of its own in memory, half a kilobyte each.

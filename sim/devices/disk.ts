@@ -3,6 +3,8 @@ import { DISK_FINE, DISK_FULL } from '../../core/machine/disk-conditions.ts';
 import {
   diskRecordShape,
   MAX_DISK_PAGE,
+  outlivesBackup,
+  type DiskEntry,
   type DiskRecord,
   type DiskWrite,
 } from '../../core/machine/disk-records.ts';
@@ -10,6 +12,7 @@ import type { Envelope } from '../../core/machine/envelope.ts';
 import { LOADED, STORED, type Load, type Loaded, type Store, type Stored } from '../../core/machine/kinds.ts';
 import { mayHoldRefs, visitRefs, type Ref, type Shape } from '../../core/machine/shape.ts';
 import { actingOn } from '../faults/acting.ts';
+import type { ArmedFault } from '../faults/harm.ts';
 import type { Library } from '../library.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
@@ -193,6 +196,35 @@ export function wipeDisk({ platter }: Machine): void {
   platter.keys.clear();
   platter.unflushedKeys.clear();
   platter.writes = NONE;
+}
+
+/** What is on a disk, keys apart: they are kept out of backups (R6.2-2). */
+export interface Backup {
+  readonly records: readonly DiskEntry[];
+  readonly rotten: readonly string[];
+  readonly bootCount: number;
+}
+
+export function backUp(machine: Machine, armed: ArmedFault): void {
+  const { records, rotten } = machine.platter;
+  machine.backups.set(armed, {
+    records: records.keys().map((key) => ({ key, record: records.get(key)! })),
+    rotten: [...rotten],
+    bootCount: machine.bootCount,
+  });
+}
+
+/** Puts a backup back, with the count of boots of then, as far as a node may go on from it: live nodes see to that themselves. */
+export function restoreBackup(machine: Machine, armed: ArmedFault): void {
+  const { records, rotten, bootCount } = machine.backups.get(armed)!;
+  const { platter } = machine;
+  machine.backups.delete(armed);
+  platter.writes = NONE;
+  platter.unflushed.clear();
+  for (const key of platter.records.keys()) put(platter, key, null, false);
+  for (const { key, record } of records)
+    if (outlivesBackup(record)) put(platter, key, record, rotten.includes(key));
+  machine.bootCount = bootCount;
 }
 
 function put(platter: Platter, key: string, record: DiskRecord | null, isRotten: boolean): void {

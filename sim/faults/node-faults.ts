@@ -1,5 +1,5 @@
 import { WIRE_VERSION } from '../../core/machine/codec.ts';
-import { wipeDisk } from '../devices/disk.ts';
+import { backUp, restoreBackup, wipeDisk } from '../devices/disk.ts';
 import type { Machine } from '../machine.ts';
 import type { ResolvedNodeFault } from '../scenario/resolved-node-faults.ts';
 import type { World } from '../world.ts';
@@ -31,6 +31,20 @@ export const NODE_HARMS: Harms<ResolvedNodeFault> = {
       }
     },
     end: givePower,
+  },
+  restore: {
+    label: labelOfNodes,
+    begin(world, armed) {
+      for (const machine of machinesOf(world, armed.fault)) backUp(machine, armed);
+    },
+    end(world, armed) {
+      for (const machine of machinesOf(world, armed.fault)) {
+        if (machine.isUp) world.stepper.crash(machine);
+        restoreBackup(machine, armed);
+        armed.affected++;
+        if (machine.offBy.size === 0) world.stepper.boot(machine);
+      }
+    },
   },
   restart: {
     label: labelOfNodes,

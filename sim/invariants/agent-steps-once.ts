@@ -2,7 +2,7 @@ import type { Envelope } from '../../core/machine/envelope.ts';
 import { STEP_RESULT } from '../../core/machine/kinds.ts';
 import type { Ref } from '../../core/machine/shape.ts';
 import type { World } from '../world.ts';
-import { hasLied, Invariant, labelOf } from './invariant.ts';
+import { Invariant, mayRegress, labelOf } from './invariant.ts';
 
 interface Released {
   readonly hash: string;
@@ -27,7 +27,7 @@ export class AgentStepsOnce extends Invariant {
       readonly answer: Ref;
     };
     // A disk that says it has synced what it has not makes its host do a step again.
-    if (hasLied(world, world.machines[host]?.spec.name ?? '')) return;
+    if (mayRegress(world, world.machines[host]?.spec.name ?? '')) return;
     const isByTraitor = [host, envelope.from].some(
       (node) => (world.machines[node]?.villain ?? null) !== null,
     );

@@ -4,11 +4,11 @@ import type { PodDeleted, PodFound } from '../../core/roles/pods/pod-records.ts'
 import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';
-import { hasLied, Invariant } from './invariant.ts';
+import { Invariant, mayRegress } from './invariant.ts';
 import { hasCopy, hasKey } from './pod-remains.ts';
 import { nameOf } from './pods-at-home.ts';
 
-/** A disk that has lied about what it synced may bring back what was erased; a host that runs has it erased again within so long. */
+/** A disk that has lied about what it synced, or that a backup was put back on, brings back what was erased; a host that runs has it erased again within so long. */
 const AGAIN_US = 60_000_000;
 
 /** R6.2-2. The disks of traitors count, too: what they keep no node can see, and the world does. */
@@ -58,7 +58,7 @@ export class DeletionTrue extends Invariant {
 
   private see(world: World, pod: OwnedPod, machine: Machine, what: string, remains: string): void {
     const { name } = machine.spec;
-    if (!hasLied(world, name) || this.staysFor(world, machine, `${pod.id} ${remains}`) > AGAIN_US)
+    if (!mayRegress(world, name) || this.staysFor(world, machine, `${pod.id} ${remains}`) > AGAIN_US)
       this.violate(world, `${nameOf(pod)} ${what}, and ${remains} lies on ${name}`);
   }
 

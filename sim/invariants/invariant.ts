@@ -83,16 +83,25 @@ export function hasLied({ scenario }: World, name?: string): boolean {
   );
 }
 
-/** Which disks have rotted by now, and when. */
-function rottedBy({ scenario, nowUs }: World): { readonly node: string; readonly atUs: number }[] {
-  return scenario.faults.flatMap((fault) =>
-    fault.kind === 'bitRot' && fault.atUs <= nowUs
-      ? fault.nodes.map((node) => ({ node, atUs: fault.atUs }))
-      : [],
+/** Whether the disk of a node may bring back what was: it lies about what it has synced, or a backup of it is put back. */
+export function mayRegress(world: World, name: string): boolean {
+  const isRestored = world.scenario.faults.some(
+    ({ kind, ...fault }) => kind === 'restore' && 'nodes' in fault && fault.nodes.includes(name),
   );
+  return isRestored || hasLied(world, name);
 }
 
-/** Whether the disk of a node was wiped, or has rotted. */
+/** Which disks have rotted by now, or had a backup put back, and when. */
+function rottedBy({ scenario, nowUs }: World): { readonly node: string; readonly atUs: number }[] {
+  return scenario.faults.flatMap((fault) => {
+    if (fault.kind !== 'bitRot' && fault.kind !== 'restore') return [];
+    const isAtItsEnd = fault.kind === 'restore' && fault.untilUs !== null && fault.flap === undefined;
+    const atUs = isAtItsEnd ? fault.untilUs : fault.atUs;
+    return atUs <= nowUs ? fault.nodes.map((node) => ({ node, atUs })) : [];
+  });
+}
+
+/** Whether the disk of a node was wiped, has rotted, or had a backup put back. */
 export function isHarmedDisk(world: World, { lives, bootCount, spec }: Machine): boolean {
   return lives !== bootCount || rottedBy(world).some(({ node }) => node === spec.name);
 }

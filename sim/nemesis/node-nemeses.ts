@@ -97,6 +97,7 @@ const version = fc.integer({ min: 0, max: 254 }).map((drawn) => (drawn >= WIRE_V
 export const NODE_NEMESES: Readonly<Record<ResolvedNodeFault['kind'], Draw>> = {
   crash,
   wipe: onNodes(kind('wipe')),
+  restore: onNodes(kind('restore')),
   restart: (ground) =>
     fc.tuple(momentOf(ground), nodesOf(ground)!).map(([atUs, nodes]) => [{ kind: 'restart', atUs, nodes }]),
   pause: onNodes(kind('pause')),

@@ -58,6 +58,9 @@ export const nodeFaultFields = {
     ),
   }).optional(),
   wipe: nodesField('These crash and lose their disks; they come back under the same id.').optional(),
+  restore: nodesField(
+    'When it ends these crash, and start again from a backup of their disks that was made when it began.',
+  ).optional(),
   restart: nodesField('These start again.').optional(),
   pause: nodesField('These freeze; what arrives waits.').optional(),
   slowNode: mapField('These work more slowly.', { nodes: which, to: shareOfSpeed }).optional(),

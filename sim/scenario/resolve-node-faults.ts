@@ -32,6 +32,7 @@ export const NODE_EFFECTS: ResolveEffects<ResolvedNodeFault> = {
       ? [{ kind: 'crash', nodes: resolveNodeWords(written, place, stage) }]
       : [{ kind: 'crash', point: written.point, nodes: nodesOf(written, place, stage) }],
   wipe: onNodes('wipe'),
+  restore: onNodes('restore'),
   restart: onNodes('restart'),
   pause: onNodes('pause'),
   slowNode: (written, place, stage) => [

@@ -15,6 +15,8 @@ export type ResolvedNodeFault =
   | ({ readonly kind: 'crash'; readonly point?: CrashPoint } & OnNodes)
   /** A crash that takes the disk, too: whoever boots afterwards has the name and the keys, and no past. */
   | ({ readonly kind: 'wipe' } & OnNodes)
+  /** A crash at its end, after which the disk is as it was when it began: a backup was put back. Keys are in no backup. */
+  | ({ readonly kind: 'restore' } & OnNodes)
   | ({ readonly kind: 'restart'; readonly nodes: readonly string[] } & Momentary)
   /** Frozen: nothing is handled; what arrives waits. */
   | ({ readonly kind: 'pause' } & OnNodes)

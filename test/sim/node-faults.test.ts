@@ -20,6 +20,7 @@ const BUSY: ResolvedFault[] = [
   { kind: 'crash', point: 'before-ack', ...at(10, 14) },
   { kind: 'tornWrite', ...at(14, 20) },
   { kind: 'restart', ...moment(12) },
+  { kind: 'restore', ...at(13, 21, ['france/front']) },
   { kind: 'slowNode', toPpm: 100_000, ...at(16, 22, ['france/front', 'france/compute']) },
   { kind: 'clock', driftPpm: 150, offsetUs: 2e6, stepUs: -30e6, ...at(5, 30, ['france/front']) },
   { kind: 'wipe', ...at(22, 23) },
