@@ -1,5 +1,5 @@
 /** The disk of a live node: what it must find again after a crash. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ids } from '../core/base/peers.ts';
 import { DISK_FAILED, DISK_FINE, DISK_FULL } from '../core/machine/disk-conditions.ts';
@@ -15,6 +15,7 @@ import { RecordLog } from './record-log.ts';
 const RECORDS_FILE = 'records.log';
 const CONTENTS_FOLDER = 'contents';
 const BOOT_FILE = 'boot-count.json';
+const JOURNAL_FILE = /^journal-(\d{1,15})\.jsonl$/;
 
 /**
  * STORE and LOAD over one file of records, and one file for each content that records name: contents are on disk before the
@@ -27,9 +28,18 @@ export class Disk implements Device {
   private readonly contents: Contents;
   private readonly files: ContentFiles;
   private readonly fail: (error: Error) => void;
+  private readonly onPutBack: () => void;
   private log: RecordLog | null = null;
 
-  constructor(folder: string, ids: Ids, contents: Contents, fail: (error: Error) => void) {
+  /** @param onPutBack called when the records turn out to be those of a backup */
+  constructor(
+    folder: string,
+    ids: Ids,
+    contents: Contents,
+    fail: (error: Error) => void,
+    onPutBack = (): void => undefined,
+  ) {
+    this.onPutBack = onPutBack;
     this.path = join(folder, RECORDS_FILE);
     this.ids = ids;
     this.contents = contents;
@@ -51,6 +61,10 @@ export class Disk implements Device {
 
   private open(): RecordLog {
     const log = new RecordLog(this.path, this.ids);
+    if (log.isPutBack) {
+      log.forgetStale();
+      this.onPutBack();
+    }
     for (const { record } of log.records.values()) this.files.replace(null, record);
     // What a damaged record named may be needed by whoever looks into it.
     if (log.corrupt.size === 0) this.files.sweep();
@@ -99,10 +113,15 @@ export class Disk implements Device {
   }
 }
 
-/** Counts this boot, durably, before anything is said in its name. 1 for the first. */
+/**
+ * Counts this boot, durably, before anything is said in its name. 1 for the first. A backup that is put back has counted fewer boots than
+ * there are journals: none of them is written over.
+ */
 export function takeBootCount(folder: string): number {
   const path = join(folder, BOOT_FILE);
-  const bootCount = (existsSync(path) ? readWhole(path, 'bootCount') : 0) + 1;
+  const counted = existsSync(path) ? readWhole(path, 'bootCount') : 0;
+  const journals = readdirSync(folder).map((file) => Number(JOURNAL_FILE.exec(file)?.[1] ?? 0));
+  const bootCount = Math.max(counted, ...journals) + 1;
   writeDurably(path, `${JSON.stringify({ format: 1, bootCount })}\n`);
   return bootCount;
 }

@@ -31,6 +31,8 @@ export interface LiveNodeEvents {
   onNoted(envelope: Envelope, wallUs: number): void;
   /** The node is at its end: its disk failed, or our own code broke a promise. */
   onFailed(error: Error): void;
+  /** Its disk is a backup that was put back, or a copy: it goes on as one that was away, under a past that outranks all that it has said. */
+  onPutBack?(): void;
 }
 
 /** Who asks a node from inside its process. */
@@ -137,7 +139,13 @@ export class LiveNode {
       node: nodeJson,
     });
     this.boot = boot;
-    this.disk = new Disk(folder, this.ids, this.contents, (error) => this.fail(error));
+    this.disk = new Disk(
+      folder,
+      this.ids,
+      this.contents,
+      (error) => this.fail(error),
+      () => this.events.onPutBack?.(),
+    );
     this.keys = new Keys(folder, this.identity, this.contents, (error) => this.fail(error));
     this.acceleratorDevice =
       accelerator === null

@@ -61,7 +61,11 @@ try {
 
 async function open(path: string): Promise<void> {
   let visitors: PodVisitors | null = null;
-  live = await LiveNode.open(path, config, { onNoted, onFailed: fail });
+  live = await LiveNode.open(path, config, {
+    onNoted,
+    onFailed: fail,
+    onPutBack: () => log.warn('a backup was put back, or its folder copied: it goes on as one that was away'),
+  });
   if (hasType(live.driver.node.config.manifest, 'gateway')) {
     user = new GatewayUser(live, openUser(path), onEnded);
     live.user = user;

@@ -1,8 +1,8 @@
 /** The records of a live node's disk: one file of checked lines, each of them a batch of writes that is there whole or not at all. */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Ids } from '../core/base/peers.ts';
 import { decodeDocument, Encoder } from '../core/machine/codec.ts';
-import { storeShape, type DiskRecord, type DiskWrite } from '../core/machine/disk-records.ts';
+import { outlivesBackup, storeShape, type DiskRecord, type DiskWrite } from '../core/machine/disk-records.ts';
 import { writeDurably } from './durable-file.ts';
 import { hashBytes } from './identity.ts';
 
@@ -21,10 +21,15 @@ interface Held {
  * Appends batches, each synced before `append` returns. A last line that a crash has cut short was never acknowledged, and
  * does not count. A damaged line before it may have replaced anything that was written earlier: all of that is `corrupt`
  * until it is written again.
+ *
+ * Beside it lies what tells this file from a copy of it: a backup that is put back is older than what the node has said since, and a
+ * node may not go on from all of it. Whoever copies over a file in its place, byte by byte, is not seen.
  */
 export class RecordLog {
   readonly records = new Map<string, Held>();
   readonly corrupt = new Set<string>();
+  /** Whether the file is another one than was written here: a backup, or a copy of the whole folder. */
+  readonly isPutBack: boolean;
   private readonly path: string;
   private readonly encoder: Encoder;
   private sizeBytes = 0;
@@ -36,6 +41,7 @@ export class RecordLog {
     this.path = path;
     this.encoder = new Encoder(ids);
     const text = readIfThere(path);
+    this.isPutBack = text !== null && readIfThere(markOf(path)) !== fingerprintOf(path);
     if (text === null) {
       this.isSound = false;
       return;
@@ -49,6 +55,12 @@ export class RecordLog {
       return;
     }
     lines.slice(1).forEach((line, i) => this.read(line, i === lines.length - 2 && last === '', ids));
+  }
+
+  /** Leaves out what nobody may go on from after a backup was put back. Throws as the file system does. */
+  forgetStale(): void {
+    for (const [key, { record }] of this.records) if (!outlivesBackup(record)) this.records.delete(key);
+    this.rewrite();
   }
 
   /** Throws as the file system does; then nothing has changed. */
@@ -99,6 +111,7 @@ export class RecordLog {
     const lines = [...this.records].map(([key, { record }]) => this.lineOf([{ key, record }]));
     const text = `${HEADER}\n${lines.join('')}`;
     writeDurably(this.path, text);
+    writeDurably(markOf(this.path), fingerprintOf(this.path));
     this.sizeBytes = text.length;
     this.isSound = true;
   }
@@ -117,6 +130,16 @@ export class RecordLog {
 
 function checked(payload: string): string {
   return `${hashBytes(payload).slice(0, CHECK_DIGITS)} ${payload}`;
+}
+
+function markOf(path: string): string {
+  return `${path}.here`;
+}
+
+/** No copy of a file has it: where its file system keeps it, and when it was made there. */
+function fingerprintOf(path: string): string {
+  const { ino, birthtimeNs } = statSync(path, { bigint: true });
+  return `${ino} ${birthtimeNs}\n`;
 }
 
 function readIfThere(path: string): string | null {

@@ -1,5 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -65,7 +74,20 @@ describe('the devices of a live node', function () {
   describe('DISK', () => {
     const ids = new LiveIds([]);
     const path = (): string => join(folder, 'records.log');
-    const open = (): Disk => new Disk(folder, ids, new Contents(), (error) => expect.fail(error.message));
+    let putBack: number;
+    const open = (): Disk =>
+      new Disk(
+        folder,
+        ids,
+        new Contents(),
+        (error) => expect.fail(error.message),
+        () => void putBack++,
+      );
+
+    beforeEach(() => {
+      putBack = 0;
+    });
+
     const write = (key: string, version: number | null): DiskWrite => ({
       key,
       record: version === null ? null : recordOf({ node: { epoch: 7, manifestVersion: version } }),
@@ -138,6 +160,27 @@ describe('the devices of a live node', function () {
       }
     });
 
+    it('R4-3: knows a backup that was put back, and does not go on from what it has said of itself', async () => {
+      const membership = {
+        key: 'membership',
+        record: recordOf({ membership: { incarnation: 3, known: [] } }),
+      };
+      await store(open(), write('node', 7), membership);
+      expect(putBack).to.equal(0);
+      const backup = join(folder, 'records.backup');
+      copyFileSync(path(), backup);
+      await store(open(), write('node', 8));
+      expect(versions(await load(open()))).to.include('node 8');
+      expect(putBack).to.equal(0);
+      renameSync(backup, path());
+      const again = await load(open());
+      expect([again.corrupt, again.entries.map(({ key }) => key)]).to.deep.equal([[], ['membership']]);
+      expect(putBack).to.equal(1);
+      await store(open(), write('node', 1));
+      expect(versions(await load(open()))).to.include('node 1');
+      expect(putBack).to.equal(1);
+    });
+
     it('leaves out what has been replaced before the file grows without bound', async () => {
       const disk = open();
       const many = Array.from({ length: 16 }, (_, i) => write(`record-${i}-${'x'.repeat(100)}`, i));
@@ -179,6 +222,9 @@ describe('the devices of a live node', function () {
 
   it('counts boots, durably', () => {
     expect([1, 2, 3].map(() => takeBootCount(folder))).to.deep.equal([1, 2, 3]);
+    // An old count was put back; the journals are still there.
+    writeFileSync(join(folder, 'journal-7.jsonl'), '');
+    expect(takeBootCount(folder)).to.equal(8);
     writeFileSync(join(folder, 'boot-count.json'), '{"bootCount":"9"}');
     expect(() => takeBootCount(folder)).to.throw('a whole number is expected');
   });
