@@ -29,7 +29,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'disk-trouble.yaml': { digest: '402d80c5616f9f8a', verdict: 'pass' },
   'pods-at-home.yaml': { digest: '277b10a24cce644e', verdict: 'pass' },
   'policy-tightened.yaml': { digest: 'cc02ae09e86fb448', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: '97e86722d5feff56', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: 'c4ec18de267aa10d', verdict: 'pass' },
   'sovereign-pod.yaml': { digest: '799fcee3aa9974a9', verdict: 'pass' },
 };
 
