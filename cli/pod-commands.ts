@@ -86,11 +86,30 @@ export function addPodCommands(program: Command): void {
   add('certificate <name>', 'whether it is gone everywhere, or who has not confirmed').action(
     (name: string, where: Where) => run('delete', where, name),
   );
+  addAgentCommands(add, run);
   addCarryingCommands(add, run);
 }
 
 type Add = (usage: string, description: string) => Command;
 type Run = (verb: string, where: Where, ...words: readonly unknown[]) => Promise<void>;
+
+/** Verbs by which pods are given to agents. */
+function addAgentCommands(add: Add, run: Run): void {
+  add(
+    'agent <file>',
+    'have an agent begun that is given your pods: JSON as for POST /v1/agents, steps with "pods": [NAME…]',
+  )
+    .option('--key <key>', 'the same key begins one agent, however often it is asked')
+    .action((file: string, options: Where & { key?: string }) => run('agent', options, file, options.key));
+  add('agents [agent]', 'those that act for you; or how one does, and what it was given').action(
+    (agent: string | undefined, where: Where) => run('agents', where, agent),
+  );
+  add('stop <agent>', 'no further step of it begins, and what is at work is not used')
+    .option('--revoke', 'because you do not consent any more')
+    .action((agent: string, options: Where & { revoke?: boolean }) =>
+      run('stop', options, agent, options.revoke === true),
+    );
+}
 
 /** Verbs by which pods leave and come. */
 function addCarryingCommands(add: Add, run: Run): void {

@@ -7,8 +7,10 @@ import { findRunningFederation, readGatewayUrls } from '../live/federation-file.
 import { openIdentity } from '../live/identity.ts';
 import { fieldsOf, JsonFault } from '../live/json-shape.ts';
 import { PodBook, type BookedPod } from '../live/pod-book.ts';
+import { PodAgents } from '../live/pod-agents.ts';
 import { PodOwner, PodRefused, type PodContents } from '../live/pod-owner.ts';
 import type { FormName } from '../live/portability/forms.ts';
+import { beginAgent, showAgents, stopAgent } from './pod-agents.ts';
 import {
   carryArchive,
   exportArchive,
@@ -53,7 +55,8 @@ export async function runPodVerb(
   try {
     const gateways = ALONE.includes(verb) ? [] : gatewaysAt(where.at);
     const owner = new PodOwner(openIdentity(where.owner), gateways);
-    const desk = new PodDesk(owner, new PodBook(where.owner, owner));
+    const agents = new PodAgents(owner, gateways);
+    const desk = new PodDesk(owner, new PodBook(where.owner, owner), agents);
     const act = desk[verb as keyof PodDesk] as (...words: readonly unknown[]) => Promise<number> | number;
     return await act.call(desk, ...words);
   } catch (error) {
@@ -85,10 +88,12 @@ function gatewaysAt(at: string | undefined): string[] {
 class PodDesk {
   private readonly owner: PodOwner;
   private readonly book: PodBook;
+  private readonly agentsOfOwner: PodAgents;
 
-  constructor(owner: PodOwner, book: PodBook) {
+  constructor(owner: PodOwner, book: PodBook, agents: PodAgents) {
     this.owner = owner;
     this.book = book;
+    this.agentsOfOwner = agents;
   }
 
   key(): number {
@@ -232,6 +237,18 @@ class PodDesk {
     await this.owner.withdraw(this.book.find(name).number);
     console.log(`nobody else may read ${name} any more: in force at every pod host`);
     return 0;
+  }
+
+  agent(file: string, key: string | undefined): Promise<number> {
+    return beginAgent(this.agentsOfOwner, this.book, file, key);
+  }
+
+  agents(agent: string | undefined): Promise<number> {
+    return showAgents(this.agentsOfOwner, this.book, agent);
+  }
+
+  stop(agent: string, isRevoked: boolean): Promise<number> {
+    return stopAgent(this.agentsOfOwner, agent, isRevoked);
   }
 
   /** Asked again it is the question how far it has come. */

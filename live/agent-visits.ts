@@ -105,7 +105,7 @@ export class AgentVisits {
     const { book, hasSealed } = said.body as PodConsented;
     const shut = this.findShutLock(person, pod, book);
     if (shut !== null) return refuse(CONSENT_REQUIRED, shut);
-    const why = 'the data are sealed, and nodes that run models open nothing';
+    const why = 'the data are sealed, and what an agent makes of them lies open on a disk';
     return hasSealed ? refuse(NO_ELIGIBLE_NODE, why) : null;
   }
 

@@ -142,7 +142,8 @@ export class GatewayCalls {
   private async meet(url: string, withinMs: number): Promise<Gateway> {
     const met = this.known.get(url);
     if (met !== undefined) return met;
-    const response = await reach(url, `${url}/v1/node`, Math.ceil(withinMs), {});
+    // Whoever is not even met has been asked for nothing.
+    const response = await reach(url, `${url}/v1/node`, Math.ceil(withinMs), {}, true);
     const fields = fieldsOf(await response.json(), url);
     const manifest = fieldsOf(fields['manifest'], `${url}: manifest`);
     const gateway = {
@@ -166,7 +167,13 @@ function worse(last: PodRefused, next: PodRefused): PodRefused {
     : last;
 }
 
-async function reach(url: string, target: string, withinMs: number, init: RequestInit): Promise<Response> {
+async function reach(
+  url: string,
+  target: string,
+  withinMs: number,
+  init: RequestInit,
+  definite = false,
+): Promise<Response> {
   try {
     return await fetch(target, { ...init, signal: AbortSignal.timeout(withinMs) });
   } catch (error) {
@@ -175,7 +182,7 @@ async function reach(url: string, target: string, withinMs: number, init: Reques
     throw new PodRefused({
       code: 'UNREACHABLE',
       // It may have been heard, and the answer lost.
-      definite: false,
+      definite,
       retryable: true,
       retryAfterMs: 0,
       detail: `no answer from ${url}: ${why}`,

@@ -40,17 +40,25 @@ export interface AgentBegun extends AgentTold {
   readonly consent: string | null;
 }
 
+export interface AgentList {
+  readonly agents: readonly AgentTold[];
+  /** Hosts and gateways that have not answered: they may know more. */
+  readonly silent: readonly string[];
+}
+
 const PATIENCE_MS = 25_000;
 const LOOK_MS = 10_000;
 
 export class PodAgents {
   private readonly owner: PodOwner;
-  private readonly calls: GatewayCalls;
+  private readonly all: GatewayCalls;
+  private readonly gateways: readonly { readonly url: string; readonly calls: GatewayCalls }[];
 
-  /** @param gateway its URL: an agent is asked for at one, since another would begin it a second time */
-  constructor(owner: PodOwner, gateway: string) {
+  /** @param gateways URLs of gateways, in the order in which they are asked: each knows the agents of its own cluster */
+  constructor(owner: PodOwner, gateways: readonly string[]) {
     this.owner = owner;
-    this.calls = new GatewayCalls(owner.identity, [gateway]);
+    this.all = new GatewayCalls(owner.identity, gateways);
+    this.gateways = gateways.map((url) => ({ url, calls: new GatewayCalls(owner.identity, [url]) }));
   }
 
   /**
@@ -65,49 +73,81 @@ export class PodAgents {
   /** What is signed of an order, and the texts that go with it. */
   async sign(order: unknown): Promise<{ readonly plan: Plan; readonly texts: readonly string[] }> {
     const { ids, identity, peer } = this.owner;
-    const { region } = await this.calls.first(LOOK_MS);
+    const { region } = await this.all.first(LOOK_MS);
     const asked = readAgentRequest(order, region);
     if ('detail' in asked) throw PodRefused.definitely(asked.code, asked.detail);
     return { plan: signPlan(ids, identity, peer, asked), texts: textsOf(asked) };
   }
 
-  /** Has a gateway begin what was signed. */
+  /** Has a gateway begin what was signed. What one may have begun no other is asked for: it would be begun twice. */
   async send(
     { plan, texts }: { readonly plan: Plan; readonly texts: readonly string[] },
     key: string = randomUUID(),
   ): Promise<AgentBegun> {
     const body = Buffer.from(JSON.stringify({ plan: this.owner.toJson(planShape, plan), texts }));
-    const waitMs = PATIENCE_MS;
-    const told = await this.ask({
-      method: 'POST',
-      path: '/v1/agents',
-      body,
-      key,
-      waitMs,
-      patienceMs: waitMs,
-    });
+    const call = { method: 'POST', path: '/v1/agents', body, key } as const;
+    const told = await this.askUntil(
+      { ...call, waitMs: PATIENCE_MS, patienceMs: PATIENCE_MS },
+      ({ definite, retryable }) => definite && retryable,
+    );
     const terms = plan.permissions[0]?.permission.proposal.terms;
     const consent = terms === undefined ? null : proposedHash(this.owner.ids, terms);
     return { ...(told as AgentTold), consent };
   }
 
-  async list(): Promise<readonly AgentTold[]> {
-    const { agents } = (await this.ask({ method: 'GET', path: '/v1/agents' })) as { agents: AgentTold[] };
-    return agents;
+  /** All that act for the owner in the clusters of these gateways, and who has not answered. */
+  async list(): Promise<AgentList> {
+    const agents = new Map<string, AgentTold>();
+    const silent = new Set<string>();
+    for (const { url, calls } of this.gateways) {
+      try {
+        const call = { method: 'GET', path: '/v1/agents', patienceMs: LOOK_MS } as const;
+        await calls.first(LOOK_MS);
+        const told = readJson(await calls.ask(call)) as { agents: AgentTold[]; silent: string[] };
+        for (const one of told.agents) agents.set(one.agent, one);
+        for (const host of told.silent) silent.add(host);
+      } catch (error) {
+        if (!(error instanceof PodRefused)) throw error;
+        silent.add(url);
+      }
+    }
+    return { agents: [...agents.values()], silent: [...silent] };
   }
 
   look(agent: string): Promise<AgentLook> {
-    return this.ask({ method: 'GET', path: `/v1/agents/${agent}` }) as Promise<AgentLook>;
+    return this.askOfOne('GET', `/v1/agents/${agent}`) as Promise<AgentLook>;
   }
 
   /** No further step of it begins, and what is at work is not used; `isRevoked`: because the owner does not consent any more. */
   stop(agent: string, isRevoked = false): Promise<AgentTold> {
     const path = `/v1/agents/${agent}?revoke=${isRevoked}`;
-    return this.ask({ method: 'DELETE', path, key: randomUUID() }) as Promise<AgentTold>;
+    return this.askOfOne('DELETE', path) as Promise<AgentTold>;
   }
 
-  private async ask(call: Omit<Call, 'patienceMs'> & { readonly patienceMs?: number }): Promise<unknown> {
-    const answer = await this.calls.ask({ patienceMs: LOOK_MS, ...call });
-    return JSON.parse(Buffer.from(answer).toString('utf8')) as unknown;
+  /** Of an agent of one cluster the gateways of others know nothing. */
+  private askOfOne(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+    const key = method === 'GET' ? {} : { key: randomUUID() };
+    const isElsewhere = ({ code }: PodRefused): boolean => code === 'NOT_FOUND' || code === 'UNREACHABLE';
+    return this.askUntil({ method, path, patienceMs: LOOK_MS, ...key }, isElsewhere);
   }
+
+  /** Asks one gateway after the other while what is refused is to be asked of the next, too. */
+  private async askUntil(call: Call, isForNext: (refused: PodRefused) => boolean): Promise<unknown> {
+    let first: PodRefused | null = null;
+    for (const { calls } of this.gateways) {
+      try {
+        // Who cannot be met is passed over at once.
+        await calls.first(LOOK_MS);
+        return readJson(await calls.ask(call));
+      } catch (error) {
+        if (!(error instanceof PodRefused) || !isForNext(error)) throw error;
+        first ??= error;
+      }
+    }
+    throw first ?? PodRefused.definitely('NO_GATEWAY', 'no gateway was named');
+  }
+}
+
+function readJson(answer: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(answer).toString('utf8')) as unknown;
 }

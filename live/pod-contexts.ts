@@ -35,7 +35,7 @@ export class PodContexts {
   /** A model has been given it. Others that begin in the same step of the node have theirs before it is forgotten. */
   used(hash: string): void {
     setImmediate(() => {
-      if (this.came.has(hash) && !this.isAwaited(hash)) this.forget(hash);
+      if (!this.isAwaited(hash)) this.forget(hash);
     });
   }
 
@@ -45,9 +45,11 @@ export class PodContexts {
   }
 
   private sweep(): void {
-    const beforeMs = performance.now() - TAKEN_UP_MS;
-    for (const [hash, cameMs] of [...this.came])
-      if (cameMs < beforeMs && !this.isAwaited(hash)) this.forget(hash);
+    const nowMs = performance.now();
+    const beforeMs = nowMs - TAKEN_UP_MS;
+    // What came sealed waits here as it was opened.
+    for (const hash of this.awaited()) this.came.set(hash, nowMs);
+    for (const [hash, cameMs] of [...this.came]) if (cameMs < beforeMs) this.forget(hash);
     if (this.came.size === 0) this.close();
   }
 
@@ -57,10 +59,14 @@ export class PodContexts {
   }
 
   private isAwaited(hash: string): boolean {
-    const { compute } = this.node;
-    return (compute?.jobs ?? []).some(
-      ({ isStarted, fetches }) =>
-        !isStarted && fetches.some(({ contents }) => contents.some((content) => content.hash === hash)),
+    return this.awaited().includes(hash);
+  }
+
+  /** What jobs wait with that have not begun. */
+  private awaited(): string[] {
+    const waiting = (this.node.compute?.jobs ?? []).filter(({ isStarted }) => !isStarted);
+    return waiting.flatMap(({ fetches }) =>
+      fetches.flatMap(({ contents }) => contents.map(({ hash }) => hash)),
     );
   }
 }

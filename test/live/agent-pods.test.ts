@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { runPodVerb } from '../../cli/pod.ts';
 import type { DataLocationPolicy } from '../../core/policy/location-policy.ts';
 import { locksOf } from '../../core/roles/agents/agent-proposal.ts';
 import type { Receipt } from '../../core/roles/pods/pod-records.ts';
@@ -76,7 +77,7 @@ describe('agents over HTTP that are given pods of whom they act for', function (
     const { url } = nodeOf('france/front');
     await askUntil(url, { model: 'near', text: 'Is it there?' }, ({ status }) => status === 200);
     ann = ownerCalled('ann');
-    agents = new PodAgents(ann, url);
+    agents = new PodAgents(ann, [url]);
     for (const number of [DIARY, LETTERS])
       await ann.write(ann.signPolicy(number, 1, 'eu/fr', OPEN), textOf(number));
   });
@@ -117,7 +118,7 @@ describe('agents over HTTP that are given pods of whom they act for', function (
 
   /** Looks at an agent until it is as hoped for, or the time is over. Its host may be away for a while. */
   async function lookWhen(agent: string, isHopedFor: (look: AgentLook) => boolean): Promise<AgentLook> {
-    const endMs = performance.now() + 25_000;
+    const endMs = performance.now() + 40_000;
     for (;;) {
       try {
         const look = await agents.look(agent);
@@ -189,7 +190,8 @@ describe('agents over HTTP that are given pods of whom they act for', function (
         expect(purpose).to.equal(PROPOSAL);
       }
     }
-    expect((await agents.list()).map(({ agent }) => agent)).to.deep.equal([begun.agent]);
+    const { agents: all, silent } = await agents.list();
+    expect([all.map(({ agent }) => agent), silent]).to.deep.equal([[begun.agent], []]);
     expectNothingLeft(2);
   });
 
@@ -206,7 +208,7 @@ describe('agents over HTTP that are given pods of whom they act for', function (
       textOf(SEALED),
     );
     const ben = ownerCalled('ben');
-    const bens = new PodAgents(ben, url);
+    const bens = new PodAgents(ben, [url]);
     const { plan, texts } = await agents.sign(orderOf([DIARY]));
     const [given] = plan.permissions;
     const unread = { ...given!, permission: { ...given!.permission, understood: null } };
@@ -239,9 +241,10 @@ describe('agents over HTTP that are given pods of whom they act for', function (
       expect([refused.code, refused.definite], detail.source).to.deep.equal([code, true]);
       expect(refused.message).to.match(detail);
     }
-    expect(await bens.list()).to.deep.equal([]);
-    expect(await agents.list()).to.have.length(1);
-    expect((await refusalOf(bens.look((await agents.list())[0]!.agent))).code).to.equal('NOT_FOUND');
+    expect((await bens.list()).agents).to.deep.equal([]);
+    const { agents: all } = await agents.list();
+    expect(all).to.have.length(1);
+    expect((await refusalOf(bens.look(all[0]!.agent))).code).to.equal('NOT_FOUND');
   });
 
   it('R5.3-2: under one Idempotency-Key one agent is begun, and nothing else', async () => {
@@ -252,6 +255,48 @@ describe('agents over HTTP that are given pods of whom they act for', function (
     expect((await agents.send(signed, 'once')).agent).to.equal(both[0].agent);
     expect((await refusalOf(agents.begin(orderOf([LETTERS]), 'once'))).code).to.equal('KEY_REUSED');
     expect(await receiptsOf(both[0])).to.have.length(1);
+    expectNothingLeft(1);
+  });
+
+  it('at a terminal: an order with names of pods, how it does, what it was given, and its stop', async () => {
+    const owner = join(folder, 'people', 'ann');
+    const type = async (verb: string, ...words: unknown[]): Promise<[number, string[]]> => {
+      const said: string[] = [];
+      const { log, error } = console;
+      console.log = console.error = (line: string) => void said.push(line);
+      try {
+        return [await runPodVerb(verb, { at: nodeOf('france/front').url, owner }, words), said];
+      } finally {
+        Object.assign(console, { log, error });
+      }
+    };
+    const file = (name: string, text: string | object): string => {
+      const path = join(folder, name);
+      writeFileSync(path, typeof text === 'string' ? text : JSON.stringify(text));
+      return path;
+    };
+    expect((await type('create', 'notes', { home: 'eu/fr' }))[0]).to.equal(0);
+    expect((await type('write', 'notes', file('notes.txt', diary)))[0]).to.equal(0);
+    const order = orderOf([]);
+    const named = { ...order, steps: [{ ...order['steps'][0], pods: ['notes'] }] };
+    const [begun, [first, second]] = await type('agent', file('order.json', named), undefined);
+    expect(begun, first).to.equal(0);
+    expect(first).to.match(/^\d+-\d+ {2}begun, 0 of 1 steps, at france\/worker$/);
+    expect(second).to.match(/^given your pods under [0-9a-f]{64}$/);
+    const agent = first!.split(' ')[0]!;
+    await lookWhen(agent, ({ state }) => state === 'done');
+    const [, shown] = await type('agents', agent);
+    expect(shown.slice(0, 2)).to.deep.equal([
+      `${agent}  done, 1 of 1 steps, at ${WORKER}`,
+      `  step 1 was given notes under ${second!.split(' ').at(-1)}`,
+    ]);
+    expect(shown[2]).to.match(/^\{"model":"near","embedding":/);
+    expect((await type('agents', undefined))[1]).to.include(shown[0]);
+    expect(await type('stop', agent, true)).to.deep.equal([0, [shown[0]]]);
+    const wrong = { ...named, steps: [{ ...named.steps[0], pods: ['letters'] }] };
+    const [code, [why]] = await type('agent', file('wrong.json', wrong), undefined);
+    expect([code, why]).to.deep.equal([1, 'UNKNOWN_POD: no pod is called letters; there are notes']);
+    expect((await type('agent', file('text.json', 'Read it.'), undefined))[0]).to.equal(64);
     expectNothingLeft(1);
   });
 
@@ -290,25 +335,42 @@ describe('agents over HTTP that are given pods of whom they act for', function (
     expectNothingLeft(ended.step);
   });
 
-  for (const [what, leave, comeBack] of [
-    ['paused', (): unknown => signal('SIGSTOP'), (): unknown => signal('SIGCONT')],
-    ['killed', (): unknown => federation.kill(WORKER), (): unknown => federation.restart(WORKER)],
-  ] as const) {
-    it(`R6.2-4: withdrawn while the host of the agent is ${what}: it is in force without it, and the host learns the reason`, async () => {
-      const begun = await atWork();
-      await leave();
-      await ann.withdraw(DIARY, begun.consent!);
-      const receipts = await receiptsOf(begun);
-      await comeBack();
-      const ended = await lookWhen(begun.agent, ({ state }) => state !== 'begun');
-      expect(ended).to.include({ state: 'revoked', code: 'CONSENT_REQUIRED', detail: WITHDRAWN });
-      // What a paused host has begun it ends; what a crash has cut short is not begun again.
-      expect(ended.step).to.equal(receipts.length - (what === 'paused' ? 0 : 1));
-      expect([ended.results.length, ended.used.length]).to.deep.equal([ended.step, ended.step]);
-      expect(await receiptsOf(begun)).to.deep.equal(receipts);
-      expectNothingLeft(ended.step);
-    });
+  /** The owner withdraws while the host of an agent is away. @param isTaken whether the step that was at work comes to its end */
+  async function withdrawWithout(
+    leave: () => unknown,
+    comeBack: () => unknown,
+    isTaken: boolean,
+  ): Promise<void> {
+    const begun = await atWork();
+    await leave();
+    await ann.withdraw(DIARY, begun.consent!);
+    const receipts = await receiptsOf(begun);
+    await comeBack();
+    const ended = await lookWhen(begun.agent, ({ state }) => state !== 'begun');
+    expect(ended).to.include({ state: 'revoked', code: 'CONSENT_REQUIRED', detail: WITHDRAWN });
+    expect(ended.step).to.equal(receipts.length - (isTaken ? 0 : 1));
+    expect([ended.results.length, ended.used.length]).to.deep.equal([ended.step, ended.step]);
+    expect(await receiptsOf(begun)).to.deep.equal(receipts);
+    expectNothingLeft(ended.step);
   }
+
+  it('R6.2-4: withdrawn while the host of the agent is paused: it is in force without it, and the host learns the reason', async () => {
+    // What a paused host has begun it ends.
+    await withdrawWithout(
+      () => signal('SIGSTOP'),
+      () => signal('SIGCONT'),
+      true,
+    );
+  });
+
+  it('R6.2-4: withdrawn while the host of the agent is killed: it is in force without it, and the host learns the reason', async () => {
+    // What a crash has cut short is not begun again.
+    await withdrawWithout(
+      () => federation.kill(WORKER),
+      () => federation.restart(WORKER),
+      false,
+    );
+  });
 
   function signal(name: NodeJS.Signals): void {
     process.kill(nodeOf(WORKER).pid, name);
