@@ -4,17 +4,25 @@ import { Envelope } from '../core/machine/envelope.ts';
 import { POD_CONSENT, POD_CONSENTED, REFUSED, type Refused } from '../core/machine/kinds.ts';
 import {
   EMPTY_BOOK,
+  EXPLICIT,
   FIRST_LOCK,
   SECOND_LOCK,
   type ConsentBook,
   type Matter,
   type Permission,
 } from '../core/policy/consent-documents.ts';
-import { proposedHash } from '../core/policy/consent-hashes.ts';
+import { patternHash, proposedHash } from '../core/policy/consent-hashes.ts';
 import type { PodConsented } from '../core/roles/pods/pod-records.ts';
 import { NOT_READY, OK } from '../core/routing/outcomes.ts';
 import { WALL_EPOCH_US } from './clocks.ts';
 import { signProposal, signWithdrawal, signWord } from './consent-papers.ts';
+import {
+  allowBeforehand,
+  authorisationOf,
+  locksLeft,
+  permissionUnder,
+  wordUnder,
+} from './consent-patterns.ts';
 import type { ConsentAct, ConsentRequest, Dialogue, Fate, SaidOfRound } from './dialogue.ts';
 import type { Machine } from './machine.ts';
 import type { OwnedPod } from './owned-pod.ts';
@@ -70,12 +78,16 @@ export class Dialogues {
     const root = this.rootOf(pod, proposer, number);
     const ppm = (drawKeyed(root, FATE, 0) * 1_000_000) / 4294967296;
     const isChanging = drawKeyed(root, CHANGE, 0) * 1_000_000 < consent.withdrawnPpm * 4294967296;
+    const fate = fateOf(consent, ppm);
+    const isDelegated = fate === 'delegated' || fate === 'emergency';
     const dialogue: Dialogue = {
       index: this.all.length,
       pod,
       proposer,
       wanted: { ...wanted, number, purpose: 'care' },
-      fate: fateOf(consent, ppm),
+      fate,
+      delegate: isDelegated ? this.world.podOwners.delegateOf(pod, proposer) : pod.owner,
+      pattern: null,
       withdrawsAfterUs: isChanging
         ? Math.floor((drawKeyed(root, WHEN, 0) * consent.withinUs) / 4294967296)
         : Infinity,
@@ -89,6 +101,10 @@ export class Dialogues {
     this.all.push(dialogue);
     this.open++;
     this.propose(dialogue);
+    if (authorisationOf(dialogue) !== EXPLICIT) {
+      this.allow(dialogue);
+      return dialogue;
+    }
     const noticeUs = 1_000_000 + Math.floor((drawKeyed(root, NOTICE, 0) * NOTICE_US) / 4294967296);
     this.schedule(dialogue, OWNER_LOOKS, noticeUs);
     return dialogue;
@@ -101,7 +117,7 @@ export class Dialogues {
     }
     const dialogue = this.all[slot >> 3];
     const what = (slot >> 1) & 3;
-    if (what === OWNER_LOOKS) this.say(dialogue, 'look', dialogue.pod.owner, {});
+    if (what === OWNER_LOOKS) this.say(dialogue, 'look', dialogue.delegate, {});
     else if (what === PROPOSER_LOOKS) this.say(dialogue, 'ask', dialogue.proposer, {});
     else if (what === WITHDRAWS) this.withdraw(dialogue);
     else this.decideLater(dialogue);
@@ -126,6 +142,7 @@ export class Dialogues {
 
   private goOn(dialogue: Dialogue, act: ConsentAct, book: ConsentBook): void {
     if (act === 'propose') this.schedule(dialogue, PROPOSER_LOOKS, LOOK_US);
+    else if (act === 'allow' && locksLeft(dialogue).length > 0) this.schedule(dialogue, OWNER_LOOKS, LOOK_US);
     else if (act === 'ask') this.learn(dialogue, book);
     else if (act === 'look') this.answer(dialogue, book);
     else if (act === 'withdraw') dialogue.withdrawnUs = Math.min(dialogue.withdrawnUs, this.world.nowUs);
@@ -133,6 +150,7 @@ export class Dialogues {
 
   private goOnRefused(dialogue: Dialogue, act: ConsentAct): void {
     if (act === 'withdraw') this.schedule(dialogue, WITHDRAWS, LOOK_US);
+    else if (act === 'allow') this.schedule(dialogue, DECIDES, LOOK_US);
     else if (act === 'look' || act === 'answer') this.schedule(dialogue, OWNER_LOOKS, LOOK_US);
     else this.schedule(dialogue, PROPOSER_LOOKS, LOOK_US);
   }
@@ -143,7 +161,12 @@ export class Dialogues {
     const last = dialogue.rounds[dialogue.rounds.length - 1];
     const matter = matterOf(book, last);
     const { understood = null, decided = null } = matter ?? {};
-    if (matter !== undefined && understood?.said === 0 && decided?.said === 0) {
+    const permission =
+      matter === undefined || dialogue.pattern === null ? null : permissionUnder(dialogue, book, matter);
+    if (permission !== null) {
+      dialogue.permission = permission;
+      this.settle(dialogue, 'permitted');
+    } else if (matter !== undefined && understood?.said === 0 && decided?.said === 0) {
       const { proposal } = last;
       dialogue.permission = { proposal, pattern: null, understood, decided } as Permission;
       this.settle(dialogue, 'permitted');
@@ -186,9 +209,14 @@ export class Dialogues {
     const last = dialogue.rounds[dialogue.rounds.length - 1];
     const matter = matterOf(book, last);
     const isOver = dialogue.state === 'refused' || this.world.nowUs > dialogue.begunUs + PATIENCE_US;
-    if (matter === undefined || last.understood !== null) {
+    if (matter === undefined || last.understood !== null || last.decided !== null) {
       if (matter !== undefined && !isKnown(matter, last)) this.tell(dialogue, last);
       else if (!isOver && last.authorisedUs === Infinity) this.schedule(dialogue, OWNER_LOOKS, LOOK_US);
+      return;
+    }
+    if (dialogue.pattern !== null) {
+      for (const lock of locksLeft(dialogue)) this.sign(dialogue, last, lock, 0);
+      this.tell(dialogue, last);
       return;
     }
     const fate: Fate = dialogue.rounds.length === 1 ? dialogue.fate : 'execute';
@@ -201,34 +229,57 @@ export class Dialogues {
     else if (fate === 'clarify' || fate === 'modify') this.schedule(dialogue, OWNER_LOOKS, LOOK_US);
   }
 
+  /** The owner signs beforehand what the proposal is to fit, and says so until it is in force. */
+  private allow(dialogue: Dialogue): void {
+    const isOver = dialogue.state !== 'open' || this.world.nowUs > dialogue.begunUs + PATIENCE_US;
+    if (dialogue.pattern !== null && isOver) return;
+    if (dialogue.pattern === null) {
+      const { nowUs } = this.world;
+      const [first] = dialogue.rounds;
+      const left = locksLeft(dialogue);
+      dialogue.pattern = allowBeforehand(this.world, dialogue);
+      if (!left.includes(FIRST_LOCK)) first.understoodUs = nowUs;
+      if (!left.includes(SECOND_LOCK)) this.noteAuthorised(dialogue, first);
+    }
+    this.say(dialogue, 'allow', dialogue.pod.owner, { patterns: [dialogue.pattern] });
+  }
+
   private decideLater(dialogue: Dialogue): void {
+    if (dialogue.pattern !== null) {
+      this.allow(dialogue);
+      return;
+    }
     const last = dialogue.rounds[dialogue.rounds.length - 1];
     this.sign(dialogue, last, SECOND_LOCK, 0);
     this.tell(dialogue, last);
   }
 
-  /** The owner signs something at a lock. From now on it is said, whoever hears of it when. */
+  /** The owner signs something at a lock, or who does so in the owner's place. From now on it is said, whoever hears of it when. */
   private sign(dialogue: Dialogue, round: SaidOfRound, lock: 1 | 2, said: number): void {
     const { identities, nowUs } = this.world;
     const { owner, id } = dialogue.pod;
     const version = ((lock === FIRST_LOCK ? round.understood : round.decided)?.version ?? 0) + 1;
     const detail = said === 0 ? '' : 'the owner has a wish';
-    const changes = { version, said, detail, wallUs: WALL_EPOCH_US + nowUs };
-    const word = signWord(identities, lock, id, round.proposal, owner, changes);
+    const plain = { by: owner, wallUs: WALL_EPOCH_US + nowUs };
+    const { by, ...rest } = dialogue.pattern === null ? plain : wordUnder(this.world, dialogue);
+    const word = signWord(identities, lock, id, round.proposal, by, { version, said, detail, ...rest });
     if (lock === FIRST_LOCK) {
       round.understood = word;
       if (said === 0) round.understoodUs = nowUs;
       return;
     }
     round.decided = word;
-    if (said !== 0) return;
-    round.authorisedUs = nowUs;
+    if (said === 0) this.noteAuthorised(dialogue, round);
+  }
+
+  private noteAuthorised(dialogue: Dialogue, round: SaidOfRound): void {
+    round.authorisedUs = this.world.nowUs;
     if (dialogue.withdrawsAfterUs < Infinity)
       this.schedule(dialogue, WITHDRAWS, 1_000_000 + dialogue.withdrawsAfterUs);
   }
 
   private tell(dialogue: Dialogue, { proposal, understood, decided }: SaidOfRound): void {
-    this.say(dialogue, 'answer', dialogue.pod.owner, { matters: [{ proposal, understood, decided }] });
+    this.say(dialogue, 'answer', dialogue.delegate, { matters: [{ proposal, understood, decided }] });
   }
 
   private withdraw(dialogue: Dialogue): void {
@@ -236,11 +287,14 @@ export class Dialogues {
     const { identities, nowUs } = this.world;
     const { pod, rounds } = dialogue;
     dialogue.withdrawAskedUs = Math.min(dialogue.withdrawAskedUs, nowUs);
-    const targets = rounds.filter(({ authorisedUs }) => authorisedUs < Infinity);
-    const withdrawals = targets.map(({ proposal }) => {
-      const hash = proposedHash(identities, proposal.terms);
-      return signWithdrawal(identities, pod.owner, pod.id, hash, WALL_EPOCH_US + nowUs);
-    });
+    const authorised = rounds.filter(({ authorisedUs }) => authorisedUs < Infinity);
+    const targets =
+      dialogue.pattern === null
+        ? authorised.map(({ proposal }) => proposedHash(identities, proposal.terms))
+        : [patternHash(identities, dialogue.pattern.terms)];
+    const withdrawals = targets.map((hash) =>
+      signWithdrawal(identities, pod.owner, pod.id, hash, WALL_EPOCH_US + nowUs),
+    );
     this.say(dialogue, 'withdraw', pod.owner, { withdrawals });
   }
 
@@ -318,12 +372,26 @@ export class Dialogues {
   }
 }
 
-function fateOf({ clarifiedPpm, rejectedPpm, modifiedPpm, deferredPpm }: ResolvedConsent, ppm: number): Fate {
+function fateOf(
+  {
+    clarifiedPpm,
+    rejectedPpm,
+    modifiedPpm,
+    deferredPpm,
+    standingPpm,
+    delegatedPpm,
+    emergencyPpm,
+  }: ResolvedConsent,
+  ppm: number,
+): Fate {
   const shares: readonly (readonly [Fate, number])[] = [
     ['clarify', clarifiedPpm],
     ['reject', rejectedPpm],
     ['modify', modifiedPpm],
     ['defer', deferredPpm],
+    ['standing', standingPpm],
+    ['delegated', delegatedPpm],
+    ['emergency', emergencyPpm],
   ];
   let upTo = 0;
   for (const [fate, share] of shares) if (ppm < (upTo += share)) return fate;
@@ -346,12 +414,15 @@ const FATES: Readonly<Record<Fate, string>> = {
   reject: 'consent-rejected',
   modify: 'consent-modified',
   defer: 'consent-deferred',
+  standing: 'consent-standing',
+  delegated: 'consent-delegated',
+  emergency: 'consent-emergency',
 };
 
 /** What was seen of dialogues, one by one: what owners have said, and what was used on that ground. */
 export function witnessesOfConsent({ dialogues, podOwners, owners }: World): string[] {
   const seen = dialogues.all.flatMap(({ fate, rounds, withdrawnUs }) => {
-    const isSaid = rounds[0].understood !== null;
+    const isSaid = rounds[0].understood !== null || rounds[0].authorisedUs < Infinity;
     return [
       isSaid ? FATES[fate] : '',
       rounds.some(({ authorisedUs }) => authorisedUs < Infinity) ? 'consent-given' : '',

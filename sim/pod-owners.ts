@@ -51,6 +51,9 @@ const AGREEABLE: ResolvedConsent = {
   rejectedPpm: 0,
   modifiedPpm: 0,
   deferredPpm: 0,
+  standingPpm: 0,
+  delegatedPpm: 0,
+  emergencyPpm: 0,
   withdrawnPpm: 0,
   withinUs: 0,
 };
@@ -130,6 +133,14 @@ export class PodOwners {
   /** How the owner of a pod takes it when others ask for its use. */
   consentOf({ group }: OwnedPod): ResolvedConsent {
     return this.groups[group].pods.consent ?? AGREEABLE;
+  }
+
+  /** To whom an owner leaves it what others may use a pod for: one of the others who have pods there, and not the one who asks. */
+  delegateOf({ owner, group }: OwnedPod, proposer: Peer): Peer {
+    const { owners } = this.groups[group];
+    const at = owners.indexOf(owner);
+    const others = [...owners.slice(at + 1), ...owners.slice(0, at)];
+    return others.findLast((one) => one !== proposer) ?? owner;
   }
 
   /** The pod of an id; undefined if it is nobody's. */

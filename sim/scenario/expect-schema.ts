@@ -22,6 +22,7 @@ const [, ...FAILURES] = ERROR_CODES;
 /** Of the dialogues between owners of pods and those who ask for their use: see `witnessesOfConsent`. */
 const CONSENT_WITNESSES = [
   ...['given', 'clarified', 'modified', 'deferred', 'rejected', 'withdrawn'].map((what) => `consent-${what}`),
+  ...['standing', 'delegated', 'emergency'].map((how) => `consent-${how}`),
   ...['pod-used', 'pod-used-by-agent'],
 ];
 export const WITNESSES: readonly string[] = [

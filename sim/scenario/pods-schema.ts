@@ -29,6 +29,9 @@ const consentSchema = mapField('How owners take it when others ask for the use o
   rejected: chanceField('They reject it. Default 0%.').optional(),
   modified: chanceField('They want it changed. Default 0%.').optional(),
   deferred: chanceField('They decide some seconds later. Default 0%.').optional(),
+  standing: chanceField('They have allowed it beforehand, once and for all. Default 0%.').optional(),
+  delegated: chanceField('They have left it to somebody else, who authorises it. Default 0%.').optional(),
+  emergency: chanceField('So, but for an emergency, for an hour at most. Default 0%.').optional(),
   withdrawn: chanceField('How much of what they authorised they withdraw. Default 0%.').optional(),
   within: durationField('Who withdraws does so within so long. Default 20s.').optional(),
 });

@@ -30,13 +30,7 @@ export function resolvePods({ place, value }: Item<Pods>, town: Town): ResolvedP
   const { reads = READS_PPM, deletes = 0, changes = 0, visits = 0, intrusions = 0 } = value;
   if (reads + deletes + changes + visits + intrusions > 1_000_000)
     problems.add(place, 'what they do besides writing is more than 100% together', 'at most 100% together');
-  const { clarified = 0, rejected = 0, modified = 0, deferred = 0 } = value.consent ?? {};
-  if (clarified + rejected + modified + deferred > 1_000_000)
-    problems.add(
-      place.at('consent'),
-      'what owners say at first is more than 100% together',
-      'at most 100% together',
-    );
+  checkConsent({ place, value }, town);
   const policies = [value.policy ?? {}, ...(value.policies ?? [])].map(policyOf);
   return names.map((cluster) => {
     const homeRegion = value.home ?? clusters.get(cluster)?.value?.region ?? '';
@@ -68,11 +62,37 @@ export function resolvePods({ place, value }: Item<Pods>, town: Town): ResolvedP
   });
 }
 
+/** What is left to somebody else takes a third person, besides the owner and whoever asks. */
+const LEAST_PEOPLE = 3;
+
+function checkConsent(
+  { place, value }: { readonly place: Item<Pods>['place']; readonly value: Pods },
+  { problems }: Town,
+): void {
+  const { clarified = 0, rejected = 0, modified = 0, deferred = 0 } = value.consent ?? {};
+  const { standing = 0, delegated = 0, emergency = 0 } = value.consent ?? {};
+  if (clarified + rejected + modified + deferred + standing + delegated + emergency > 1_000_000)
+    problems.add(
+      place.at('consent'),
+      'what owners say at first, or have allowed beforehand, is more than 100% together',
+      'at most 100% together',
+    );
+  if (delegated + emergency > 0 && value.people < LEAST_PEOPLE)
+    problems.add(
+      place.at('people'),
+      `of ${value.people} people nobody is left to authorise in the place of an owner what another asks for`,
+      `at least ${LEAST_PEOPLE} where consent is delegated, or there are emergencies`,
+    );
+}
+
 function consentOf({
   clarified = 0,
   rejected = 0,
   modified = 0,
   deferred = 0,
+  standing = 0,
+  delegated = 0,
+  emergency = 0,
   withdrawn = 0,
   within = WITHIN_US,
 }: NonNullable<Pods['consent']>): ResolvedConsent {
@@ -81,6 +101,9 @@ function consentOf({
     rejectedPpm: rejected,
     modifiedPpm: modified,
     deferredPpm: deferred,
+    standingPpm: standing,
+    delegatedPpm: delegated,
+    emergencyPpm: emergency,
     withdrawnPpm: withdrawn,
     withinUs: within,
   };

@@ -25,12 +25,18 @@ export interface ResolvedPods {
   readonly consent?: ResolvedConsent;
 }
 
-/** What owners say to a proposal at first, ppm; the rest is authorised. What was authorised may be withdrawn. */
+/**
+ * What owners say to a proposal at first, ppm; or have allowed beforehand, by themselves, or as far as somebody else authorises it, always
+ * or in an emergency. The rest is authorised. What was authorised may be withdrawn.
+ */
 export interface ResolvedConsent {
   readonly clarifiedPpm: number;
   readonly rejectedPpm: number;
   readonly modifiedPpm: number;
   readonly deferredPpm: number;
+  readonly standingPpm: number;
+  readonly delegatedPpm: number;
+  readonly emergencyPpm: number;
   readonly withdrawnPpm: number;
   /** Who withdraws does so within so long. */
   readonly withinUs: number;

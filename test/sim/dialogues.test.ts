@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { POD_FOUND, POD_READ, REFUSED } from '../../core/machine/kinds.ts';
+import { DELEGATED, EMERGENCY, STANDING } from '../../core/policy/consent-documents.ts';
 import { AGENT_REVOKED } from '../../core/roles/agents/agent-plan.ts';
 import type { Receipt } from '../../core/roles/pods/pod-records.ts';
 import { CONSENT_REQUIRED, OK } from '../../core/routing/outcomes.ts';
@@ -57,6 +58,52 @@ describe('dialogues between owners of pods and those who ask for their use', () 
         expect(rounds[0].authorisedUs === Infinity).to.equal(fate !== 'deferredPpm');
       }
     });
+
+  for (const [share, witness, authorisation] of [
+    ['standingPpm', 'consent-standing', STANDING],
+    ['delegatedPpm', 'consent-delegated', DELEGATED],
+    ['emergencyPpm', 'consent-emergency', EMERGENCY],
+  ] as const)
+    it(`R6.2-4: ${witness}: what fits is used under the pattern, by the word of whom the owner has left it to`, () => {
+      const { world } = run({ [share]: ALWAYS });
+      const { dialogues, machines, podOwners } = world;
+      expect(witnessesOfConsent(world)).to.include.members([witness, 'pod-used', 'pod-used-by-agent']);
+      const permitted = dialogues.all.filter(({ state }) => state === 'permitted');
+      expect(permitted.length).to.be.above(8);
+      for (const { permission, pod, proposer } of permitted) {
+        const { pattern, understood, decided } = permission!;
+        expect(pattern!.terms).to.include({ authorisation, proposer, owner: pod.owner });
+        const by = [understood, decided].map((word) => word?.by ?? null);
+        const { delegate } = pattern!.terms;
+        const isOwn = authorisation === STANDING;
+        expect([pod.owner, proposer].includes(delegate)).to.equal(isOwn);
+        expect(by).to.deep.equal(
+          isOwn ? [null, null] : [authorisation === EMERGENCY ? delegate : null, delegate],
+        );
+      }
+      const receipts = machines.flatMap(({ platter }) =>
+        podOwners.pods.flatMap(({ id }) => platter.records.get(`pod/${id}`)?.pod?.copy.receipts ?? []),
+      );
+      expect(receipts.length).to.be.above(20);
+      for (const one of receipts) {
+        expect(one.authorisation).to.equal(authorisation);
+        expect(one.pattern).not.to.equal('');
+        // Of an emergency both locks are logged in full.
+        expect(one.permission === null).to.equal(authorisation !== EMERGENCY);
+      }
+    });
+
+  it('R6.2-4: a pattern that is withdrawn in mid-work ends what goes on under it', () => {
+    const shares = { standingPpm: 400_000, delegatedPpm: 300_000, emergencyPpm: 300_000 };
+    const { world } = run({ ...shares, withdrawnPpm: ALWAYS, withinUs: 3_000_000 });
+    const over = world.dialogues.all.filter(({ withdrawnUs }) => withdrawnUs < Infinity);
+    expect(new Set(over.map(({ fate }) => fate)).size).to.equal(3);
+    const ended = world.owners.agents.filter(({ code }) => code === CONSENT_REQUIRED);
+    expect(ended.some(({ state }) => state?.state === AGENT_REVOKED)).to.equal(true);
+    expect(
+      world.podOwners.requests.some(({ dialogue, code }) => dialogue !== null && code === CONSENT_REQUIRED),
+    ).to.equal(true);
+  });
 
   it('R6.2-4: what is rejected is used by nobody, and agents that need it do not begin', () => {
     const { world } = run({ rejectedPpm: ALWAYS });

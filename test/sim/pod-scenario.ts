@@ -64,6 +64,9 @@ export const AGREEABLE: ResolvedConsent = {
   rejectedPpm: 0,
   modifiedPpm: 0,
   deferredPpm: 0,
+  standingPpm: 0,
+  delegatedPpm: 0,
+  emergencyPpm: 0,
   withdrawnPpm: 0,
   withinUs: 0,
 };

@@ -364,6 +364,36 @@ describe('mistakes in a scenario', () => {
   }
 });
 
+describe('what owners of pods say to those who ask', () => {
+  const problemOf = (people: number, consent: string): string[] => {
+    const host = 'host: { types: [pod-host], podStorage: 1GB, trust: verified }';
+    const text = changed('  helper: {', `  ${host}\n  helper: {`).replace(
+      'front: 1, helper: 2',
+      'front: 1, host: 2',
+    );
+    const pods = `pods:\n  - { in: france, people: ${people}, rate: 1/s, until: 1min, consent: ${consent} }\n`;
+    return problemsOf(`${text}${pods}`).map(({ line, found, expected }) => `${line}: ${found}: ${expected}`);
+  };
+
+  it('is 100% together at most, what they have allowed beforehand among it', () => {
+    expect(problemOf(3, '{ rejected: 40%, standing: 20%, delegated: 20%, emergency: 20% }')).to.deep.equal(
+      [],
+    );
+    expect(problemOf(3, '{ rejected: 40%, standing: 20%, delegated: 20%, emergency: 21% }')).to.deep.equal([
+      '39: what owners say at first, or have allowed beforehand, is more than 100% together: at most 100% together',
+    ]);
+  });
+
+  it('is left to somebody else only where there is a third person', () => {
+    expect(problemOf(2, '{ standing: 20% }')).to.deep.equal([]);
+    for (const consent of ['{ delegated: 20% }', '{ emergency: 1% }'])
+      expect(problemOf(2, consent)).to.deep.equal([
+        '39: of 2 people nobody is left to authorise in the place of an owner what another asks for: ' +
+          'at least 3 where consent is delegated, or there are emergencies',
+      ]);
+  });
+});
+
 describe('files that are no scenario', () => {
   it('say what they are', () => {
     expect(told('')).to.deep.equal(['small.yaml:0:0: this file is empty']);
