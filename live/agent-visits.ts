@@ -7,6 +7,7 @@ import { podIdOf } from '../core/policy/pod-documents.ts';
 import { decideUse } from '../core/policy/use-of-pods.ts';
 import { planShape, type Plan } from '../core/roles/agents/agent-plan.ts';
 import { podsOfStep } from '../core/roles/agents/agent-proposal.ts';
+import { SEALED_FROM_AGENTS } from '../core/roles/pods/pod-exports.ts';
 import type { PodConsented } from '../core/roles/pods/pod-records.ts';
 import {
   CONSENT_REQUIRED,
@@ -105,8 +106,7 @@ export class AgentVisits {
     const { book, hasSealed } = said.body as PodConsented;
     const shut = this.findShutLock(person, pod, book);
     if (shut !== null) return refuse(CONSENT_REQUIRED, shut);
-    const why = 'the data are sealed, and what an agent makes of them lies open on a disk';
-    return hasSealed ? refuse(NO_ELIGIBLE_NODE, why) : null;
+    return hasSealed ? refuse(NO_ELIGIBLE_NODE, SEALED_FROM_AGENTS) : null;
   }
 
   private findShutLock(

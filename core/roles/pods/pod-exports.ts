@@ -11,6 +11,9 @@ export function isSealed(copy: PodCopy | null): boolean {
   return (copy?.versions ?? []).every(({ content }) => content.keyId !== 0);
 }
 
+/** Why no agent is given what is sealed (R4-6, R6.1-4): it keeps what its steps say, which may be what they were given. */
+export const SEALED_FROM_AGENTS = 'the data are sealed, and what an agent makes of them lies open on a disk';
+
 /** Whether something in it cannot be read without a key. */
 export function hasSealed({ versions }: PodCopy): boolean {
   return versions.some(({ content }) => content.keyId !== 0);

@@ -15,7 +15,7 @@ import {
   OVERLOADED,
 } from '../../routing/outcomes.ts';
 import { WALL_SKEW_BOUND_US } from '../../routing/want.ts';
-import { hasSealed } from './pod-exports.ts';
+import { hasSealed, SEALED_FROM_AGENTS } from './pod-exports.ts';
 import { fault, GONE, type Fault } from './pod-faults.ts';
 import { hasLease, leaseLeftUs } from './pod-lease.ts';
 import { isOver } from './pod-law.ts';
@@ -95,12 +95,7 @@ export function decideGiving(
     const lock = verdict.shut === FIRST_LOCK ? 'first' : 'second';
     return fault(CONSENT_REQUIRED, `the ${lock} lock is shut: ${verdict.reason}`);
   }
-  // An agent keeps what its steps say, which may be what they were given (R4-6, R6.1-4).
-  if (read.use === AGENT_USE && hasSealed(entry.copy))
-    return fault(
-      NO_ELIGIBLE_NODE,
-      'the data are sealed, and what an agent makes of them lies open on a disk',
-    );
+  if (read.use === AGENT_USE && hasSealed(entry.copy)) return fault(NO_ELIGIBLE_NODE, SEALED_FROM_AGENTS);
   if (!hasLease(node, pods, now))
     return fault(NOT_READY, 'this host cannot be sure of what the owner has said just now');
   const spent = isCounted ? null : findCountFault(node, pods, entry, entry.wanted, verdict.limits);
