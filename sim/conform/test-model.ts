@@ -37,7 +37,8 @@ export function publish(wire: Wire, version: number, region: string): TestVersio
     pages: pages.map((page) => hashOfPage(pure, page)),
     requiredMemoryBytes: MEMORY_BYTES,
     licence: 'Apache-2.0',
-    purpose: 'to see whether a node pulls, updates and rolls back; of no other use',
+    // What an earlier test has withdrawn stays so: no two tests have the same versions.
+    purpose: `to see whether a node pulls, updates and rolls back, at ${wire.wallUs()}; of no other use`,
     approvals: [],
     regions: [region],
     keptIn: [],

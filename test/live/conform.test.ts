@@ -94,6 +94,14 @@ interface Hands {
 
 const ALL: Hands = { operators: [join('operators', 'france', '1')], publisher: PUBLISHER_FOLDER };
 
+/** Whoever tests it a second time is to find what it found at first. */
+async function examineTwice(town: Town, hands: Hands): Promise<ConformanceReport> {
+  const first = await examineAt({ ...town, close: () => Promise.resolve() }, hands);
+  if (first.verdict === 'conforms') return await examineAt(town, hands);
+  await town.close();
+  return first;
+}
+
 async function examineAt({ target, folder, close }: Town, hands: Hands): Promise<ConformanceReport> {
   let wire: LiveWire | null = null;
   try {
@@ -115,8 +123,14 @@ describe('R9-1: five suites run against any node, live', function () {
   const exams = new Map<string, Promise<ConformanceReport>>();
 
   /** They wait for answers most of the time: so all are begun at once, and a test takes the report of its own. */
-  async function begin(name: string, hands: Hands, names: string[], create: Disguise | null): Promise<void> {
-    const exam = examineAt(await openTown(names, create), hands);
+  async function begin(
+    name: string,
+    hands: Hands,
+    names: string[],
+    create: Disguise | null,
+    put = examineAt,
+  ): Promise<void> {
+    const exam = put(await openTown(names, create), hands);
     // Whoever waits for it is told.
     exam.catch(() => undefined);
     exams.set(name, exam);
@@ -124,7 +138,7 @@ describe('R9-1: five suites run against any node, live', function () {
 
   before(async () => {
     for (const [, what, create] of VILLAINS) await begin(what, ALL, ['france/one'], create);
-    await begin('honest', ALL, ['france/one', 'france/other'], null);
+    await begin('honest', ALL, ['france/one', 'france/other'], null, examineTwice);
     await begin('no publisher', { ...ALL, publisher: null }, ['france/one'], null);
     await begin(
       'unknown publisher',
@@ -137,7 +151,7 @@ describe('R9-1: five suites run against any node, live', function () {
 
   after(() => Promise.allSettled(exams.values()));
 
-  it('R9-1: a node that plays all roles conforms where an operator and a publisher take part', async () => {
+  it('R9-1: a node that plays all roles conforms where an operator and a publisher take part, and does so again', async () => {
     const report = await exams.get('honest')!;
     expect(report.verdict, tellReport(report).join('\n')).to.equal('conforms');
   });
