@@ -25,7 +25,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
-  'consent-revoked.yaml': { digest: '572fd8f486e8fa00', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: 'cd61a2c66f9cddeb', verdict: 'pass' },
   'disk-trouble.yaml': { digest: '402d80c5616f9f8a', verdict: 'pass' },
   'pods-at-home.yaml': { digest: '277b10a24cce644e', verdict: 'pass' },
   'policy-tightened.yaml': { digest: 'cc02ae09e86fb448', verdict: 'pass' },
