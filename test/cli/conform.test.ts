@@ -27,13 +27,19 @@ describe('watershed conform', function () {
     return { code: status, out: stdout, err: stderr };
   }
 
+  /** As it was before it was broken into lines of 80 columns. */
+  function unwrapped(text: string): string {
+    return text.replaceAll(/\s+/g, ' ');
+  }
+
   it('tells people what was found and what was not tested, and exits with 2 where not all was', () => {
     const { code, out } = conform(SCENARIO, '--node', 'france/front-1', '--out', 'report.json');
     expect(code, out).to.equal(2);
     expect(out).to.include('✓ Can discover and join its cluster: passed');
     expect(out).to.include('not tested, because it is no compute node');
     expect(out).to.include('not fully tested: nothing failed');
-    expect(out).to.match(/signed by [0-9a-f]{64}, whose key is in runs\/tester\/key\.pem/);
+    expect(unwrapped(out)).to.match(/signed by [0-9a-f]{64}, whose key is in runs\/tester\/key\.pem/);
+    expect(out.split('\n').filter((line) => line.length > 80)).to.deep.equal([]);
     const verified = conform('--verify', 'report.json');
     expect(verified.code, verified.err).to.equal(0);
     expect(verified.out).to.include('france/front-1 was not fully tested');
@@ -59,7 +65,7 @@ describe('watershed conform', function () {
       64,
       'absent.yaml: there is no such file, and an address has a port, as 127.0.0.1:9000\n',
     ]);
-    expect(conform(SCENARIO, '--node', 'france/frnt-1').err).to.include(
+    expect(unwrapped(conform(SCENARIO, '--node', 'france/frnt-1').err)).to.include(
       'has no node france/frnt-1; france/front-1?',
     );
     expect(conform('127.0.0.1:9').err).to.include('nobody listens at 127.0.0.1:9');
