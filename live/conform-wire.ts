@@ -42,13 +42,13 @@ export interface LiveWire extends Wire {
 /** @throws ConformError if nobody proves to listen there, or a port cannot be had */
 export async function openLiveWire(target: ConformTarget): Promise<LiveWire> {
   const { address, host } = target;
+  // A folder without a key is told before anybody is asked.
+  const operatorKeys = target.operators.map(readIdentity);
+  const publisher = target.publisher === null ? null : readIdentity(target.publisher);
   const ids = new LiveIds([]);
   const found = await dial(address, null, ids);
   if (found.url === null) throw new ConformError(found.detail);
   const { id, url } = found;
-  // A folder without a key is told before anything is opened that would have to be closed.
-  const operatorKeys = target.operators.map(readIdentity);
-  const publisher = target.publisher === null ? null : readIdentity(target.publisher);
   const folder = mkdtempSync(join(tmpdir(), 'watershed-tester-'));
   const contents = new Contents();
   const open = async (identity: Identity, listensAt: string | null): Promise<LiveMouth> => {

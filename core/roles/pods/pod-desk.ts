@@ -425,7 +425,7 @@ export function onPodDeskAlarm(node: Node, desk: PodDesk, now: Now, out: Outbox)
     const detail = isDoubtful || due.asked !== NOBODY ? 'no answer in time' : due.detail;
     finish(node, desk, due, out, kinds.REFUSED, { code, retryAfterUs: 0, detail, struck: [] });
   }
-  if (now.monoUs >= desk.nextRenewUs) renew(node, desk, now, out);
+  if (now.monoUs >= nextPodDeskUs(desk)) renew(node, desk, now, out);
 }
 
 /** Whether a host has it, and may have done what is asked. */
