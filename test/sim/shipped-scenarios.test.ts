@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'agents-at-work.yaml': { digest: '6d94ba2feb42a679', verdict: 'pass' },
   'bad-model.yaml': { digest: '851fb325724d25a7', verdict: 'pass' },
-  'captured-vouchers.yaml': { digest: 'f28bac33e89fe6a9', verdict: 'pass' },
+  'captured-vouchers.yaml': { digest: '7717969aa8de0bc2', verdict: 'pass' },
   // It must fail: otherwise no verdict is worth anything.
   'canary.yaml': { digest: 'e18bb7a3dc9e988a', verdict: 'violated' },
   'flapping-link.yaml': { digest: 'cc24a29833b30e91', verdict: 'pass' },
@@ -19,18 +19,18 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'model-rollout.yaml': { digest: '476b0cd14ff783c5', verdict: 'pass' },
   'newcomers.yaml': { digest: 'c897ef9732499e6f', verdict: 'pass' },
   'pilot-three-clusters.yaml': { digest: '0a58e6ad49b069fa', verdict: 'pass' },
-  'quickstart.yaml': { digest: '09f404df1936ace0', verdict: 'pass' },
+  'quickstart.yaml': { digest: 'a1ed9d216f0d71d5', verdict: 'pass' },
   'region-goes-dark.yaml': { digest: '570c69d0ca194b09', verdict: 'pass' },
   'replaying-bridge.yaml': { digest: '2f231eb66a9c7cae', verdict: 'pass' },
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
-  'consent-revoked.yaml': { digest: 'cd61a2c66f9cddeb', verdict: 'pass' },
-  'disk-trouble.yaml': { digest: '402d80c5616f9f8a', verdict: 'pass' },
-  'pods-at-home.yaml': { digest: '277b10a24cce644e', verdict: 'pass' },
-  'policy-tightened.yaml': { digest: 'cc02ae09e86fb448', verdict: 'pass' },
-  'right-to-delete.yaml': { digest: 'c4ec18de267aa10d', verdict: 'pass' },
-  'sovereign-pod.yaml': { digest: '799fcee3aa9974a9', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: 'b581d26938f8d74c', verdict: 'pass' },
+  'disk-trouble.yaml': { digest: '09e68f403e6ddef5', verdict: 'pass' },
+  'pods-at-home.yaml': { digest: '2f33693391ad9395', verdict: 'pass' },
+  'policy-tightened.yaml': { digest: '9a10114fe387d027', verdict: 'pass' },
+  'right-to-delete.yaml': { digest: 'e8cd1ed08cbb7394', verdict: 'pass' },
+  'sovereign-pod.yaml': { digest: '28e2a1d361d16df7', verdict: 'pass' },
 };
 
 describe('the shipped scenarios', () => {
