@@ -9,7 +9,7 @@ import { READY } from '../../core/machine/node-state.ts';
 import { discoveryOf, LiveConsole } from '../../live/cluster-discovery.ts';
 import type { LiveConfig } from '../../live/config.ts';
 import { layOut } from '../../live/federation.ts';
-import { readNonce, Speaker } from '../../live/frames.ts';
+import { joinContents, readNonce, Speaker } from '../../live/frames.ts';
 import { LiveIds, openIdentity, signFrame, signHash } from '../../live/identity.ts';
 import { LiveNode } from '../../live/live-node.ts';
 import { manifestFor } from '../../sim/cluster-discovery.ts';
@@ -71,7 +71,14 @@ function approveFrom(socket: Socket, speaker: Speaker, { folder, nodes }: Town, 
   Object.assign(envelope, { kind: APPROVE, from, to, origin: from, n: 1, body });
   const bytes = new Encoder(ids).envelope(envelope);
   const place = speaker.nextPlace();
-  socket.emit('envelope', operator.publicKey, place.n, bytes, signFrame(operator, place, bytes), []);
+  socket.emit(
+    'envelope',
+    operator.publicKey,
+    place.n,
+    bytes,
+    signFrame(operator, place, bytes),
+    ...joinContents([]),
+  );
 }
 
 async function setUp(): Promise<DiscoveryStage> {
