@@ -281,7 +281,15 @@ describe('a live cluster among misbehaving peers', function () {
     })();
     for (let i = 0; i < floods; i++) {
       voice.socket.emit('envelope', randomBytes(200));
-      voice.socket.emit('envelope', outsider.publicKey, 1_000 + i, randomBytes(200), randomBytes(64), []);
+      voice.socket.emit(
+        'envelope',
+        outsider.publicKey,
+        1_000 + i,
+        randomBytes(200),
+        randomBytes(64),
+        [],
+        randomBytes(0),
+      );
       voice.socket.emit('envelope', ...signed(voice, randomBytes(200).fill(0, 0, 1), outsider));
       voice.socket.emit('no such event', randomBytes(200));
     }
