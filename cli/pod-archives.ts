@@ -1,7 +1,6 @@
 /** `watershed pod` verbs that carry pods: as a file, to other hosts here, to Solid servers and back. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { Pattern } from '../core/policy/consent-documents.ts';
-import type { PodBook } from '../live/pod-book.ts';
+import type { BookedPod, PodBook } from '../live/pod-book.ts';
 import { PodRefused, type PodOwner } from '../live/pod-owner.ts';
 import { readArchive, writeArchive, type PodArchive } from '../live/portability/archive.ts';
 import { ArchiveFault } from '../live/portability/fault.ts';
@@ -18,12 +17,14 @@ import {
   type SolidPlace,
 } from '../live/portability/solid-server.ts';
 import type { ResourceTree } from '../live/portability/tree.ts';
+import { checkOutput, readInput, writeOutput } from './pod-files.ts';
 import { USAGE } from './usage.ts';
 
 export interface SolidOptions {
   readonly webId?: string;
   readonly reader?: readonly string[];
   readonly header?: readonly string[];
+  readonly force?: boolean;
 }
 
 const FORM_TITLES: Readonly<Record<FormName, string>> = {
@@ -43,8 +44,7 @@ export async function refusing(act: () => Promise<number>): Promise<number> {
     return await act();
   } catch (error) {
     const isOurs = error instanceof ArchiveFault || error instanceof SolidFault;
-    const isFile = (error as NodeJS.ErrnoException).syscall === 'open';
-    if (!isOurs && !isFile) throw error;
+    if (!isOurs) throw error;
     console.error((error as Error).message);
     return REFUSED;
   }
@@ -59,13 +59,20 @@ export async function exportArchive(
     form,
     version = '',
     patterns,
-  }: { readonly form: FormName; readonly version?: string; readonly patterns: readonly Pattern[] },
+    force,
+  }: {
+    readonly form: FormName;
+    readonly version?: string;
+    readonly patterns: readonly Pattern[];
+    readonly force?: boolean;
+  },
 ): Promise<number> {
+  const to = file ?? `${name.replaceAll(/[^\p{L}\p{N}._-]/gu, '-')}${ENDING}`;
+  checkOutput(to, force);
   const options = { form, version, patterns, nowMs: Date.now() };
   const archive = await exportPod(owner, book.find(name).number, options);
   const bytes = await writeArchive(archive, owner.identity, owner.ids);
-  const to = file ?? `${name}${ENDING}`;
-  writeFileSync(to, bytes, { mode: 0o600 });
+  writeOutput(to, bytes, force, 0o600);
   console.log(`${name}: ${contentsOf(archive)}`);
   console.log(`${to}: ${count(bytes.length, 'byte')}, signed by you`);
   if (archive.documents.policy?.terms.policy.encryptionRequired)
@@ -80,11 +87,11 @@ export async function importArchive(
   file: string,
   { home }: { readonly home?: string },
 ): Promise<number> {
-  const archive = await readArchive(readFileSync(file), owner.ids);
+  const archive = await readArchive(readInput(file), owner.ids);
   const known = book.pods.find(({ number }) => number === archive.number);
   if (known !== undefined && known.name !== name)
     throw PodRefused.definitely('NAME_TAKEN', `your book calls this pod ${known.name}`);
-  if (known === undefined && book.pods.some((pod) => pod.name === name))
+  if (known === undefined && book.pods.some((pod) => pod.name === name && pod.goneWallUs === 0))
     throw PodRefused.definitely('NAME_TAKEN', `another pod is called ${name} already`);
   const imported = await importPod(owner, archive, { nowMs: Date.now(), homeRegion: home ?? null });
   if (imported === 'deleted') {
@@ -93,8 +100,7 @@ export async function importArchive(
   }
   const { policy, vector, wasThere, isFragile } = imported;
   const pod = known ?? book.add(name, policy);
-  Object.assign(pod, { policy, vector: [...vector] });
-  book.save();
+  book.update(pod.number, { policy: policy as BookedPod['policy'], vector: [...vector], isBegun: true });
   console.log(`${name}: ${contentsOf(archive)}, ${wasThere ? 'was there already' : 'written'}`);
   console.log(`policy ${policy.terms.version}: at home in ${policy.terms.homeRegion}`);
   if (isFragile) console.log('Fragile: one host has it, and its policy lets no second one have it now.');
@@ -103,7 +109,7 @@ export async function importArchive(
 
 /** Checks an archive, and tells what is in it: nobody need be asked. */
 export async function showArchive(owner: PodOwner, file: string): Promise<number> {
-  const archive = await readArchive(readFileSync(file), owner.ids);
+  const archive = await readArchive(readInput(file), owner.ids);
   const { ownerId, number, madeAt, contents, documents } = archive;
   console.log(
     `pod ${number} of ${ownerId === owner.id ? 'yours' : shorten(ownerId, HASH_DIGITS + 1)}: ${contentsOf(archive)}`,
@@ -115,14 +121,19 @@ export async function showArchive(owner: PodOwner, file: string): Promise<number
   return 0;
 }
 
-export async function packFolder(folder: string, file: string | undefined): Promise<number> {
+export async function packFolder(
+  folder: string,
+  file: string | undefined,
+  isForced?: boolean,
+): Promise<number> {
+  if (file !== undefined) checkOutput(file, isForced);
   const tree = await readFolder(folder);
   const bytes = await contentOfTree(tree);
   if (file === undefined) {
     process.stdout.write(bytes);
     return 0;
   }
-  writeFileSync(file, bytes);
+  writeOutput(file, bytes, isForced);
   showTree(tree);
   console.log(`${file}: ${count(bytes.length, 'byte')}, for watershed pod write`);
   return 0;
@@ -140,7 +151,7 @@ export async function carryArchive(
     console.error(EXPECTED);
     return USAGE;
   }
-  const packed = readFileSync(file);
+  const packed = readInput(file);
   const archive = await readArchive(packed, owner.ids);
   const webIds = new Map((options.reader ?? []).map((pair) => pair.split(/=(.*)/s, 2) as [string, string]));
   const consented = consentedIn(
@@ -172,9 +183,10 @@ export async function fetchArchive(
     console.error(EXPECTED);
     return USAGE;
   }
+  checkOutput(file, options.force);
   const { tree, packed } = await readFromSolidServer(place, 'turtle', owner.ids);
   const bytes = packed ?? (await contentOfTree(tree));
-  writeFileSync(file, bytes, { mode: 0o600 });
+  writeOutput(file, bytes, options.force, 0o600);
   showTree(tree);
   console.log(
     packed === null

@@ -4,6 +4,9 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 /** Here rather than imported, so that no other command loads libraries of RDF. */
 const FORM_NAMES = ['turtle', 'json-ld', 'n-quads'];
 
+/** No policy keeps anything for longer (core/policy/location-policy.ts). */
+const MAX_DAYS = 365_000;
+
 interface Where {
   readonly at?: string;
   readonly owner: string;
@@ -13,21 +16,23 @@ export function addPodCommands(program: Command): void {
   const pod = program
     .command('pod')
     .description('keep, share and delete what is yours, at a live federation; the key stays with you');
-  const add = (usage: string, description: string): Command =>
+  /** For which no federation is asked. */
+  const alone = (usage: string, description: string): Command =>
     pod
       .command(usage)
       .description(description)
-      .addOption(
-        new Option(
-          '--at <place>',
-          'gateways, as URLs with commas, or the folder of a live federation; else the newest in runs/',
-        ).env('WATERSHED_AT'),
-      )
       .addOption(
         new Option('--owner <dir>', 'where your key and your book of pods are')
           .env('WATERSHED_OWNER')
           .default('runs/owner'),
       );
+  const add = (usage: string, description: string): Command =>
+    alone(usage, description).addOption(
+      new Option(
+        '--at <place>',
+        'gateways, as URLs with commas, or the folder of a live federation; else the newest in runs/',
+      ).env('WATERSHED_AT'),
+    );
   const run = async (verb: string, where: Where, ...words: readonly unknown[]): Promise<void> => {
     const { runPodVerb } = await import('./pod.ts');
     process.exitCode = await runPodVerb(verb, where, words);
@@ -41,7 +46,7 @@ export function addPodCommands(program: Command): void {
       .option('--days <n>', 'it is deleted so many days after it began', days)
       .option('--hold', 'a legal hold: nothing is deleted while it holds');
 
-  add('key', 'make your key, or show who you are').action((where: Where) => run('key', where));
+  alone('key', 'make your key, or show who you are').action((where: Where) => run('key', where));
   ruled(add('create <name>', 'begin a pod under a policy')).action((name: string, options: Where) =>
     run('create', options, name, options),
   );
@@ -52,6 +57,7 @@ export function addPodCommands(program: Command): void {
     );
   add('read <name>', "print what is in it; of somebody else's pod with --grant in place of a name")
     .option('--out <file>', 'write it there instead')
+    .option('--force', 'replace the file if there is one')
     .option('--version <hash>', 'one of several versions, by the beginning of its hash')
     .action((name: string, options: Where & { out?: string; version?: string }) =>
       run('read', options, name, options),
@@ -87,7 +93,7 @@ export function addPodCommands(program: Command): void {
     (name: string, where: Where) => run('delete', where, name),
   );
   addAgentCommands(add, run);
-  addCarryingCommands(add, run);
+  addCarryingCommands(add, alone, run);
 }
 
 type Add = (usage: string, description: string) => Command;
@@ -112,12 +118,13 @@ function addAgentCommands(add: Add, run: Run): void {
 }
 
 /** Verbs by which pods leave and come. */
-function addCarryingCommands(add: Add, run: Run): void {
+function addCarryingCommands(add: Add, alone: Add, run: Run): void {
   const solid = (command: Command): Command =>
     command.option('--header <line...>', 'says who asks, as "Authorization: Bearer …"; the server’s affair');
   add('export <name> [file]', 'take it along: a signed archive that you can open, and import elsewhere')
     .addOption(new Option('--form <form>', 'of what is RDF').choices(FORM_NAMES).default('turtle'))
     .option('--version <hash>', 'one of several versions, by the beginning of its hash')
+    .option('--force', 'replace the file if there is one')
     .option('--grant <grant...>', 'take along what `grant` printed')
     .action((name: string, file: string | undefined, options: Where) =>
       run('export', options, name, file, options),
@@ -125,22 +132,25 @@ function addCarryingCommands(add: Add, run: Run): void {
   add('import <name> <file>', 'bring what an archive holds to a federation, for good or as a second place')
     .option('--home <region>', 'another home than it had')
     .action((name: string, file: string, options: Where) => run('import', options, name, file, options));
-  add('show <file>', 'check an archive and list what is in it').action((file: string, where: Where) =>
+  alone('show <file>', 'check an archive and list what is in it').action((file: string, where: Where) =>
     run('show', where, file),
   );
-  add('pack <folder> [file]', 'make the contents of a pod of a folder, for `write`').action(
-    (folder: string, file: string | undefined, where: Where) => run('pack', where, folder, file),
-  );
-  solid(add('carry <file> <url>', 'put an archive on a Solid server, where nothing is yet'))
+  alone('pack <folder> [file]', 'make the contents of a pod of a folder, for `write`')
+    .option('--force', 'replace the file if there is one')
+    .action((folder: string, file: string | undefined, options: Where) =>
+      run('pack', options, folder, file, options),
+    );
+  solid(alone('carry <file> <url>', 'put an archive on a Solid server, where nothing is yet'))
     .option('--web-id <url>', 'yours there')
     .option('--reader <id=url...>', 'whose key has which WebID: they read there what you let them read here')
     .action((file: string, url: string, options: Where) => run('carry', options, file, url, options));
-  solid(add('fetch <url> <file>', 'take a pod back from a Solid server')).action(
-    (url: string, file: string, options: Where) => run('fetch', options, url, file, options),
-  );
+  solid(alone('fetch <url> <file>', 'take a pod back from a Solid server'))
+    .option('--force', 'replace the file if there is one')
+    .action((url: string, file: string, options: Where) => run('fetch', options, url, file, options));
 }
 
 function days(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('a number of days is expected, 1 or more');
+  if (!/^[1-9]\d{0,5}$/.test(text) || Number(text) > MAX_DAYS)
+    throw new InvalidArgumentError(`a number of days is expected, 1 to ${MAX_DAYS}`);
   return Number(text);
 }

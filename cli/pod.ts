@@ -1,10 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { patternShape, type Pattern } from '../core/policy/consent-documents.ts';
 import { compilePolicy } from '../core/policy/location-policy.ts';
 import { AUTHORISATIONS } from '../core/policy/documents.ts';
-import { findRunningFederation, readGatewayUrls } from '../live/federation-file.ts';
-import { openIdentity } from '../live/identity.ts';
+import { hashBytes, KeyFault } from '../live/identity.ts';
 import { fieldsOf, JsonFault } from '../live/json-shape.ts';
 import { PodBook, type BookedPod } from '../live/pod-book.ts';
 import { PodAgents } from '../live/pod-agents.ts';
@@ -29,15 +27,17 @@ import {
   policyOf,
   type PolicyOptions,
 } from './pod-policies.ts';
-import { USAGE } from './usage.ts';
+import { checkOutput, describeFileFault, readInput, writeOutput } from './pod-files.ts';
+import { checkName, gatewaysAt, identityFor } from './pod-who.ts';
+import { Misused, USAGE } from './usage.ts';
 
 interface ExportOptions {
   readonly form: FormName;
   readonly version?: string;
+  readonly force?: boolean;
   readonly grant?: readonly string[];
 }
 
-const RUNS = 'runs';
 const DAY_US = 86_400_000_000;
 /** What was asked was refused; or may be tried again (EX_TEMPFAIL). */
 const REFUSED = 1;
@@ -45,7 +45,6 @@ const AGAIN = 75;
 const HASH_DIGITS = 12;
 /** Verbs for which no gateway of a federation is asked. */
 const ALONE: readonly string[] = ['key', 'pack', 'show', 'carry', 'fetch'];
-
 /** `watershed pod VERB`: returns the exit code. */
 export async function runPodVerb(
   verb: string,
@@ -54,7 +53,7 @@ export async function runPodVerb(
 ): Promise<number> {
   try {
     const gateways = ALONE.includes(verb) ? [] : gatewaysAt(where.at);
-    const owner = new PodOwner(openIdentity(where.owner), gateways);
+    const owner = new PodOwner(identityFor(verb, where.owner), gateways);
     const agents = new PodAgents(owner, gateways);
     const desk = new PodDesk(owner, new PodBook(where.owner, owner), agents);
     const act = desk[verb as keyof PodDesk] as (...words: readonly unknown[]) => Promise<number> | number;
@@ -64,24 +63,14 @@ export async function runPodVerb(
       console.error(`${error.code}: ${error.message}`);
       if (!error.definite) console.error('It may have been done: asking again does no harm.');
       else if (error.retryable) console.error('Nothing was done; another time it may be.');
-      return error.retryable ? AGAIN : REFUSED;
+      return error.retryable ? AGAIN : error.code === 'NOT_A_NODE' ? USAGE : REFUSED;
     }
-    if (!(error instanceof JsonFault)) throw error;
-    console.error(error.message);
+    const isOurs = [JsonFault, KeyFault, Misused].some((kind) => error instanceof kind);
+    const told = isOurs ? (error as Error).message : describeFileFault(error);
+    if (told === null) throw error;
+    console.error(told);
     return USAGE;
   }
-}
-
-function gatewaysAt(at: string | undefined): string[] {
-  if (at !== undefined && /^https?:/.test(at)) return at.split(',');
-  const folder = at ?? findRunningFederation(RUNS);
-  const urls = folder === null ? null : readGatewayUrls(folder);
-  if (urls !== null && urls.length > 0) return urls;
-  const place = at === undefined ? `${RUNS}/ holds no live federation` : `no live federation runs in ${at}`;
-  throw PodRefused.definitely(
-    'NO_GATEWAY',
-    `${place}; watershed live <file> starts one, or name one with --at`,
-  );
 }
 
 /** What a person does at the terminal with pods: one method a verb. */
@@ -106,26 +95,48 @@ class PodDesk {
       console.error('--home REGION: where is it at home? as eu/fr');
       return USAGE;
     }
-    const places = policyOf(options.home, options);
-    const policy = this.owner.signPolicy(this.book.numberFor(name), 1, options.home, places);
-    await this.owner.setPolicy(policy);
-    this.book.add(name, policy);
-    tell(`${name} has begun, ${placesOf(options.home, places)}`, otherTermsOf(places));
+    checkName(name);
+    const { home } = options;
+    const places = policyOf(home, options);
+    const { pod, isNew } = this.book.begin(name, (number, before) => {
+      if (before === null) return this.owner.signPolicy(number, 1, home, places);
+      // The same again is the very same; another policy comes after what hosts may have heard.
+      const isSame = JSON.stringify([home, places]) === JSON.stringify([before.homeRegion, before.policy]);
+      const version = before.version + (isSame ? 0 : 1);
+      return this.owner.signPolicy(number, version, home, places, before.sinceWallUs);
+    });
+    try {
+      await this.owner.setPolicy(pod.policy);
+    } catch (error) {
+      const isNever = error instanceof PodRefused && error.definite && !error.retryable;
+      if (isNever && isNew) this.book.forget(pod.number);
+      throw error;
+    }
+    this.book.update(pod.number, { isBegun: true });
+    tell(`${name} has begun, ${placesOf(home, places)}`, otherTermsOf(places));
     return 0;
   }
 
   async write(name: string, file: string | undefined, key: string | undefined): Promise<number> {
     const pod = this.book.find(name);
-    const bytes = file === undefined ? await buffer(process.stdin) : readFileSync(file);
-    const { vector, isFragile, primary } = await this.owner.write(pod.policy, bytes, pod.vector, key);
-    pod.vector = [...vector];
-    this.book.save();
+    const bytes = file === undefined ? await buffer(process.stdin) : readInput(file);
+    const { vector, isFragile, primary } = await this.owner.write(
+      pod.policy,
+      bytes,
+      pod.vector,
+      key ?? keyOf(pod, bytes),
+    );
+    this.book.update(pod.number, { vector: [...vector] });
     console.log(`${name}: ${count(bytes.length, 'byte')} written at ${primary}`);
     if (isFragile) console.log('Fragile: one host has it, and its policy lets no second one have it now.');
     return 0;
   }
 
-  async read(name: string, options: { readonly out?: string; readonly version?: string }): Promise<number> {
+  async read(
+    name: string,
+    options: { readonly out?: string; readonly version?: string; readonly force?: boolean },
+  ): Promise<number> {
+    if (options.out !== undefined) checkOutput(options.out, options.force);
     const found = await this.contentsOf(name);
     const chosen = found.versions.filter(({ content }) => content.hash.startsWith(options.version ?? ''));
     if (chosen.length !== 1) {
@@ -134,19 +145,23 @@ class PodDesk {
       return REFUSED;
     }
     if (options.out === undefined) process.stdout.write(chosen[0]!.bytes);
-    else writeFileSync(options.out, chosen[0]!.bytes);
+    else writeOutput(options.out, chosen[0]!.bytes, options.force);
     return 0;
   }
 
   async list(): Promise<number> {
     const deleted = await this.askHosts();
-    for (const { name, number, policy } of this.book.pods) {
+    const living = this.book.pods.filter(({ goneWallUs }) => goneWallUs === 0);
+    for (const { name, number, policy, isBegun } of living) {
       const { homeRegion, policy: places, version } = policy.terms;
       if (deleted.has(number)) console.log(`${name}  deleted`);
       else tell(`${name}  ${placesOf(homeRegion, places)} (policy ${version})`, otherTermsOf(places));
+      if (!isBegun) console.log('  whether it has begun is not known: create it again');
       console.log(`  ${this.owner.id}/${number}`);
     }
-    if (this.book.pods.length === 0) console.log('none yet: watershed pod create NAME --home REGION');
+    if (living.length === 0) console.log('none yet: watershed pod create NAME --home REGION');
+    for (const { name, goneWallUs } of this.book.pods)
+      if (goneWallUs > 0) console.log(`${name}  gone from every pod host, ${dateOf(goneWallUs)}`);
     return 0;
   }
 
@@ -177,14 +192,21 @@ class PodDesk {
 
   async where(name: string): Promise<number> {
     const places = await this.owner.where(this.book.find(name).number);
-    const width = Math.max(...places.map(({ host }) => host.length)) + 2;
+    const width = Math.max(0, ...places.map(({ host }) => host.length)) + 2;
     for (const { host, isSilent, region, sizes } of places) {
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
       const held =
         sizes.length === 0 ? 'nothing' : `${count(sizes.length, 'version')}, ${count(bytes, 'byte')}`;
       console.log(`${host.padEnd(width)}${isSilent ? 'does not answer' : `${region}  ${held}`}`);
     }
-    return 0;
+    const silent = places.filter(({ isSilent }) => isSilent).map(({ host }) => host);
+    if (places.length > 0 && silent.length === 0) return 0;
+    console.error(
+      places.length === 0
+        ? 'The gateway knows of no pod host yet.'
+        : `What ${silent.join(', ')} ${silent.length === 1 ? 'has' : 'have'} is not known.`,
+    );
+    return AGAIN;
   }
 
   grant(name: string, reader: string, days: number, purpose: string): number {
@@ -206,8 +228,7 @@ class PodDesk {
 
   async policy(name: string, options: PolicyOptions): Promise<number> {
     const pod = this.book.find(name);
-    await this.catchUp(pod);
-    const { terms } = pod.policy;
+    const { terms } = await this.inForce(pod);
     if (!asksForChange(options)) {
       const { homeRegion, policy, version } = terms;
       tell(`${name} lies ${placesOf(homeRegion, policy)} (policy ${version})`, describeTerms(terms));
@@ -217,8 +238,7 @@ class PodDesk {
     const places = policyOf(home, options, terms.policy);
     const next = this.owner.signPolicy(pod.number, terms.version + 1, home, places, terms.sinceWallUs);
     await this.owner.setPolicy(next);
-    pod.policy = next as BookedPod['policy'];
-    this.book.save();
+    this.book.update(pod.number, { policy: next as BookedPod['policy'], isBegun: true });
     tell(`${name} lies ${placesOf(home, places)}: in force at every pod host`, otherTermsOf(places));
     return 0;
   }
@@ -256,6 +276,7 @@ class PodDesk {
     const pod = this.book.find(name);
     const { isCertified, missing, by, atWallUs } = await this.owner.remove(pod.number);
     if (isCertified) {
+      this.book.update(pod.number, { goneWallUs: atWallUs });
       console.log(`${name} is gone from every pod host`);
       console.log(`certified by ${by}, ${dateOf(atWallUs)}`);
       return 0;
@@ -270,6 +291,7 @@ class PodDesk {
   }
 
   import(name: string, file: string, options: { readonly home?: string }): Promise<number> {
+    checkName(name);
     return refusing(() => importArchive(this.owner, this.book, name, file, options));
   }
 
@@ -277,8 +299,8 @@ class PodDesk {
     return refusing(() => showArchive(this.owner, file));
   }
 
-  pack(folder: string, file: string | undefined): Promise<number> {
-    return refusing(() => packFolder(folder, file));
+  pack(folder: string, file: string | undefined, options: { readonly force?: boolean }): Promise<number> {
+    return refusing(() => packFolder(folder, file, options.force));
   }
 
   carry(file: string, url: string, options: SolidOptions): Promise<number> {
@@ -290,14 +312,14 @@ class PodDesk {
   }
 
   /** A policy that hosts know of and the book does not, as it was set from elsewhere, is the one that counts. */
-  private async catchUp(pod: BookedPod): Promise<void> {
+  private async inForce(pod: BookedPod): Promise<BookedPod['policy']> {
     const places = await this.owner.where(pod.number);
     const known = Math.max(0, ...places.map(({ policyVersion }) => policyVersion));
-    if (known <= pod.policy.terms.version) return;
+    if (known <= pod.policy.terms.version) return pod.policy;
     const { policy } = await this.owner.look(pod.number);
-    if (policy.terms.version <= pod.policy.terms.version) return;
-    pod.policy = policy as BookedPod['policy'];
-    this.book.save();
+    if (policy.terms.version <= pod.policy.terms.version) return pod.policy;
+    this.book.update(pod.number, { policy: policy as BookedPod['policy'] });
+    return policy as BookedPod['policy'];
   }
 
   private patternOf({ consent }: Record<string, unknown>): Pattern {
@@ -305,11 +327,10 @@ class PodDesk {
   }
 
   private async contentsOf(name: string): Promise<PodContents> {
-    const pod = this.book.pods.find((one) => one.name === name);
-    if (pod !== undefined) {
+    if (this.book.pods.some((one) => one.name === name)) {
+      const pod = this.book.find(name);
       const found = await this.owner.read(pod.number);
-      pod.vector = [...found.vector];
-      this.book.save();
+      this.book.update(pod.number, { vector: [...found.vector] });
       return found;
     }
     // A grant is long, and no name of a pod is like one.
@@ -328,6 +349,11 @@ function readGrant(text: string): Record<string, unknown> {
   } catch {
     throw new JsonFault('grant: what `watershed pod grant` has printed is expected');
   }
+}
+
+/** Whoever asks for the same once more, as nobody knows what came of it, asks under the same key. */
+function keyOf({ policy, vector }: BookedPod, bytes: Uint8Array): string {
+  return hashBytes(JSON.stringify([policy.signature, vector, hashBytes(bytes)]));
 }
 
 function tell(first: string, more: readonly string[]): void {

@@ -5,3 +5,8 @@ export const USAGE = 64;
 export function isOutside(error: unknown): error is Error {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
+
+/** The command line, or a file that it names, is wrong: said in one line. */
+export class Misused extends Error {
+  override readonly name = 'Misused';
+}

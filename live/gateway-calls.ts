@@ -1,4 +1,5 @@
 /** Asks gateways over HTTP in a name of one's own: one after the other, until one has done it or said that it will not. */
+import { ALLOWS_NOTHING } from '../core/policy/location-policy.ts';
 import { authorize } from './signed-request.ts';
 import { hashBytes, type Identity } from './identity.ts';
 import { fieldsOf } from './json-shape.ts';
@@ -63,6 +64,7 @@ const WAY_MS = 5_000;
 const PAUSE_MS = 500;
 /** What another gateway, or the same in a moment, may do. */
 const FOR_A_MOMENT: readonly string[] = ['NOT_READY', 'OVERLOADED', 'UNKNOWN_OUTCOME', 'UNREACHABLE'];
+const NOT_A_NODE = 'NOT_A_NODE';
 
 export class GatewayCalls {
   private readonly identity: Identity;
@@ -74,9 +76,13 @@ export class GatewayCalls {
     this.urls = urls.map((url) => url.replace(/\/+$/, ''));
   }
 
-  /** Resolves to the body of the answer. Rejects with PodRefused: what the last gateway said, of those that were asked. */
+  /**
+   * Resolves to the body of the answer. Rejects with PodRefused: what the last gateway said, of those that were asked. One that may not
+   * do it where it lies does not end it: another may.
+   */
   async ask(call: Call): Promise<Uint8Array> {
     const endMs = performance.now() + call.patienceMs;
+    let isDoubtful = false;
     for (;;) {
       let last = PodRefused.definitely('NO_GATEWAY', 'no gateway was named');
       for (const url of this.urls) {
@@ -84,11 +90,13 @@ export class GatewayCalls {
           return await this.askOne(url, call, endMs);
         } catch (error) {
           if (!(error instanceof PodRefused)) throw error;
-          if (error.definite && !error.retryable && error.code !== 'ELSEWHERE') throw error;
+          if (error.definite && !error.retryable && !isOfPlace(error)) throw error;
+          isDoubtful ||= !error.definite;
           last = worse(last, error);
         }
       }
-      if (!FOR_A_MOMENT.includes(last.code) || performance.now() + PAUSE_MS > endMs) throw last;
+      if (!FOR_A_MOMENT.includes(last.code) || performance.now() + PAUSE_MS > endMs)
+        throw new PodRefused({ ...last, detail: last.message, definite: !isDoubtful });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
@@ -126,67 +134,82 @@ export class GatewayCalls {
     const own = call.headersFor?.(gateway) ?? {};
     const headers: Record<string, string> = { ...call.headers, ...own, Authorization: authorization };
     if (call.key !== undefined) headers['Idempotency-Key'] = call.key;
-    const response = await reach(url, `${url}${target}`, waitMs + WAY_MS, {
+    const { ok, status, answer } = await reach(url, `${url}${target}`, waitMs + WAY_MS, {
       method: call.method,
       headers,
       ...(call.body === undefined ? {} : { body: call.body as Uint8Array<ArrayBuffer> }),
     });
-    const answer = new Uint8Array(await response.arrayBuffer());
-    if (response.ok) return answer;
+    if (ok) return answer;
     // Another node may listen there by now.
-    if (response.status === 401) this.known.delete(url);
-    throw refusalOf(gateway, answer);
+    if (status === 401) this.known.delete(url);
+    const refusal = refusalOf(gateway, answer);
+    // Who only looks changes nothing.
+    if (call.method !== 'GET' || refusal.definite) throw refusal;
+    throw new PodRefused({ ...refusal, detail: refusal.message, definite: true });
   }
 
   /** Who listens there, and in which region: asked once. */
   private async meet(url: string, withinMs: number): Promise<Gateway> {
     const met = this.known.get(url);
     if (met !== undefined) return met;
-    // Whoever is not even met has been asked for nothing.
-    const response = await reach(url, `${url}/v1/node`, Math.ceil(withinMs), {}, true);
-    const fields = fieldsOf(await response.json(), url);
-    const manifest = fieldsOf(fields['manifest'], `${url}: manifest`);
-    const gateway = {
-      url,
-      id: String(manifest['id']),
-      name: String(fields['name']),
-      region: String(manifest['region']),
-    };
+    const { answer } = await reach(url, `${url}/v1/node`, Math.ceil(withinMs), { method: 'GET' });
+    const gateway = gatewayOf(url, answer);
+    if (gateway === null)
+      throw PodRefused.definitely(
+        NOT_A_NODE,
+        `${url}: whoever answers there is no node of a federation; watershed live prints their addresses`,
+      );
     this.known.set(url, gateway);
     return gateway;
   }
 }
 
-/** Of two refusals the one that says more: what was asked of nobody is told only if nobody was asked. */
-function worse(last: PodRefused, next: PodRefused): PodRefused {
-  const isEmpty = ['NO_GATEWAY', 'ELSEWHERE'].includes(last.code);
-  return isEmpty || next.code !== 'UNREACHABLE'
-    ? next.code === 'ELSEWHERE' && !isEmpty
-      ? last
-      : next
-    : last;
+/** Another gateway may do it. */
+function isOfPlace({ code, message }: PodRefused): boolean {
+  return code === 'ELSEWHERE' || code === NOT_A_NODE || message.includes(ALLOWS_NOTHING);
 }
 
-async function reach(
-  url: string,
-  target: string,
-  withinMs: number,
-  init: RequestInit,
-  definite = false,
-): Promise<Response> {
+/** Of two refusals the one that says more: what was asked of nobody, or of one that may not, is told only if there is nothing else. */
+function worse(last: PodRefused, next: PodRefused): PodRefused {
+  if (last.code === 'NO_GATEWAY' || last.code === NOT_A_NODE) return next;
+  if (isOfPlace(next)) return last;
+  return isOfPlace(last) || next.code !== 'UNREACHABLE' ? next : last;
+}
+
+interface Heard {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly answer: Uint8Array;
+}
+
+async function reach(url: string, target: string, withinMs: number, init: RequestInit): Promise<Heard> {
   try {
-    return await fetch(target, { ...init, signal: AbortSignal.timeout(withinMs) });
+    const response = await fetch(target, { ...init, signal: AbortSignal.timeout(withinMs) });
+    const { ok, status } = response;
+    return { ok, status, answer: new Uint8Array(await response.arrayBuffer()) };
   } catch (error) {
     const cause = (error as Error).cause;
     const why = cause instanceof Error ? cause.message : (error as Error).message;
+    const isRefused = (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED';
     throw new PodRefused({
       code: 'UNREACHABLE',
-      // It may have been heard, and the answer lost.
-      definite,
+      // It may have been heard, and the answer lost; unless nothing was asked for but to look, or nobody listens there.
+      definite: init.method === 'GET' || isRefused,
       retryable: true,
       retryAfterMs: 0,
-      detail: `no answer from ${url}: ${why}`,
+      detail: `no answer from ${url}: ${why === '' ? 'nobody listens there' : why}`,
     });
+  }
+}
+
+/** Null: what is answered is not what a node says of itself. */
+function gatewayOf(url: string, answer: Uint8Array): Gateway | null {
+  try {
+    const { name, manifest } = fieldsOf(JSON.parse(Buffer.from(answer).toString('utf8')), url);
+    const { id, region } = fieldsOf(manifest, url);
+    return { url, id: String(id), name: String(name), region: String(region) };
+  } catch {
+    return null;
   }
 }
 

@@ -18,7 +18,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rankOfId, type Ids, type Peer, type Pure } from '../core/base/peers.ts';
 import { makeFolder } from '../sim/files.ts';
-import { writeDurably } from './durable-file.ts';
+import { writeOnceDurably } from './durable-file.ts';
 import type { FramePlace } from './frames.ts';
 
 const KEY_FILE = 'key.pem';
@@ -81,8 +81,9 @@ export function openIdentity(folder: string): Identity {
   const path = join(folder, KEY_FILE);
   if (!existsSync(path)) {
     makeFolder(folder, 0o700);
-    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
-    writeDurably(path, pem, 0o600);
+    // Another process may have been quicker: then its key is the one.
+    const pem = makePrivateKey().export({ type: 'pkcs8', format: 'pem' });
+    writeOnceDurably(path, pem, 0o600);
   }
   return readIdentity(folder);
 }
@@ -91,7 +92,23 @@ export function openIdentity(folder: string): Identity {
 export function readIdentity(folder: string): Identity {
   const path = join(folder, KEY_FILE);
   if (!existsSync(path)) throw new KeyFault(`${folder}: there is no ${KEY_FILE} in this folder`);
-  const privateKey = readPrivateKey(path);
+  return identityOf(readPrivateKey(path));
+}
+
+export function hasIdentity(folder: string): boolean {
+  return existsSync(join(folder, KEY_FILE));
+}
+
+/** Of somebody who is nobody in particular: it is written nowhere. */
+export function passingIdentity(): Identity {
+  return identityOf(makePrivateKey());
+}
+
+function makePrivateKey(): KeyObject {
+  return generateKeyPairSync('ed25519').privateKey;
+}
+
+function identityOf(privateKey: KeyObject): Identity {
   const publicKey = createPublicKey(privateKey).export({ format: 'jwk' }).x!;
   return { id: idOfPublicKey(publicKey), publicKey, privateKey };
 }

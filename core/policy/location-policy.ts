@@ -8,6 +8,9 @@ export const MAX_POLICY_REGIONS = 32;
 const MAX_RETENTION_DAYS = 365_000;
 const DAY_US = 86_400_000_000;
 
+/** Why somebody is not given data who lies elsewhere: another, who lies where they may be, may be. */
+export const ALLOWS_NOTHING = 'lies where the policy of the pod allows nothing';
+
 /** `DataLocationPolicy` of §6.1. */
 export const locationPolicyShape = record({
   /** Where data may be, as path prefixes. */

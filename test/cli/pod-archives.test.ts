@@ -74,17 +74,20 @@ describe('watershed pod, where pods come and go', function () {
 
   it('says what is wrong, and where', async () => {
     run('pack', 'mine', 'tree');
+    const taken = run('pack', 'mine', 'tree');
+    expect([taken.status, taken.err]).to.deep.equal([
+      64,
+      'tree: there is such a file; --force replaces it\n',
+    ]);
+    expect(run('pack', 'nowhere').err).to.equal('nowhere: there is no such file or folder\n');
     writeFileSync(join(folder, 'mine', 'profile', 'broken.ttl'), '<#me> <p> .');
-    const broken = run('pack', 'mine', 'tree');
+    const broken = run('pack', 'mine', 'tree', '--force');
     expect([broken.status, broken.err]).to.deep.equal([
       1,
       'mine/profile/broken.ttl: Expected entity but got . on line 1.\n',
     ]);
     const none = run('show', 'nothing.pod.zip');
-    expect([none.status, none.err]).to.deep.equal([
-      1,
-      "ENOENT: no such file or directory, open 'nothing.pod.zip'\n",
-    ]);
+    expect([none.status, none.err]).to.deep.equal([64, 'nothing.pod.zip: there is no such file or folder\n']);
     expect(run('show', 'tree').err).to.equal('archive: begins with manifest.json and manifest.sig\n');
     expect(run('carry', 'tree', 'http://localhost/pod', '--web-id', 'https://a/').status).to.equal(64);
     const server = createServer((_, response) => response.writeHead(403).end()).listen(0, '127.0.0.1');

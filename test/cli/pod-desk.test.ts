@@ -1,6 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { startFederation, type Federation } from '../../live/federation.ts';
@@ -15,7 +19,7 @@ interface Said {
 }
 
 describe('watershed pod, at the terminal', function () {
-  this.timeout(180_000);
+  this.timeout(240_000);
   const folder = makeFolder();
   let federation: Federation;
   let at: string[];
@@ -38,8 +42,8 @@ describe('watershed pod, at the terminal', function () {
     removeFolder(folder);
   });
 
-  function run(words: readonly string[], input = '', owner = 'owner'): Said {
-    const args = [CLI, 'pod', ...words, '--owner', join(folder, owner)];
+  function run(words: readonly string[], input = '', owner: string | null = 'owner'): Said {
+    const args = [CLI, 'pod', ...words, ...(owner === null ? [] : ['--owner', join(folder, owner)])];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       cwd: folder,
       encoding: 'utf8',
@@ -98,5 +102,123 @@ describe('watershed pod, at the terminal', function () {
     expect(run(['policy', 'abroad', '--no-allow', ...at]).out).to.equal(
       'abroad lies in eu/de and nowhere else: in force at every pod host\n',
     );
+  });
+
+  it('as many begin at once as are asked for, under one key', async () => {
+    const names = [1, 2, 3, 4, 5, 6].map((n) => `side-${n}`);
+    const begun = await Promise.all(
+      names.map((name) => {
+        const args = [CLI, 'pod', 'create', name, '--home', 'eu/fr', '--owner', join(folder, 'crowd'), ...at];
+        const child = spawn(process.execPath, args, { stdio: 'ignore' });
+        return once(child, 'exit').then(([status]) => status as number);
+      }),
+    );
+    expect(begun).to.deep.equal(names.map(() => 0));
+    const listed = run(['list', ...at], '', 'crowd').out;
+    for (const name of names) expect(listed).to.match(new RegExp(`^${name}  in eu/fr`, 'm'));
+  });
+
+  it('a pod is noted before it is asked for, and asked for again it is the same', () => {
+    const book = join(folder, 'later', 'pods.json');
+    const noted = (): { name: string; number: number; isBegun: boolean }[] =>
+      (
+        JSON.parse(readFileSync(book, 'utf8')) as {
+          pods: { name: string; number: number; isBegun: boolean }[];
+        }
+      ).pods;
+    const nobody = run(['create', 'late', '--home', 'eu/fr', '--at', '127.0.0.1:9'], '', 'later');
+    expect([nobody.status, nobody.err]).to.satisfy(
+      ([status, err]: [number, string]) => status === 75 && /Nothing was done; another time/.test(err),
+    );
+    const { number, isBegun } = noted()[0]!;
+    expect(isBegun).to.equal(false);
+    expect(run(['create', 'late', '--home', 'eu/fr', ...at], '', 'later').status).to.equal(0);
+    expect(noted().map((pod) => [pod.number, pod.isBegun])).to.deep.equal([[number, true]]);
+    const refused = run(['create', 'nowhere', '--home', 'asia-pac/japan', ...at], '', 'later');
+    expect([refused.status, noted().length], refused.err).to.deep.equal([1, 1]);
+  });
+
+  it('is read, told of and taken along where only a gateway asked later may have it', () => {
+    run(['create', 'there', '--home', 'eu/de', ...at]);
+    run(['write', 'there', ...at], 'zwei');
+    expect(run(['read', 'there', ...at])).to.deep.equal({ status: 0, out: 'zwei', err: '' });
+    expect(run(['history', 'there', ...at]).out).to.match(/4 bytes .*europe\/berlin/);
+    expect(run(['log', 'there', ...at]).out).to.equal('nobody else has read it\n');
+    expect(run(['export', 'there', 'there.zip', ...at]).err).to.equal('');
+    const again = run(['export', 'there', 'there.zip', ...at]);
+    expect([again.status, again.err]).to.deep.equal([
+      64,
+      'there.zip: there is such a file; --force replaces it\n',
+    ]);
+    expect(run(['export', 'there', 'there.zip', '--force', ...at]).status).to.equal(0);
+  });
+
+  it('a name is free again when it is certified that its pod is gone', () => {
+    run(['create', 'short', '--home', 'eu/fr', ...at]);
+    let deleted = run(['delete', 'short', ...at]);
+    for (let i = 0; deleted.status === 75 && i < 10; i++) deleted = run(['certificate', 'short', ...at]);
+    expect(deleted.out).to.match(/^short is gone from every pod host\n/);
+    expect(run(['list', ...at]).out).to.match(/^short {2}gone from every pod host, \d{4}/m);
+    expect(run(['create', 'short', '--home', 'eu/de', ...at]).out).to.include('short has begun');
+    expect(run(['list', ...at]).out).to.match(/^short {2}in eu\/de/m);
+  });
+
+  it('mistakes are said in a line', () => {
+    run(['create', 'plain', '--home', 'eu/fr', ...at]);
+    run(['write', 'plain', ...at], 'x');
+    mkdirSync(join(folder, 'bad'));
+    writeFileSync(join(folder, 'bad', 'key.pem'), '');
+    mkdirSync(join(folder, 'half'));
+    copyFileSync(join(folder, 'owner', 'key.pem'), join(folder, 'half', 'key.pem'));
+    writeFileSync(join(folder, 'half', 'pods.json'), '{"format": 1, "po');
+    mkdirSync(join(folder, 'new'));
+    copyFileSync(join(folder, 'owner', 'key.pem'), join(folder, 'new', 'key.pem'));
+    writeFileSync(join(folder, 'new', 'pods.json'), '{"format": 3, "pods": []}');
+    writeFileSync(join(folder, 'file'), 'of mine');
+    const cases: [string[], RegExp, string?][] = [
+      [['write', 'plain', 'nofile.txt'], /^nofile\.txt: there is no such file/],
+      [['write', 'plain', '.'], /^\.: it is a folder/],
+      [['read', 'plain', '--out', 'nonexist/x'], /^nonexist\/x: there is no such file or folder/],
+      [['read', 'plain', '--out', 'file'], /^file: there is such a file; --force/],
+      [['list'], /bad\/key\.pem: a private Ed25519 key is expected/, 'bad'],
+      [['list'], /half\/pods\.json: it is not whole/, 'half'],
+      [['list'], /new\/pods\.json: format 2 is known here, found 3/, 'new'],
+      [['list'], /mistyped: no key is there/, 'mistyped'],
+      [['create', 'x', '--home', 'eu/fr'], /^.*file: it is there already, and no folder/, 'file'],
+      [['create', '', '--home', 'eu/fr'], /^"" is no name for a pod/],
+      [['create', 'we ird/../x', '--home', 'eu/fr'], /^"we ird\/\.\.\/x" is no name for a pod/],
+      [['create', '--home', 'eu/fr', '--', '-x'], /^"-x" is no name for a pod/],
+    ];
+    for (const [words, expected, owner] of cases) {
+      const { status, err } = words.includes('--')
+        ? run(['create', ...at, '--owner', join(folder, 'owner'), ...words.slice(1)], '', null)
+        : run([...words, ...at], '', owner);
+      expect([status, err.trimEnd().split('\n').length], err).to.deep.equal([64, 1]);
+      expect(err).to.match(expected);
+    }
+    expect(existsSync(join(folder, 'mistyped'))).to.equal(false);
+    expect(readFileSync(join(folder, 'file'), 'utf8')).to.equal('of mine');
+    expect(run(['create', 'x', '--home', 'eu/fr', '--days', '99999999', ...at]).err).to.match(/1 to 365000/);
+    expect(run(['show', 'x', ...at]).err).to.match(/unknown option '--at'/);
+  });
+
+  it('who is no gateway, or answers nothing, is told of as that; an address needs no http', async () => {
+    const page = createServer((_, response) => response.end('<html>'));
+    await once(page.listen(0, '127.0.0.1'), 'listening');
+    const place = `127.0.0.1:${(page.address() as AddressInfo).port}`;
+    // It must answer while the command runs.
+    const args = [CLI, 'pod', 'read', 'plain', '--owner', join(folder, 'owner'), '--at', place];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const said = text(child.stderr);
+    const [status] = (await once(child, 'exit')) as [number];
+    page.close();
+    expect([status, await said]).to.satisfy(
+      ([code, line]: [number, string]) => code === 64 && /is no node of a federation/.test(line),
+    );
+    const nobody = run(['read', 'plain', '--at', '127.0.0.1:9']);
+    expect(nobody.status).to.equal(75);
+    expect(nobody.err).not.to.include('It may have been done');
+    const url = federation.nodes[0]!.url.replace('http://', '');
+    expect(run(['read', 'plain', '--at', url]).out).to.equal('x');
   });
 });

@@ -4,7 +4,7 @@ import { hasMemberType } from '../../cluster/membership/detector.ts';
 import type { Node } from '../../machine/node-state.ts';
 import { AGENT_USE, EMERGENCY, FIRST_LOCK, READING_USE } from '../../policy/consent-documents.ts';
 import { visibleBook } from '../../policy/consent-book.ts';
-import { allowsStorage } from '../../policy/location-policy.ts';
+import { ALLOWS_NOTHING, allowsStorage } from '../../policy/location-policy.ts';
 import { decideUse, type Limit, type UseGrounds, type UseVerdict } from '../../policy/use-of-pods.ts';
 import {
   CONSENT_REQUIRED,
@@ -87,8 +87,7 @@ export function decideGiving(
   const rule = ruleOf(entry.law);
   if (rule === null || entry.copy === null || entry.wanted === null)
     return fault(NO_CAPABLE_NODE, 'there is no copy of the pod here');
-  if (!allowsStorage(rule, region))
-    return fault(NO_ELIGIBLE_NODE, 'whoever is given it lies where the policy of the pod allows nothing');
+  if (!allowsStorage(rule, region)) return fault(NO_ELIGIBLE_NODE, `whoever is given it ${ALLOWS_NOTHING}`);
   if (origin === owner) return null;
   const verdict = judgeUse(node, now, entry, read, origin, isCounted);
   if (verdict.shut !== 0) {

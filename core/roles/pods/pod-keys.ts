@@ -16,7 +16,7 @@ import { POD_FOUND, POD_KEPT, POD_KEY_COPY, POD_KEY_GIVEN, REFUSED } from '../..
 import type { Node } from '../../machine/node-state.ts';
 import { findConsentFault } from '../../policy/consent.ts';
 import { READING_USE } from '../../policy/consent-documents.ts';
-import { allowsStorage } from '../../policy/location-policy.ts';
+import { ALLOWS_NOTHING, allowsStorage } from '../../policy/location-policy.ts';
 import { openingHash, podIdOf } from '../../policy/pod-documents.ts';
 import {
   CONSENT_REQUIRED,
@@ -176,8 +176,7 @@ function findKeyFault(
   if (pods.keyAsks.size >= node.config.parameters.maxPodRequests)
     return fault(OVERLOADED, 'as many keys as it can give are asked for');
   const rule = ruleOf({ pod, policy, deletion: null, book: NO_BOOK } as PodEntry['law'])!;
-  if (!allowsStorage(rule, region))
-    return fault(NO_ELIGIBLE_NODE, 'the gateway lies where the policy of the pod allows nothing');
+  if (!allowsStorage(rule, region)) return fault(NO_ELIGIBLE_NODE, `the gateway ${ALLOWS_NOTHING}`);
   return findOpeningFault(node, now, wanted, terms.owner, pod, envelope);
 }
 
