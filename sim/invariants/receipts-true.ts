@@ -1,6 +1,7 @@
 import type { Envelope } from '../../core/machine/envelope.ts';
 import { NOTE_SUSPECTED, POD_FOUND, POD_READ, REFUSED, type Noted } from '../../core/machine/kinds.ts';
 import type { PodFound, PodRead, Receipt } from '../../core/roles/pods/pod-records.ts';
+import type { Dot } from '../../core/roles/pods/pod-version.ts';
 import type { Machine } from '../machine.ts';
 import type { OwnedPod } from '../owned-pod.ts';
 import type { World } from '../world.ts';
@@ -116,7 +117,7 @@ export class ReceiptsTrue extends Invariant {
       receipt.reader === terms.proposer &&
       receipt.use === terms.use &&
       receipt.purpose === terms.purpose &&
-      versions.length <= receipt.versions.length;
+      versions.every(({ dot }) => receipt.versions.some((named) => isSameDot(named, dot)));
     if (!isTrue) this.violate(world, `${nameOf(pod)}: the receipt on ${host.spec.name} says something else`);
   }
 
@@ -235,4 +236,8 @@ function keyIn(receipt: Receipt): string {
 
 function requestOf({ asker, askerBoot, n }: Receipt): string {
   return keyOf({ origin: asker, originBoot: askerBoot, n });
+}
+
+function isSameDot(left: Dot, right: Dot): boolean {
+  return left.host === right.host && left.epoch === right.epoch && left.n === right.n;
 }

@@ -25,7 +25,7 @@ const PINNED: Readonly<Record<string, { digest: string; verdict: string }>> = {
   'rolling-restart.yaml': { digest: '09f90fba13b624ad', verdict: 'pass' },
   'slow-bridge.yaml': { digest: '05bd29da17fc0d2a', verdict: 'pass' },
   'untrusted-newcomer.yaml': { digest: '6c7a5b6c43779664', verdict: 'pass' },
-  'consent-revoked.yaml': { digest: 'b581d26938f8d74c', verdict: 'pass' },
+  'consent-revoked.yaml': { digest: '46009ba0353fe7e8', verdict: 'pass' },
   'disk-trouble.yaml': { digest: '09e68f403e6ddef5', verdict: 'pass' },
   'pods-at-home.yaml': { digest: '2f33693391ad9395', verdict: 'pass' },
   'policy-tightened.yaml': { digest: '9a10114fe387d027', verdict: 'pass' },

@@ -61,11 +61,11 @@ export function findUseFault(
   pods: PodHost,
   now: Now,
   read: PodRead,
-  { origin }: Asker,
+  asker: Asker,
   entry: PodEntry | undefined,
   isCounted = false,
 ): Fault | null {
-  const said = decideGiving(node, pods, now, read, origin, entry, isCounted);
+  const said = decideGiving(node, pods, now, read, asker, entry, isCounted);
   return said !== null && 'code' in said ? said : null;
 }
 
@@ -75,10 +75,11 @@ export function decideGiving(
   pods: PodHost,
   now: Now,
   read: PodRead,
-  origin: Peer,
+  asker: Asker,
   entry: PodEntry | undefined,
   isCounted: boolean,
 ): Fault | UseGrounds | null {
+  const { origin } = asker;
   const { owner, region, notAfterWallUs } = read;
   if (now.wallUs >= notAfterWallUs + WALL_SKEW_BOUND_US)
     return fault(DEADLINE_EXCEEDED, 'it was to be read earlier');
@@ -97,6 +98,8 @@ export function decideGiving(
   if (read.use === AGENT_USE && hasSealed(entry.copy)) return fault(NO_ELIGIBLE_NODE, SEALED_FROM_AGENTS);
   if (!hasLease(node, pods, now))
     return fault(NOT_READY, 'this host cannot be sure of what the owner has said just now');
+  if (isCounted && isWrittenOver(entry.wanted, node.self, asker))
+    return fault(NOT_READY, 'what its receipt names has been written over meanwhile: ask for it anew');
   const spent = isCounted ? null : findCountFault(node, pods, entry, entry.wanted, verdict.limits);
   return spent ?? verdict;
 }
@@ -156,9 +159,38 @@ function versionsFor({ versions }: PodCopy, { permission }: PodRead): Version[] 
   return versions.filter(({ wallUs }) => wallUs <= byWallUs);
 }
 
-/** What somebody else is given of a pod, and how long it may wait before it is used. */
-export function foundFor(node: Node, pods: PodHost, now: Now, entry: PodEntry, read: PodRead): PodFound {
-  const versions = versionsFor(entry.copy!, read);
+/** The receipt that a host has written of a request, if it has. */
+export function receiptFor({ receipts }: PodCopy, host: Peer, asker: Asker): Receipt | undefined {
+  const { origin, originBoot, n } = asker;
+  return receipts.find(
+    (one) => one.dot.host === host && one.asker === origin && one.askerBoot === originBoot && one.n === n,
+  ) as Receipt | undefined;
+}
+
+function isNamed({ versions }: Receipt, { dot: { host, epoch, n } }: Version): boolean {
+  return versions.some((dot) => dot.host === host && dot.epoch === epoch && dot.n === n);
+}
+
+/** Whether nothing is left of what a receipt names. */
+function isWrittenOver(copy: PodCopy, host: Peer, asker: Asker): boolean {
+  const receipt = receiptFor(copy, host, asker);
+  if (receipt === undefined || receipt.versions.length === 0) return false;
+  return !copy.versions.some((version) => isNamed(receipt, version));
+}
+
+/** What somebody else is given of a pod, and how long it may wait before it is used: nothing of what its receipt does not name. */
+export function foundFor(
+  node: Node,
+  pods: PodHost,
+  now: Now,
+  entry: PodEntry,
+  read: PodRead,
+  asker: Asker,
+): PodFound {
+  const receipt = receiptFor(entry.copy!, node.self, asker);
+  const versions = versionsFor(entry.copy!, read).filter(
+    (version) => receipt === undefined || isNamed(receipt, version),
+  );
   const copy = { versions, recent: [], receipts: [], taken: [], spent: [] } as PodFound['copy'];
   return { policy: entry.law.policy!, copy, keys: [], leftUs: leaseLeftUs(node, pods, now) };
 }

@@ -196,14 +196,15 @@ export function giveFound(
   out: Outbox,
   entry: PodEntry,
   to: Peer,
-  { origin, originBoot, n, attempt }: Pick<Envelope, 'origin' | 'originBoot' | 'n' | 'attempt'>,
+  request: Pick<Envelope, 'origin' | 'originBoot' | 'n' | 'attempt'>,
   read: PodRead,
   wrapped: KeyAsk['wrapped'] = [],
 ): void {
+  const { origin, originBoot, n, attempt } = request;
   const found =
     origin === read.owner
       ? { policy: entry.law.policy!, copy: entry.copy!, keys: [], leftUs: 0 }
-      : foundFor(node, pods, now, entry, read);
+      : foundFor(node, pods, now, entry, read, request);
   const needed = keysOf(found.copy);
   const next = needed.find((keyId) => !wrapped.some((key) => key.keyId === keyId));
   const send = (kind: number, body: unknown): void =>

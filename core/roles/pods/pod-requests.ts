@@ -11,7 +11,7 @@ import { NO_CAPABLE_NODE, NO_ELIGIBLE_NODE, NOT_ADMITTED, OVERLOADED } from '../
 import { EMPTY_COPY, joinCopies } from './pod-copies.ts';
 import { hasSealed, isSealed } from './pod-exports.ts';
 import { fault, GONE, refuse, type Fault } from './pod-faults.ts';
-import { decideGiving, receiptOf } from './pod-giving.ts';
+import { decideGiving, receiptFor, receiptOf } from './pod-giving.ts';
 import { findOpeningFault, giveFound } from './pod-keys.ts';
 import { isOver, learnLaw, NO_BOOK } from './pod-law.ts';
 import { mayHold, placesOf, type Place } from './pod-placement.ts';
@@ -145,8 +145,9 @@ export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const pod = podIdOf(node.pure, read.owner, read.number);
   const entry = pods.entries.get(pod);
   // Who asks again for the same is given the same, under the receipt that there is.
-  const isKnown = entry !== undefined && hasReceipt(entry, node.self, envelope);
-  const verdict = decideGiving(node, pods, now, read, envelope.origin, entry, isKnown);
+  const wanted = entry?.wanted ?? null;
+  const isKnown = wanted !== null && receiptFor(wanted, node.self, envelope) !== undefined;
+  const verdict = decideGiving(node, pods, now, read, envelope, entry, isKnown);
   if (entry === undefined || (verdict !== null && 'code' in verdict)) {
     refuse(node, out, envelope, (verdict as Fault | null) ?? GONE);
     return;
@@ -166,13 +167,6 @@ export function onPodRead(node: Node, pods: PodHost, now: Now, out: Outbox, enve
   const work = createWork(pods, now, envelope, READING, pod, read);
   work.read = read as Work['read'];
   goOnWhenStored(node, pods, entry, work, now, out);
-}
-
-function hasReceipt({ wanted }: PodEntry, host: Peer, { origin, originBoot, n }: Envelope): boolean {
-  return (wanted?.receipts ?? []).some(
-    ({ dot, asker, askerBoot, n: of }) =>
-      dot.host === host && asker === origin && askerBoot === originBoot && of === n,
-  );
 }
 
 /** An owner deletes a pod: for good, and everywhere (R6.2-2). Who asks again is told how far it has come. */
