@@ -62,6 +62,8 @@ const MAX_WAIT_MS = 60_000;
 /** For the way there and back, and for what a gateway does after its time is over. */
 const WAY_MS = 5_000;
 const PAUSE_MS = 500;
+/** Where nobody at all listens nobody is waited for longer: a node that starts again is there by then. */
+const ABSENT_MS = 8_000;
 /** What another gateway, or the same in a moment, may do. */
 const FOR_A_MOMENT: readonly string[] = ['NOT_READY', 'OVERLOADED', 'UNKNOWN_OUTCOME', 'UNREACHABLE'];
 const NOT_A_NODE = 'NOT_A_NODE';
@@ -82,9 +84,11 @@ export class GatewayCalls {
    */
   async ask(call: Call): Promise<Uint8Array> {
     const endMs = performance.now() + call.patienceMs;
+    const absentMs = performance.now() + ABSENT_MS;
     let isDoubtful = false;
     for (;;) {
       let last = PodRefused.definitely('NO_GATEWAY', 'no gateway was named');
+      let isAnybodyThere = false;
       for (const url of this.urls) {
         try {
           return await this.askOne(url, call, endMs);
@@ -92,10 +96,12 @@ export class GatewayCalls {
           if (!(error instanceof PodRefused)) throw error;
           if (error.definite && !error.retryable && !isOfPlace(error)) throw error;
           isDoubtful ||= !error.definite;
+          isAnybodyThere ||= error.code !== 'UNREACHABLE';
           last = worse(last, error);
         }
       }
-      if (!FOR_A_MOMENT.includes(last.code) || performance.now() + PAUSE_MS > endMs)
+      const lastMs = isAnybodyThere ? endMs : Math.min(endMs, absentMs);
+      if (!FOR_A_MOMENT.includes(last.code) || performance.now() + PAUSE_MS > lastMs)
         throw new PodRefused({ ...last, detail: last.message, definite: !isDoubtful });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
