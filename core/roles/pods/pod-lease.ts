@@ -98,8 +98,9 @@ function fellowOf(fellows: Fellows, peer: Peer): Fellow {
 export function onLease(node: Node, pods: PodHost, now: Now, out: Outbox, envelope: Envelope): void {
   const { boot, seen, wantsLaws } = envelope.body as Lease;
   const from = boot === node.bootCount ? seen : 0;
+  // Nearly all that ask have heard all.
   const news =
-    wantsLaws && isFellow(node, envelope.from)
+    wantsLaws && from < pods.lawSeq && isFellow(node, envelope.from)
       ? [...pods.entries.values()]
           .filter(({ law, lawSeq }) => lawSeq > from && (law.policy !== null || law.deletion !== null))
           .sort((left, right) => left.lawSeq - right.lawSeq)
