@@ -7,6 +7,7 @@ import { readHouse, ROOT } from './house.ts';
 
 /** What the tests of rules need of the tree. */
 const COPIED = [
+  'cli',
   'core',
   'sim',
   'live',
